@@ -1,0 +1,1 @@
+"""The order service: catalogue, orders, money, plans, people. See `docs/` for how its rooms lie."""

@@ -1,0 +1,36 @@
+"""What `caibox audit` does around `use_cases.audit`: reads the environment, prints a line an invariant, writes JSON."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from sqlalchemy import text
+
+from app.db.engine import make_engine, transaction
+from app.settings import settings_from
+from app.use_cases.audit import QUIET, Finding, Moment, as_json, audit
+from locker_protocol.clock import clock_from, read_anchor
+
+
+def run_audit(environment: Mapping[str, str], json_path: Path | None, *, say: Callable[[str], object]) -> int:
+    """Audit the database of this environment; 0 when nothing is broken, else 1. Raises SettingsError."""
+    settings = settings_from(environment)
+    rate = read_anchor(settings.clock_file).rate if settings.clock_file else 1.0
+    moment = Moment(clock_from(environment).now().civil, QUIET * max(1.0, rate))
+    engine = make_engine(settings.database_url, pool_size=1)
+    with transaction(engine.execution_options(isolation_level="REPEATABLE READ")) as conn:
+        conn.execute(text("SET LOCAL statement_timeout = '10min'"))  # years of events take longer than a page may
+        findings = audit(conn, moment)
+    engine.dispose()
+    for finding in findings:
+        _print(finding, say)
+    if json_path is not None:
+        json_path.write_text(json.dumps(as_json(findings), indent=1) + "\n", encoding="utf-8")
+    return 1 if any(finding.violations for finding in findings) else 0
+
+
+def _print(finding: Finding, say: Callable[[str], object]) -> None:
+    sentence = finding.name.replace("_", " ")
+    say(f"{finding.invariant:<4}{'ok' if not finding.violations else f'{finding.violations} broken':<12}{sentence}")
+    for example in finding.examples:
+        say(f"      {example}")

@@ -1,0 +1,78 @@
+"""`caibox`: the project's Flask command line. Thin: each command calls one function."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+from flask import Flask
+from flask.cli import FlaskGroup, NoAppException
+
+from app.settings import SettingsError, required
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def load_app() -> Flask:
+    """Build the application for the commands that need it; what is missing is one sentence."""
+    from app.factory import create_app
+
+    try:
+        return create_app()
+    except SettingsError as error:
+        raise NoAppException(str(error)) from None
+
+
+@click.group(cls=FlaskGroup, create_app=load_app, add_default_commands=True)
+def cli() -> None:
+    """Caibox (菜箱): the order service."""
+
+
+@cli.group("db")
+def database() -> None:
+    """The database's schema."""
+
+
+@database.command("upgrade", with_appcontext=False)
+def upgrade() -> None:
+    """Bring the schema up to date."""
+    from app.db.migrate import upgrade_schema
+
+    upgrade_schema(required(os.environ, "DATABASE_URL"))
+
+
+@cli.command("seed", with_appcontext=False)
+def seed_command() -> None:
+    """Write the demo's sites, products, runs and people, where they are not there yet."""
+    from app.demo.seed import seed_from_environment
+
+    click.echo(seed_from_environment(os.environ))
+
+
+@cli.command("demo", with_appcontext=False)
+def demo_command() -> None:
+    """Start everything on this machine; Ctrl-C stops it. PORT moves the web's port, RESET=1 begins anew."""
+    from app.demo.stack import run_demo
+
+    port = os.environ.get("PORT") or "8000"
+    if not port.isdigit() or not 1 <= int(port) <= 65535:
+        raise click.UsageError(f"PORT must be a number from 1 to 65535, not {port}.")
+    sys.exit(run_demo(ROOT, int(port), os.environ.get("RESET") == "1"))
+
+
+@cli.command("audit", with_appcontext=False)
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Also write the findings to this file.")
+def audit_command(json_path: Path | None) -> None:
+    """Check the invariants of design §7 on the live database; exits with 1 when one is broken."""
+    from app.audit import run_audit
+
+    sys.exit(run_audit(os.environ, json_path, say=click.echo))
+
+
+def main() -> None:
+    """Run; a missing setting is one sentence, not a traceback."""
+    try:
+        cli()
+    except SettingsError as error:
+        click.echo(str(error), err=True)
+        sys.exit(2)

@@ -1,0 +1,41 @@
+"""Connections. One transaction is one `with transaction(engine)`: it commits whole or not at all."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine, create_engine, text
+
+
+def make_engine(database_url: str, *, pool_size: int = 8) -> Engine:
+    """Open a pool. Statements give up after 10 s, and waiting for a lock after 5 s: nobody hangs for ever."""
+    return create_engine(
+        database_url,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_pre_ping=True,
+        connect_args={"options": "-c statement_timeout=10000 -c lock_timeout=5000 -c timezone=UTC"},
+    )
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """Run one transaction; what `announce` collected is told to listeners after the commit, never inside it."""
+    with engine.connect() as connection:
+        connection.info.pop("topics", None)  # of a transaction that failed on this pooled connection
+        with connection.begin():
+            yield connection
+        _tell(connection)
+
+
+def announce(connection: Connection, topic: str) -> None:
+    """Tell listeners, once this transaction is committed, that `topic` changed (`order:…`, `site:…`, `outbox`, …)."""
+    connection.info.setdefault("topics", {})[topic] = None
+
+
+def _tell(connection: Connection) -> None:
+    # NOTIFY inside the business transaction halves throughput (it takes a global lock at commit).
+    topics = connection.info.pop("topics", None)
+    if topics:
+        with connection.begin():
+            for topic in topics:
+                connection.execute(text("SELECT pg_notify('caibox', :topic)"), {"topic": topic})

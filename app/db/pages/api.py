@@ -1,0 +1,146 @@
+"""What the API answers with, one read a function. The API's schemas choose from what comes back."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Row as SqlRow
+
+from app.db.tables import (
+    compartment,
+    customer_order,
+    load_run,
+    locker,
+    order_line,
+    parcel,
+    pickup_window,
+    product,
+    remote_command,
+    site,
+)
+from app.domain.parcel_state import ParcelState
+
+Row = RowMapping | Mapping[str, Any]
+
+MOST_ORDERS = 100
+NOBODYS_WORK = (ParcelState.DRAFT, ParcelState.CANCELLED)
+
+
+def sites(conn: Connection) -> list[Row]:
+    """Every site with its lockers and how many doors they have."""
+    doors = select(func.count()).where(compartment.c.locker_id == locker.c.id).scalar_subquery().label("doors")
+    lockers = conn.execute(select(locker, doors).order_by(locker.c.site_id, locker.c.position)).mappings().all()
+    return [
+        {**row, "lockers": [one for one in lockers if one["site_id"] == row["id"]]}
+        for row in conn.execute(select(site).order_by(site.c.site_no)).mappings()
+    ]
+
+
+def open_windows(conn: Connection, *, site_id: str, now: datetime) -> Sequence[Row]:
+    """The windows of a site that can still be ordered for, soonest first."""
+    return (
+        conn.execute(
+            select(
+                pickup_window.c.id,
+                pickup_window.c.opens_at,
+                pickup_window.c.closes_at,
+                (pickup_window.c.order_cap - pickup_window.c.orders_taken).label("places_left"),
+                load_run.c.run_no,
+                load_run.c.kind,
+                load_run.c.local_date,
+                load_run.c.order_by,
+            )
+            .join_from(pickup_window, load_run)
+            .where(load_run.c.site_id == site_id, load_run.c.order_by > now)
+            .order_by(pickup_window.c.opens_at, pickup_window.c.id)
+        )
+        .mappings()
+        .all()
+    )
+
+
+def site_exists(conn: Connection, *, site_id: str) -> bool:
+    """Whether there is such a site."""
+    return conn.execute(select(site.c.id).where(site.c.id == site_id)).one_or_none() is not None
+
+
+def products(conn: Connection) -> Sequence[Row]:
+    """Everything on sale."""
+    return (
+        conn.execute(
+            select(product).where(product.c.active).order_by(product.c.category_id, product.c.position, product.c.id)
+        )
+        .mappings()
+        .all()
+    )
+
+
+def orders_of(conn: Connection, *, person_id: str) -> Sequence[Row]:
+    """A person's orders, newest first, at most `MOST_ORDERS`."""
+    return (
+        conn.execute(
+            _orders()
+            .where(customer_order.c.person_id == person_id)
+            .order_by(customer_order.c.placed_at.desc(), customer_order.c.id)
+            .limit(MOST_ORDERS)
+        )
+        .mappings()
+        .all()
+    )
+
+
+def order_of(conn: Connection, *, person_id: str, order_id: str) -> Row | None:
+    """One order with its lines and parcels; `None` when it is unknown or somebody else's: the same on purpose."""
+    found = (
+        conn.execute(_orders().where(customer_order.c.id == order_id, customer_order.c.person_id == person_id))
+        .mappings()
+        .one_or_none()
+    )
+    if found is None:
+        return None
+    lines = select(order_line, parcel.c.ref.label("parcel_ref")).outerjoin_from(order_line, parcel)
+    parcels = select(parcel).where(parcel.c.order_id == order_id).order_by(parcel.c.ref)
+    return {
+        **found,
+        "lines": conn.execute(lines.where(order_line.c.order_id == order_id).order_by(order_line.c.line_no))
+        .mappings()
+        .all(),
+        "parcels": conn.execute(parcels).mappings().all(),
+    }
+
+
+def parcels_of_run(conn: Connection, *, run_no: int) -> Sequence[Row] | None:
+    """The parcels of a run with what their labels need; `None` when there is no such run."""
+    if conn.execute(select(load_run.c.run_no).where(load_run.c.run_no == run_no)).one_or_none() is None:
+        return None
+    return (
+        conn.execute(
+            select(parcel, customer_order.c.order_no, customer_order.c.run_no, site.c.site_no)
+            .join_from(parcel, customer_order)
+            .join(site, site.c.id == customer_order.c.site_id)
+            .where(customer_order.c.run_no == run_no, parcel.c.state.not_in(NOBODYS_WORK))
+            .order_by(customer_order.c.order_no, parcel.c.ref)
+        )
+        .mappings()
+        .all()
+    )
+
+
+def command(conn: Connection, *, command_id: str) -> SqlRow[Any] | None:
+    """What was asked of a site, and what it answered."""
+    return conn.execute(select(remote_command).where(remote_command.c.id == command_id)).one_or_none()
+
+
+def _orders() -> Any:  # noqa: ANN401  SQLAlchemy spells the type of eleven columns
+    return (
+        select(
+            customer_order,
+            pickup_window.c.opens_at,
+            pickup_window.c.closes_at,
+            load_run.c.kind,
+            load_run.c.local_date,
+        )
+        .join_from(customer_order, pickup_window, customer_order.c.window_id == pickup_window.c.id)
+        .join(load_run, load_run.c.run_no == customer_order.c.run_no)
+    )

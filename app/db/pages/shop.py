@@ -1,0 +1,133 @@
+"""What a resident sees before ordering: sites, windows, products with what a run still has of them. Reads only."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
+
+from app.db.tables import (
+    category,
+    compartment,
+    customer_order,
+    load_run,
+    locker,
+    order_line,
+    pickup_window,
+    product,
+    run_stock,
+    site,
+)
+
+MOST_WINDOWS = 6
+MOST_SEARCH_WORDS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """A site, when one may collect there, and what is on the shelves for the chosen window's run."""
+
+    site: Row[Any]
+    windows: Sequence[Row[Any]]
+    window: Row[Any] | None
+    categories: Sequence[Row[Any]]
+    products: Sequence[Row[Any]]
+
+
+def site_list(conn: Connection) -> Sequence[Row[Any]]:
+    """Every site with how many lockers and doors it has."""
+    lockers = select(func.count()).where(locker.c.site_id == site.c.id).scalar_subquery()
+    doors = select(func.count()).where(compartment.c.site_id == site.c.id).scalar_subquery()
+    return conn.execute(select(site, lockers.label("lockers"), doors.label("doors")).order_by(site.c.site_no)).all()
+
+
+def one_site(conn: Connection, *, site_id: str) -> Row[Any] | None:
+    """A site by its id."""
+    return conn.execute(select(site).where(site.c.id == site_id)).one_or_none()
+
+
+def shop(
+    conn: Connection, *, site_id: str, window_id: int | None, now: datetime, category_id: str = "", words: str = ""
+) -> Shop | None:
+    """The shop of a site, narrowed to a category or to what somebody typed; `None` when there is no such site."""
+    found = one_site(conn, site_id=site_id)
+    if found is None:
+        return None
+    windows = open_windows(conn, site_id=site_id, now=now)
+    window = choose(windows, window_id)
+    query = _products(window.run_no if window else None).where(*_narrowed(category_id, words))
+    categories = conn.execute(select(category).order_by(category.c.position)).all()
+    return Shop(found, windows, window, categories, conn.execute(query).all())
+
+
+def basket(
+    conn: Connection, *, site_id: str, window_id: int | None, now: datetime, product_ids: Collection[str]
+) -> Shop | None:
+    """The same, with only the products that somebody chose."""
+    found = one_site(conn, site_id=site_id)
+    if found is None:
+        return None
+    windows = open_windows(conn, site_id=site_id, now=now)
+    window = choose(windows, window_id)
+    query = _products(window.run_no if window else None).where(product.c.id.in_(product_ids))
+    return Shop(found, windows, window, (), conn.execute(query).all())
+
+
+def last_order(conn: Connection, *, person_id: str) -> Row[Any] | None:
+    """The newest order of a person that was paid, with the pictures of what was in it."""
+    pictures = (
+        select(func.array_agg(product.c.picture.distinct()))
+        .select_from(order_line.join(product))
+        .where(order_line.c.order_id == customer_order.c.id, product.c.active)
+        .scalar_subquery()
+        .label("pictures")
+    )
+    mine = (customer_order.c.person_id == person_id, customer_order.c.state.not_in(("awaiting_payment", "released")))
+    query: Select[Any] = select(customer_order.c.id, customer_order.c.placed_at, pictures).where(*mine)
+    return conn.execute(query.order_by(customer_order.c.placed_at.desc()).limit(1)).one_or_none()
+
+
+def one_product(conn: Connection, *, product_id: str, run_no: int | None) -> Row[Any] | None:
+    """A product on sale."""
+    return conn.execute(_products(run_no).where(product.c.id == product_id)).one_or_none()
+
+
+def open_windows(conn: Connection, *, site_id: str, now: datetime) -> Sequence[Row[Any]]:
+    """The next windows of a site that can still be ordered for, full ones too: `places_left` says."""
+    return conn.execute(
+        select(
+            pickup_window,
+            (pickup_window.c.order_cap - pickup_window.c.orders_taken).label("places_left"),
+            load_run.c.order_by,
+            load_run.c.kind,
+        )
+        .join_from(pickup_window, load_run)
+        .where(load_run.c.site_id == site_id, load_run.c.order_by > now)
+        .order_by(pickup_window.c.opens_at, pickup_window.c.id)
+        .limit(MOST_WINDOWS)
+    ).all()
+
+
+def choose(windows: Sequence[Row[Any]], window_id: int | None) -> Row[Any] | None:
+    """The window somebody chose, if it can still be had; else the first with a place left."""
+    chosen = next((window for window in windows if window.id == window_id), None)
+    free = next((window for window in windows if window.places_left > 0), None)
+    return chosen or free or next(iter(windows), None)
+
+
+def _products(run_no: int | None) -> Select[Any]:
+    left = func.coalesce(run_stock.c.total - run_stock.c.taken, product.c.stock_a_run).label("left")
+    return (
+        select(product, left, category.c.name_zh.label("category_zh"), category.c.name_en.label("category_en"))
+        .join_from(product, category)
+        .outerjoin(run_stock, (run_stock.c.product_id == product.c.id) & (run_stock.c.run_no == run_no))
+        .where(product.c.active)
+        .order_by(category.c.position, product.c.position, product.c.id)
+    )
+
+
+def _narrowed(category_id: str, words: str) -> list[ColumnElement[bool]]:
+    text = func.concat_ws(" ", product.c.name_zh, product.c.name_en, product.c.search, product.c.origin_zh)
+    conditions = [text.icontains(word, autoescape=True) for word in words.split()[:MOST_SEARCH_WORDS]]
+    return [*conditions, product.c.category_id == category_id] if category_id else conditions

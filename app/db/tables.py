@@ -1,0 +1,575 @@
+"""Every table of the order service. Rules that must hold whatever the code does stand here as constraints.
+
+Times are `timestamptz` in UTC; money is integer minor units; identifiers are 32 hex digits (UUIDv7) unless noted.
+"""
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Sequence,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from app.domain.order_state import OrderState
+from app.domain.parcel_state import ParcelState
+from app.domain.payment_state import PaymentState
+from app.domain.roles import Role
+from locker_protocol.vocabulary import SizeClass, Zone
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_N_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+TIME = DateTime(timezone=True)
+
+
+def one_of(
+    column: str, words: type[OrderState | ParcelState | PaymentState | Role | Zone | SizeClass]
+) -> CheckConstraint:
+    """Allow a text column only the words of an enumeration."""
+    listed = ", ".join(f"'{word.value}'" for word in words)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+# --- sites ------------------------------------------------------------------------------------------------------------
+
+site = Table(
+    "site",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("site_no", Integer, nullable=False, unique=True),
+    Column("name_zh", Text, nullable=False),
+    Column("name_en", Text, nullable=False),
+    Column("address_zh", Text, nullable=False),
+    Column("address_en", Text, nullable=False),
+    Column("timezone", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("households", Integer, nullable=False),
+)
+
+locker = Table(
+    "locker",
+    metadata,
+    Column("id", Text, primary_key=True),  # also the controller's id on the local bus
+    Column("site_id", ForeignKey("site.id"), nullable=False, index=True),
+    Column("position", SmallInteger, nullable=False),
+    Column("name_zh", Text, nullable=False),
+    Column("name_en", Text, nullable=False),
+    Column("width_mm", Integer, nullable=False),
+    Column("height_mm", Integer, nullable=False),
+    Column("head", JSONB, nullable=False),  # where scanner and keypad are: {x_mm, y_mm, width_mm, height_mm, …}
+    Column("online", Boolean, nullable=False, server_default=text("false")),
+    Column("heard_at", TIME),
+)
+
+compartment = Table(
+    "compartment",
+    metadata,
+    Column("site_id", ForeignKey("site.id"), primary_key=True),
+    Column("door", SmallInteger, primary_key=True, autoincrement=False),  # the number printed on it, unique at a site
+    Column("locker_id", ForeignKey("locker.id"), nullable=False, index=True),
+    Column("column_no", SmallInteger, nullable=False),
+    Column("row_no", SmallInteger, nullable=False),  # 1 = top
+    Column("zone", Text, nullable=False),
+    Column("size", Text, nullable=False),
+    Column("volume_ml", Integer, nullable=False),
+    Column("longest_mm", Integer, nullable=False),
+    Column("x_mm", Integer, nullable=False),
+    Column("y_mm", Integer, nullable=False),  # from the floor of the cabinet
+    Column("width_mm", Integer, nullable=False),
+    Column("height_mm", Integer, nullable=False),
+    Column("sill_mm", Integer, nullable=False),
+    Column("out_of_service", Boolean, nullable=False, server_default=text("false")),
+    # What the site last told. `unknown` whenever its locker is silent; pages must ask locker.online as well.
+    Column("door_state", Text, nullable=False, server_default="unknown"),
+    Column("door_changed_at", TIME),
+    CheckConstraint("door_state IN ('shut', 'open', 'unknown')", name="door_state"),
+    one_of("zone", Zone),
+    one_of("size", SizeClass),
+)
+
+zone_reading = Table(
+    "zone_reading",
+    metadata,
+    Column("locker_id", ForeignKey("locker.id"), primary_key=True),
+    Column("zone", Text, primary_key=True),
+    Column("air_c", Float),
+    Column("product_c", Float),
+    Column("read_at", TIME, nullable=False),
+    one_of("zone", Zone),
+)
+
+gateway = Table(
+    "gateway",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("site_id", ForeignKey("site.id"), nullable=False, unique=True),
+    Column("shard", Text, nullable=False),
+    Column("public_key", LargeBinary, nullable=False),  # 32 bytes of Ed25519
+    Column("boot_id", Text),
+    Column("online", Boolean, nullable=False, server_default=text("false")),
+    Column("heard_at", TIME),
+    # Down log: what we number and send. Up log: what we applied of theirs.
+    Column("down_log_id", Text),
+    Column("down_seq", BigInteger, nullable=False, server_default="0"),
+    Column("down_acked_seq", BigInteger, nullable=False, server_default="0"),
+    Column("up_log_id", Text),
+    Column("up_seq", BigInteger, nullable=False, server_default="0"),
+    CheckConstraint("down_acked_seq <= down_seq", name="acked_was_sent"),
+)
+
+# Its rules for runs and windows, as `domain.calendar.Calendar` reads them; runs of the coming days are made from it.
+site_calendar = Table(
+    "site_calendar",
+    metadata,
+    Column("site_id", ForeignKey("site.id"), primary_key=True),
+    Column("calendar", JSONB, nullable=False),
+)
+
+# --- what is sold -----------------------------------------------------------------------------------------------------
+
+category = Table(
+    "category",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("position", SmallInteger, nullable=False),
+    Column("name_zh", Text, nullable=False),
+    Column("name_en", Text, nullable=False),
+)
+
+product = Table(
+    "product",
+    metadata,
+    Column("id", Text, primary_key=True),  # the SKU
+    Column("category_id", ForeignKey("category.id"), nullable=False, index=True),
+    Column("position", SmallInteger, nullable=False),
+    Column("active", Boolean, nullable=False, server_default=text("true")),
+    Column("name_zh", Text, nullable=False),
+    Column("name_en", Text, nullable=False),
+    Column("unit_zh", Text, nullable=False),
+    Column("unit_en", Text, nullable=False),
+    Column("origin_zh", Text, nullable=False),
+    Column("origin_en", Text, nullable=False),
+    Column("picture", Text, nullable=False),
+    Column("search", Text, nullable=False),
+    Column("price_minor", BigInteger, nullable=False),
+    Column("cap_minor", BigInteger),  # catch weight: the most that is charged
+    Column("unit_price_minor", BigInteger),
+    Column("unit_price_per", Text),
+    Column("tax_code", Text, nullable=False),
+    Column("food_class", Text, nullable=False),
+    Column("zone", Text, nullable=False),
+    Column("tolerates", JSONB, nullable=False),  # zone → hours; -1: without limit
+    Column("life_h", Integer, nullable=False),
+    Column("volume_ml", Integer, nullable=False),
+    Column("longest_mm", Integer, nullable=False),
+    Column("weight_g", Integer, nullable=False),
+    Column("flags", ARRAY(Text), nullable=False),
+    Column("stock_a_run", Integer, nullable=False),
+    one_of("zone", Zone),
+    CheckConstraint("price_minor > 0", name="price_positive"),
+    CheckConstraint("cap_minor IS NULL OR cap_minor >= price_minor", name="cap_covers_price"),
+)
+
+# --- when: van visits and what each can carry -------------------------------------------------------------------------
+
+load_run = Table(
+    "load_run",
+    metadata,
+    Column("run_no", Integer, Identity(), primary_key=True),
+    Column("site_id", ForeignKey("site.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("local_date", Date, nullable=False),
+    Column("order_by", TIME, nullable=False),
+    Column("load_from", TIME, nullable=False),
+    Column("load_until", TIME, nullable=False),
+    Column("removal_from", TIME, nullable=False),
+    UniqueConstraint("site_id", "local_date", "kind"),
+    CheckConstraint("order_by <= load_from AND load_from < load_until AND load_until < removal_from", name="times"),
+)
+
+pickup_window = Table(
+    "pickup_window",
+    metadata,
+    Column("id", Integer, Identity(), primary_key=True),
+    Column("run_no", ForeignKey("load_run.run_no"), nullable=False, index=True),
+    Column("opens_at", TIME, nullable=False),
+    Column("closes_at", TIME, nullable=False),
+    Column("order_cap", Integer, nullable=False),
+    Column("orders_taken", Integer, nullable=False, server_default="0"),
+    CheckConstraint("opens_at < closes_at", name="times"),
+    CheckConstraint("orders_taken BETWEEN 0 AND order_cap", name="cap"),
+)
+
+# A parcel that needs an M door takes one of "S or larger" and one of "M or larger": with these nested counters kept,
+# a door that fits is left for every parcel (Hall's condition for nested sets).
+run_capacity = Table(
+    "run_capacity",
+    metadata,
+    Column("run_no", ForeignKey("load_run.run_no"), primary_key=True),
+    Column("zone", Text, primary_key=True),
+    Column("size_or_larger", Text, primary_key=True),
+    Column("total", Integer, nullable=False),
+    Column("taken", Integer, nullable=False, server_default="0"),
+    one_of("zone", Zone),
+    one_of("size_or_larger", SizeClass),
+    CheckConstraint("taken BETWEEN 0 AND total", name="no_overflow"),
+)
+
+run_stock = Table(
+    "run_stock",
+    metadata,
+    Column("run_no", ForeignKey("load_run.run_no"), primary_key=True),
+    Column("product_id", ForeignKey("product.id"), primary_key=True),
+    Column("total", Integer, nullable=False),
+    Column("taken", Integer, nullable=False, server_default="0"),
+    CheckConstraint("taken BETWEEN 0 AND total", name="no_oversell"),
+)
+
+# --- people -----------------------------------------------------------------------------------------------------------
+
+person = Table(
+    "person",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("role", Text, nullable=False, server_default=Role.RESIDENT.value),
+    Column("staff_no", Integer, unique=True),  # stands in rotating staff codes
+    Column("phone", Text, unique=True),  # E.164
+    Column("mail", Text, unique=True),
+    Column("display_name", Text, nullable=False, server_default=""),
+    Column("site_id", ForeignKey("site.id")),
+    Column("language", Text, nullable=False, server_default="zh"),
+    Column("created_at", TIME, nullable=False),
+    one_of("role", Role),
+    CheckConstraint("phone IS NOT NULL OR mail IS NOT NULL", name="reachable"),
+    CheckConstraint("language IN ('zh', 'en')", name="language"),
+)
+
+sign_in_code = Table(
+    "sign_in_code",
+    metadata,
+    Column("id", Text, primary_key=True),  # the request it is bound to, kept in the asking browser's session
+    Column("contact", Text, nullable=False, index=True),
+    Column("language", Text, nullable=False),  # of a new account
+    Column("code_hash", LargeBinary, nullable=False),
+    Column("salt", LargeBinary, nullable=False),
+    Column("made_at", TIME, nullable=False),
+    Column("expires_at", TIME, nullable=False),
+    Column("tries", SmallInteger, nullable=False, server_default="0"),
+    Column("used_at", TIME),
+    CheckConstraint("tries BETWEEN 0 AND 5", name="tries"),
+)
+
+web_session = Table(
+    "web_session",
+    metadata,
+    Column("token_hash", LargeBinary, primary_key=True),
+    Column("person_id", ForeignKey("person.id"), nullable=False, index=True),
+    Column("made_at", TIME, nullable=False),
+    Column("expires_at", TIME, nullable=False),
+)
+
+# --- orders -----------------------------------------------------------------------------------------------------------
+
+# Counts orders; `domain.order_number` makes the short numbers from it.
+order_number = Sequence("order_number", minvalue=1, metadata=metadata)
+
+customer_order = Table(
+    "customer_order",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("order_no", Text, nullable=False, unique=True),  # short, for people
+    Column("person_id", ForeignKey("person.id"), nullable=False, index=True),
+    Column("site_id", ForeignKey("site.id"), nullable=False),
+    Column("run_no", ForeignKey("load_run.run_no"), nullable=False, index=True),
+    Column("window_id", ForeignKey("pickup_window.id"), nullable=False),
+    Column("state", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("total_minor", BigInteger, nullable=False),
+    Column("low_door", Boolean, nullable=False, server_default=text("false")),
+    Column("placed_at", TIME, nullable=False),
+    Column("hold_until", TIME, nullable=False),
+    Column("hold_extended", Boolean, nullable=False, server_default=text("false")),
+    Column("version", Integer, nullable=False, server_default="1"),  # grows with each change; streams compare it
+    one_of("state", OrderState),
+    CheckConstraint("total_minor > 0", name="total_positive"),
+    Index("ix_customer_order_open_holds", "hold_until", postgresql_where=text("state = 'awaiting_payment'")),
+)
+
+parcel = Table(
+    "parcel",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("ref", Text, nullable=False, unique=True),  # on the label, eight characters
+    Column("order_id", ForeignKey("customer_order.id"), nullable=False, index=True),
+    Column("state", Text, nullable=False),
+    Column("zone", Text, nullable=False),
+    Column("size", Text, nullable=False),  # the smallest door it fits
+    Column("volume_ml", Integer, nullable=False),
+    Column("longest_mm", Integer, nullable=False),
+    Column("weight_g", Integer, nullable=False),
+    Column("collect_until", TIME, nullable=False),  # then its door opens for its owner no more
+    Column("planned_doors", ARRAY(SmallInteger), nullable=False, server_default="{}"),  # the plan, then alternatives
+    Column("confirmed_at", TIME),  # the gateway stored the plan
+    Column("packed_at", TIME),
+    Column("door", SmallInteger),  # where it lies, as the site told
+    Column("loaded_at", TIME),
+    Column("opened_at", TIME),
+    Column("collected_at", TIME),
+    one_of("state", ParcelState),
+    one_of("zone", Zone),
+    one_of("size", SizeClass),
+    CheckConstraint("state NOT IN ('loaded', 'collected') OR door IS NOT NULL", name="loaded_has_door"),
+)
+
+order_line = Table(
+    "order_line",
+    metadata,
+    Column("order_id", ForeignKey("customer_order.id"), primary_key=True),
+    Column("line_no", SmallInteger, primary_key=True),
+    Column("product_id", ForeignKey("product.id"), nullable=False),
+    Column("parcel_id", ForeignKey("parcel.id"), index=True),
+    Column("quantity", Integer, nullable=False),
+    Column("price_minor", BigInteger, nullable=False),  # of one, as charged: the cap where weight counts
+    Column("line_minor", BigInteger, nullable=False),
+    CheckConstraint("quantity BETWEEN 1 AND 99", name="quantity"),
+    CheckConstraint("line_minor = quantity * price_minor", name="line_adds_up"),
+)
+
+# What an order's release must give back: run_capacity rows it took. Lines tell the stock, the order tells the window.
+capacity_hold = Table(
+    "capacity_hold",
+    metadata,
+    Column("order_id", ForeignKey("customer_order.id"), primary_key=True),
+    Column("run_no", Integer, primary_key=True),
+    Column("zone", Text, primary_key=True),
+    Column("size_or_larger", Text, primary_key=True),
+    Column("count", Integer, nullable=False),
+    ForeignKeyConstraint(
+        ["run_no", "zone", "size_or_larger"],
+        ["run_capacity.run_no", "run_capacity.zone", "run_capacity.size_or_larger"],
+    ),
+    CheckConstraint("count > 0", name="count_positive"),
+)
+
+credential = Table(
+    "credential",
+    metadata,
+    Column("id", Text, primary_key=True),  # 16 hex digits
+    Column("order_id", ForeignKey("customer_order.id"), nullable=False, index=True),
+    Column("site_id", ForeignKey("site.id"), nullable=False),
+    Column("handle", Integer, nullable=False),
+    Column("generation", SmallInteger, nullable=False),
+    Column("made_at", TIME, nullable=False),
+    Column("expires_at", TIME, nullable=False),
+    Column("ended_at", TIME),  # superseded, revoked or spent
+    Column("typed", Boolean, nullable=False),
+    UniqueConstraint("order_id", "generation"),
+    Index("uq_credential_live_handle", "site_id", "handle", unique=True, postgresql_where=text("ended_at IS NULL")),
+    Index("uq_credential_live_order", "order_id", unique=True, postgresql_where=text("ended_at IS NULL")),
+)
+
+# Each move of an order, parcel or payment, and who made it: `person:…`, `gateway:…`, `provider:…` or `clock`.
+history = Table(
+    "history",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("at", TIME, nullable=False),
+    Column("order_id", ForeignKey("customer_order.id"), nullable=False, index=True),
+    Column("subject", Text, nullable=False),
+    Column("subject_id", Text, nullable=False),
+    Column("from_state", Text),
+    Column("event", Text, nullable=False),
+    Column("to_state", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    CheckConstraint("subject IN ('order', 'parcel', 'payment')", name="subject"),
+)
+
+idempotent_request = Table(
+    "idempotent_request",
+    metadata,
+    Column("person_id", ForeignKey("person.id"), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("request_hash", LargeBinary, nullable=False),
+    Column("answer", JSONB),
+    Column("made_at", TIME, nullable=False),
+)
+
+# --- money ------------------------------------------------------------------------------------------------------------
+
+payment = Table(
+    "payment",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("order_id", ForeignKey("customer_order.id"), nullable=False, index=True),
+    Column("provider", Text, nullable=False),
+    Column("provider_ref", Text),  # known once the provider answered
+    Column("state", Text, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("made_at", TIME, nullable=False),
+    Column("checked_at", TIME),  # when the provider was last asked
+    one_of("state", PaymentState),
+    UniqueConstraint("provider", "provider_ref"),
+)
+
+payment_webhook = Table(
+    "payment_webhook",
+    metadata,
+    Column("provider", Text, primary_key=True),
+    Column("event_id", Text, primary_key=True),
+    Column("received_at", TIME, nullable=False),
+    Column("provider_ref", Text, nullable=False),
+    Column("body", JSONB, nullable=False),
+    Column("applied_at", TIME),
+)
+
+ledger_entry = Table(
+    "ledger_entry",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("transaction_id", Text, nullable=False, index=True),
+    Column("at", TIME, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("order_id", ForeignKey("customer_order.id"), nullable=False, index=True),
+    Column("account", Text, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),  # debit > 0, credit < 0; a transaction sums to zero
+    Column("currency", Text, nullable=False),
+    CheckConstraint("account IN ('provider_clearing', 'customer_held', 'sales', 'refunds')", name="account"),
+)
+
+# What the sandbox provider itself remembers. It shares our database for want of another, and nothing of ours reads it
+# except through the provider protocol.
+sandbox_charge = Table(
+    "sandbox_charge",
+    metadata,
+    Column("ref", Text, primary_key=True),
+    Column("idempotency_key", Text, nullable=False, unique=True),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("return_url", Text, nullable=False),
+    Column("refunded_minor", BigInteger, nullable=False, server_default="0"),
+    Column("refund_keys", ARRAY(Text), nullable=False, server_default="{}"),
+    Column("made_at", TIME, nullable=False),
+    CheckConstraint("state IN ('open', 'captured', 'declined')", name="state"),
+    CheckConstraint("refunded_minor BETWEEN 0 AND amount_minor", name="refund_capped"),
+)
+
+# --- links ------------------------------------------------------------------------------------------------------------
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("gateway_id", ForeignKey("gateway.id"), nullable=False),
+    Column("made_at", TIME, nullable=False),
+    Column("entry", LargeBinary, nullable=False),  # the JSON as it goes over the wire
+    Column("order_id", Text),
+    # Given by the relay, densely per gateway and log, to committed rows only.
+    Column("log_id", Text),
+    Column("seq", BigInteger),
+    Column("acked_at", TIME),
+    Column("fault", Text),  # consumed by the gateway without effect, and why
+    UniqueConstraint("gateway_id", "log_id", "seq"),
+    CheckConstraint("(log_id IS NULL) = (seq IS NULL)", name="numbered_whole"),
+    Index("ix_outbox_unnumbered", "gateway_id", "id", postgresql_where=text("seq IS NULL")),
+)
+
+site_event = Table(
+    "site_event",
+    metadata,
+    Column("gateway_id", ForeignKey("gateway.id"), primary_key=True),
+    Column("log_id", Text, primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("at", TIME, nullable=False),
+    Column("applied_at", TIME, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("order_id", Text, index=True),
+    Column("body", JSONB, nullable=False),
+    Column("fault", Text),  # stored but without effect: unknown type, malformed, or a move the tables refuse
+)
+
+rejected_message = Table(
+    "rejected_message",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("received_at", TIME, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("fault", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("payload", LargeBinary, nullable=False),  # its first 2 KiB
+)
+
+remote_command = Table(
+    "remote_command",
+    metadata,
+    Column("id", Text, primary_key=True),  # the command id on the wire, random
+    Column("gateway_id", ForeignKey("gateway.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("door", SmallInteger),
+    Column("label", Text),
+    Column("person_id", ForeignKey("person.id"), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("asked_at", TIME, nullable=False),
+    Column("not_after", TIME, nullable=False),
+    Column("sent_at", TIME),  # set before it is sent: a remote open is never sent twice
+    Column("answered_at", TIME),
+    Column("answered_door", SmallInteger),
+    Column("refusal", Text),
+    CheckConstraint("(kind = 'open' AND door IS NOT NULL) OR (kind = 'load' AND label IS NOT NULL)", name="kind"),
+    Index("ix_remote_command_unsent", "asked_at", postgresql_where=text("sent_at IS NULL")),
+)
+
+# The worker that serves a shard, by the database's clock: real time, whatever the demo does to the civil one.
+worker_beat = Table(
+    "worker_beat",
+    metadata,
+    Column("shard", Text, primary_key=True),
+    Column("connected", Boolean, nullable=False),  # to the uplink's broker
+    Column("beat_at", TIME, nullable=False),
+)
+
+notification = Table(
+    "notification",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("person_id", ForeignKey("person.id")),  # none: a sign-in code to somebody not yet known
+    Column("contact", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("order_id", ForeignKey("customer_order.id")),
+    Column("language", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("made_at", TIME, nullable=False),
+    Column("next_try_at", TIME, nullable=False),
+    Column("tries", SmallInteger, nullable=False, server_default="0"),
+    Column("sent_at", TIME),
+    Column("failed", Text),
+    Index("ix_notification_due", "next_try_at", postgresql_where=text("sent_at IS NULL AND failed IS NULL")),
+)

@@ -1,0 +1,89 @@
+"""What happens because time passed: holds end, payments are asked about, runs open, notices go out.
+
+Decides only how often each is looked at, in real time, while what is due is judged by the civil clock. Each does its
+work in transactions of its own and may be done twice.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from app.db.engine import transaction
+from app.factory import Parts
+from app.link.busy import postponed
+from app.notify.channel import Channel, DevInbox
+from app.notify.mail import MailChannel
+from app.settings import Settings
+from app.use_cases.open_runs import open_runs
+from app.use_cases.poll_payments import poll_payments
+from app.use_cases.release_holds import release_holds
+from app.use_cases.send_due import send_due
+
+log = structlog.get_logger()
+
+LOOK_UP_S = 1.0
+# A residents' week: what can be ordered for is always this far open.
+DAYS_AHEAD = 7
+
+
+@dataclass(slots=True)
+class Duty:
+    """One thing to look at, every so many milliseconds of real time. `work` returns how much there was to do."""
+
+    name: str
+    every_ms: int
+    work: Callable[[], int]
+    due_ms: int = 0
+
+
+class Deadlines:
+    """The duties of one worker, one after another; a slow one delays the others and nothing else."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._channel = channel_of(parts.settings)
+        self.wake = threading.Event()
+        self._duties = [
+            Duty("send_due", 1_000, self._send_due),
+            Duty("release_holds", 1_000, self._release_holds),
+            Duty("poll_payments", 5_000, self._poll_payments),
+            # A demo's day may take minutes; looking is cheap, and what exists is left alone.
+            Duty("open_runs", 60_000, self._open_runs),
+        ]
+
+    def run(self, stop: threading.Event) -> None:
+        """Look until told to stop; `wake` makes notices go out at once."""
+        while not stop.is_set():
+            self.wake.clear()
+            self.turn(self._parts.clock.now().monotonic_ms, at_once={"send_due"})
+            self.wake.wait(LOOK_UP_S)
+
+    def turn(self, now_ms: int, *, at_once: frozenset[str] | set[str] = frozenset()) -> None:
+        """Do every duty that is due."""
+        for duty in self._duties:
+            if now_ms >= duty.due_ms or duty.name in at_once:
+                duty.due_ms = now_ms + duty.every_ms
+                with postponed(duty.name):
+                    if done := duty.work():
+                        log.info("duty_done", duty=duty.name, count=done)
+
+    def _send_due(self) -> int:
+        return send_due(self._parts.engine, self._channel, now=self._parts.clock.now().civil)
+
+    def _release_holds(self) -> int:
+        with transaction(self._parts.engine) as conn:
+            return release_holds(conn, now=self._parts.clock.now().civil)
+
+    def _poll_payments(self) -> int:
+        return poll_payments(self._parts.engine, self._parts.provider, now=self._parts.clock.now().civil)
+
+    def _open_runs(self) -> int:
+        with transaction(self._parts.engine) as conn:
+            return open_runs(conn, now=self._parts.clock.now().civil, days_ahead=DAYS_AHEAD)
+
+
+def channel_of(settings: Settings) -> Channel:
+    """Mail where a server is set, else the inbox page of the demo."""
+    return MailChannel(settings.smtp_url) if settings.smtp_url else DevInbox()

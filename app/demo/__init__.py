@@ -1,0 +1,1 @@
+"""The demo: what runs it without anything installed, and its data (sites, products, runs): TOML with its readers."""

@@ -1,0 +1,77 @@
+"""What a payment provider must be able to do. Two kinds stand behind it: our sandbox, and (issue 5) Stripe."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class ChargeState(StrEnum):
+    """A charge as the provider knows it."""
+
+    OPEN = "open"
+    CAPTURED = "captured"
+    DECLINED = "declined"
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """The provider's current word on one payment; amounts in minor units."""
+
+    ref: str
+    state: ChargeState
+    amount_minor: int
+    currency: str
+    refunded_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartedCharge:
+    """A charge was opened; send the person to `pay_url`."""
+
+    ref: str
+    pay_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookEvent:
+    """A verified message. It says only *that* something changed; the state is asked for."""
+
+    event_id: str
+    ref: str
+
+
+class Unavailable(Exception):
+    """The provider did not do it. `permanent`: do not try again; the words are for the log."""
+
+    def __init__(self, reason: str, *, permanent: bool) -> None:
+        super().__init__(reason)
+        self.permanent = permanent
+
+
+class WebhookForged(Exception):
+    """The signature does not hold, or the message is too old."""
+
+
+class PaymentProvider(Protocol):
+    """Never called inside a database transaction. Every call may raise Unavailable."""
+
+    name: str
+
+    def start(
+        self, *, idempotency_key: str, amount_minor: int, currency: str, description: str, return_url: str
+    ) -> StartedCharge:
+        """Open a charge; the same key gives the same charge again."""
+        ...
+
+    def look_up(self, ref: str) -> Charge:
+        """Ask for a charge's current state."""
+        ...
+
+    def refund(self, ref: str, *, amount_minor: int, idempotency_key: str) -> None:
+        """Give money back the way it came; the same key refunds once."""
+        ...
+
+    def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> WebhookEvent:
+        """Verify the raw bytes of a message. Raises WebhookForged."""
+        ...

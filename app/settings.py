@@ -1,0 +1,83 @@
+"""What the order service must be told from outside. It refuses to start when something is missing."""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+
+class SettingsError(Exception):
+    """A setting is missing or cannot be read; the text is one sentence for the person who starts the program."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One reading of the environment."""
+
+    database_url: str
+    uplink_url: str
+    shard: str
+    secret_key: str
+    signing_keys: Mapping[int, Ed25519PrivateKey]
+    signing_key_id: int
+    public_url: str
+    sandbox_secret: str
+    smtp_url: str | None
+    clock_file: Path | None
+    demo: bool
+    locker_pages: Mapping[str, str]
+    metrics_port: int | None
+
+    @property
+    def signing_key(self) -> Ed25519PrivateKey:
+        """The key that signs now."""
+        return self.signing_keys[self.signing_key_id]
+
+
+def settings_from(environment: Mapping[str, str]) -> Settings:
+    """Read the settings. Raises SettingsError with a sentence."""
+    keys = read_signing_keys(required(environment, "CAIBOX_SIGNING_KEYS"))
+    clock_file = environment.get("CAIBOX_CLOCK_FILE")
+    demo = environment.get("CAIBOX_DEMO") == "1"
+    if clock_file and not demo:
+        raise SettingsError("CAIBOX_CLOCK_FILE bends time and is for a demo stack only (CAIBOX_DEMO=1).")
+    metrics_port = environment.get("CAIBOX_METRICS_PORT")
+    return Settings(
+        database_url=required(environment, "DATABASE_URL"),
+        uplink_url=required(environment, "CAIBOX_UPLINK_URL"),
+        shard=environment.get("CAIBOX_SHARD", "s0"),
+        secret_key=required(environment, "CAIBOX_SECRET_KEY"),
+        signing_keys=keys,
+        signing_key_id=next(iter(keys)),
+        public_url=environment.get("CAIBOX_PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/"),
+        sandbox_secret=required(environment, "CAIBOX_SANDBOX_SECRET"),
+        smtp_url=environment.get("CAIBOX_SMTP_URL") or None,
+        clock_file=Path(clock_file) if clock_file else None,
+        demo=demo,
+        locker_pages=json.loads(environment.get("CAIBOX_LOCKER_PAGES", "{}")),
+        metrics_port=int(metrics_port) if metrics_port else None,
+    )
+
+
+def read_signing_keys(text: str) -> dict[int, Ed25519PrivateKey]:
+    """Read `1:<base64 of 32 bytes>[,2:…]`; the first signs. Raises SettingsError."""
+    keys: dict[int, Ed25519PrivateKey] = {}
+    for part in text.split(","):
+        number, _, seed = part.partition(":")
+        try:
+            keys[int(number)] = Ed25519PrivateKey.from_private_bytes(base64.b64decode(seed, validate=True))
+        except (ValueError, binascii.Error) as error:
+            raise SettingsError("CAIBOX_SIGNING_KEYS must read 1:<base64 of 32 bytes>[,2:…].") from error
+    return keys
+
+
+def required(environment: Mapping[str, str], name: str) -> str:
+    """Read one setting. Raises SettingsError when it is missing or empty."""
+    value = environment.get(name)
+    if not value:
+        raise SettingsError(f"{name} is not set.")
+    return value

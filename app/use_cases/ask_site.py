@@ -1,0 +1,109 @@
+"""Asks a site to open a door now: for an operator with a reason, or for a driver with a label.
+
+Decides whether to ask; whether a door opens is the gateway's decision. What is asked is written first, lives ten
+seconds and is never sent twice.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, insert, select, text
+
+from app.db.engine import announce
+from app.db.tables import compartment, gateway, remote_command
+from app.domain.errors import DomainError, NotFound
+from app.domain.loading import LabelledParcel, LabelUnknown, ref_of, refuse_unloadable
+from app.domain.order_state import FINAL_ORDER_STATES, OrderState
+from app.domain.parcel_state import ParcelState
+from locker_protocol.ids import RandomBytes, random_bytes, random_id
+from locker_protocol.label import Label, write_label
+
+LIVES = timedelta(seconds=10)
+SHORTEST_REASON, LONGEST_REASON = 5, 200
+
+LABELLED = text("""
+    SELECT p.state, p.door, o.state AS order_state, o.site_id, o.run_no, s.site_no, s.name_zh, s.name_en,
+        r.load_from, r.removal_from
+    FROM parcel p JOIN customer_order o ON o.id = p.order_id JOIN site s ON s.id = o.site_id
+    JOIN load_run r ON r.run_no = o.run_no
+    WHERE p.ref = :ref AND p.state <> 'draft'
+""")
+
+
+class ReasonNeeded(DomainError):
+    """A door is opened from afar only for a reason of 5 to 200 characters. Facts: `least`, `most`."""
+
+    code = "reason_needed"
+    status = 422
+
+
+def open_door(
+    conn: Connection,
+    *,
+    site_id: str,
+    door: int,
+    person_id: str,
+    reason: str,
+    now: datetime,
+    random: RandomBytes = random_bytes,
+    rate: float = 1,
+) -> str:
+    """Ask for one door; returns the command's id. Raises NotFound or ReasonNeeded.
+
+    `rate` is how fast civil time runs (1 outside a demo): the command lives ten real seconds.
+    """
+    reason = " ".join(reason.split())
+    if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON:
+        raise ReasonNeeded(least=SHORTEST_REASON, most=LONGEST_REASON)
+    there = select(compartment.c.door).where(compartment.c.site_id == site_id, compartment.c.door == door)
+    if conn.execute(there).one_or_none() is None:
+        raise NotFound
+    return _ask(
+        conn, site_id, (now, now + LIVES * rate), random, kind="open", door=door, person_id=person_id, reason=reason
+    )
+
+
+def load_parcel(
+    conn: Connection,
+    *,
+    site_id: str,
+    label_text: str,
+    person_id: str,
+    now: datetime,
+    random: RandomBytes = random_bytes,
+    rate: float = 1,
+) -> str:
+    """Ask for a labelled parcel's door; returns the command's id. Raises NotFound or a refusal of `domain.loading`."""
+    ref, claimed_run = ref_of(label_text)
+    row = conn.execute(LABELLED, {"ref": ref}).one_or_none()
+    if row is None:
+        raise LabelUnknown
+    known = LabelledParcel(
+        state=ParcelState(row.state),
+        site_id=row.site_id,
+        site_zh=row.name_zh,
+        site_en=row.name_en,
+        run_no=row.run_no,
+        load_from=row.load_from,
+        removal_from=row.removal_from,
+        door=row.door,
+        order_over=OrderState(row.order_state) in FINAL_ORDER_STATES,
+    )
+    refuse_unloadable(known, site_id=site_id, run_no=claimed_run, now=now)
+    label = write_label(Label(row.site_no, row.run_no, ref))
+    return _ask(
+        conn, site_id, (now, now + LIVES * rate), random, kind="load", label=label, person_id=person_id, reason=""
+    )
+
+
+def _ask(
+    conn: Connection, site_id: str, life: tuple[datetime, datetime], random: RandomBytes, **values: str | int
+) -> str:
+    gateway_id = conn.execute(select(gateway.c.id).where(gateway.c.site_id == site_id)).scalar_one_or_none()
+    if gateway_id is None:
+        raise NotFound
+    command_id = random_id(random)
+    row = {"id": command_id, "gateway_id": gateway_id, "asked_at": life[0], "not_after": life[1], **values}
+    conn.execute(insert(remote_command).values(row))
+    announce(conn, "command")
+    announce(conn, f"site:{site_id}")
+    return command_id

@@ -1,0 +1,240 @@
+"""`caibox audit`: the invariants of design §7 as SQL on a live system. Each is one named function; none changes a row.
+
+An invariant's function returns what breaks it, as sentences with ids, never names. Those that need the physical truth
+(I5, I10–I13) are the simulation's.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+# How long two ends may disagree before it counts; and how long a paid order may stand after its run was cleared.
+QUIET = timedelta(seconds=60)
+STUCK_AFTER = timedelta(hours=24)
+HOLD_OVERDUE_AFTER = timedelta(hours=1)
+SKEW = timedelta(seconds=300)  # locker_protocol.token.SKEW_S
+SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When the audit is made, civil, and how much civil time is a minute's quiet (more where a demo's clock runs)."""
+
+    now: datetime
+    quiet: timedelta = QUIET
+
+    def values(self) -> dict[str, datetime]:
+        """The limits, as queries name them."""
+        return {
+            "quiet_since": self.now - self.quiet,
+            "stuck_since": self.now - STUCK_AFTER,
+            "overdue_since": self.now - HOLD_OVERDUE_AFTER,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One invariant: how many times it is broken, and the first few."""
+
+    invariant: str
+    name: str
+    violations: int
+    examples: list[str]
+
+
+def audit(conn: Connection, moment: Moment) -> list[Finding]:
+    """Check every invariant."""
+    return [_check(conn, moment, number, rule) for number, rule in INVARIANTS]
+
+
+def as_json(findings: list[Finding]) -> dict[str, Any]:
+    """What `--json` writes."""
+    return {"violations": sum(each.violations for each in findings), "invariants": [asdict(each) for each in findings]}
+
+
+def a_paid_order_ends_once_and_none_is_stuck(conn: Connection, moment: Moment) -> Iterator[str]:
+    """I1."""
+    yield from _each(
+        conn,
+        "SELECT 'order ' || order_id || ' ended ' || count(*) || ' times' FROM history WHERE subject = 'order'"
+        " AND from_state <> to_state AND to_state IN ('collected', 'refunded') GROUP BY order_id HAVING count(*) > 1",
+        "SELECT 'order ' || o.id || ' stands at ' || o.state || ', its history at ' || h.to_state FROM customer_order o"
+        " CROSS JOIN LATERAL (SELECT to_state FROM history WHERE subject = 'order' AND subject_id = o.id"
+        " ORDER BY history.id DESC LIMIT 1) h WHERE h.to_state <> o.state",
+        "SELECT 'order ' || o.id || ' is still ' || o.state || ' long after its run' FROM customer_order o"
+        " JOIN load_run r ON r.run_no = o.run_no WHERE o.state IN ('paid', 'packed', 'ready')"
+        " AND r.removal_from < :stuck_since",
+        "SELECT 'order ' || id || ' holds goods without payment' FROM customer_order"
+        " WHERE state = 'awaiting_payment' AND hold_until < :overdue_since",
+        moment=moment,
+    )
+
+
+def a_door_never_holds_two_parcels(conn: Connection, moment: Moment) -> Iterator[str]:
+    """I2."""
+    yield from _each(
+        conn,
+        "SELECT 'door ' || p.door || ' of ' || o.site_id || ' holds ' || count(*) || ' parcels' FROM parcel p"
+        " JOIN customer_order o ON o.id = p.order_id WHERE p.state = 'loaded' GROUP BY o.site_id, p.door"
+        " HAVING count(*) > 1",
+        moment=moment,
+    )
+
+
+def no_door_opens_for_a_grant_that_was_not_written_before(conn: Connection, moment: Moment) -> Iterator[str]:
+    """I3: the record that names who stands before the opening in the site's own log."""
+    yield from _each(
+        conn,
+        "SELECT 'event ' || e.log_id || ':' || e.seq || ' opened door ' || (e.body->>'door') || ' without its record'"
+        " FROM site_event e WHERE e.type = 'DoorWasOpened' AND e.body->>'grant_id' IS NOT NULL AND NOT EXISTS ("
+        " SELECT FROM site_event g WHERE g.gateway_id = e.gateway_id AND g.log_id = e.log_id AND g.seq < e.seq"
+        " AND g.type = 'UnlockGranted' AND g.body->>'grant_id' = e.body->>'grant_id'"
+        " AND g.body->'doors' @> (e.body->'door') AND g.body->>'actor' <> '')",
+        moment=moment,
+    )
+
+
+def no_door_is_granted_to_a_code_of_elsewhere_or_past_its_end(conn: Connection, moment: Moment) -> Iterator[str]:
+    """I4 and I16: unknown, of another order or site, or expired beyond the allowed skew of clocks."""
+    yield from _each(
+        conn,
+        "SELECT 'grant ' || (e.body->>'grant_id') || ' of order ' || coalesce(e.order_id, '?') || ' by a foreign code'"
+        " FROM site_event e JOIN gateway g ON g.id = e.gateway_id WHERE e.type = 'UnlockGranted'"
+        " AND e.body->>'right' IN ('collect', 'reopen') AND NOT EXISTS (SELECT FROM credential c"
+        " WHERE c.order_id = e.order_id AND c.site_id = g.site_id AND c.id = coalesce(e.body->>'credential_id', c.id)"
+        " AND c.generation = (e.body->>'generation')::bigint)",
+        "SELECT 'grant ' || (e.body->>'grant_id') || ' by an expired code' FROM site_event e JOIN credential c"
+        " ON c.order_id = e.order_id AND c.generation = (e.body->>'generation')::bigint"
+        " WHERE e.type = 'UnlockGranted' AND e.body->>'right' = 'collect' AND e.at > c.expires_at + :skew",
+        moment=moment,
+    )
+
+
+def a_command_acts_at_most_once(conn: Connection, moment: Moment) -> Iterator[str]:
+    """I6, as far as the service sees: one grant a command, and none for a command that was never sent."""
+    yield from _each(
+        conn,
+        "SELECT 'command ' || (body->>'command_id') || ' was granted ' || count(*) || ' times' FROM site_event"
+        " WHERE type = 'UnlockGranted' AND body->>'command_id' IS NOT NULL GROUP BY body->>'command_id'"
+        " HAVING count(*) > 1",
+        "SELECT 'command ' || (e.body->>'command_id') || ' was granted and never sent there' FROM site_event e"
+        " WHERE e.type = 'UnlockGranted' AND e.body->>'command_id' IS NOT NULL AND NOT EXISTS (SELECT FROM"
+        " remote_command r WHERE r.id = e.body->>'command_id' AND r.gateway_id = e.gateway_id"
+        " AND r.sent_at IS NOT NULL)",
+        moment=moment,
+    )
+
+
+def every_site_event_is_applied_once_and_in_order(conn: Connection, moment: Moment) -> Iterator[str]:
+    """I7: logs without holes, positions that agree, and one move for each parcel's event."""
+    yield from _each(
+        conn,
+        "SELECT 'log ' || log_id || ' of ' || gateway_id || ' has ' || count(*) || ' events of ' || max(seq)"
+        " FROM site_event GROUP BY gateway_id, log_id HAVING count(*) <> max(seq)",
+        "SELECT 'gateway ' || g.id || ' stands at ' || g.up_seq || ', its log at ' || coalesce(l.last, 0)"
+        " FROM gateway g LEFT JOIN LATERAL (SELECT max(seq) AS last FROM site_event e WHERE e.gateway_id = g.id"
+        " AND e.log_id = g.up_log_id) l ON true WHERE g.up_seq <> coalesce(l.last, 0)",
+        "WITH told AS (SELECT body->>'parcel_id' AS id, CASE type WHEN 'ParcelLoaded' THEN 'loaded' ELSE 'collected'"
+        " END AS event, count(*) AS n FROM site_event WHERE type IN ('ParcelLoaded', 'ParcelCollected')"
+        " AND fault IS NULL GROUP BY 1, 2), moved AS (SELECT subject_id AS id, event, count(*) AS n FROM history"
+        " WHERE subject = 'parcel' AND actor LIKE 'gateway:%' GROUP BY 1, 2)"
+        " SELECT 'parcel ' || coalesce(told.id, moved.id) || ' told ' || coalesce(told.n, 0) || ' and moved '"
+        " || coalesce(moved.n, 0) || ' times' FROM told FULL JOIN moved ON moved.id = told.id"
+        " AND moved.event = told.event WHERE coalesce(told.n, 0) <> coalesce(moved.n, 0) OR told.n > 1",
+        moment=moment,
+    )
+
+
+def the_ledger_balances(conn: Connection, moment: Moment) -> Iterator[str]:
+    """I8: every transaction sums to zero; captured = collected + refunded + held, and nothing is held below zero."""
+    yield from _each(
+        conn,
+        "SELECT 'transaction ' || transaction_id || ' sums to ' || sum(amount_minor) FROM ledger_entry"
+        " GROUP BY transaction_id, currency HAVING sum(amount_minor) <> 0",
+        "SELECT 'order ' || order_id || ' holds ' || -sum(amount_minor) FROM ledger_entry"
+        " WHERE account = 'customer_held' GROUP BY order_id, currency HAVING -sum(amount_minor) < 0",
+        "SELECT 'order ' || o.id || ' is ' || o.state || ' and holds ' || h.held FROM customer_order o JOIN ("
+        " SELECT order_id, -sum(amount_minor) AS held FROM ledger_entry WHERE account = 'customer_held'"
+        " GROUP BY order_id) h ON h.order_id = o.id WHERE h.held <> 0 AND (o.state = 'collected' OR o.state ="
+        " 'refunded') AND NOT EXISTS (SELECT FROM payment WHERE order_id = o.id AND state = 'refunding')",
+        "SELECT 'payment ' || p.id || ' is ' || p.state || ' of ' || p.amount_minor || ', booked '"
+        " || coalesce(b.booked, 0) FROM payment p LEFT JOIN (SELECT transaction_id, sum(amount_minor) AS booked"
+        " FROM ledger_entry WHERE kind = 'capture' AND account = 'provider_clearing' GROUP BY transaction_id) b"
+        " ON b.transaction_id = 'capture-' || p.id WHERE coalesce(b.booked, 0) <> CASE WHEN p.state IN"
+        " ('captured', 'refunding', 'refunded') THEN p.amount_minor ELSE 0 END",
+        moment=moment,
+    )
+
+
+def refunds_never_exceed_captures(conn: Connection, moment: Moment) -> Iterator[str]:
+    """I9: per order in sum; and a refunded payment was booked back once and whole."""
+    yield from _each(
+        conn,
+        "SELECT 'order ' || order_id || ' has more refunded than captured' FROM ledger_entry"
+        " WHERE account = 'provider_clearing' GROUP BY order_id, currency HAVING sum(amount_minor) < 0",
+        "SELECT 'payment ' || p.id || ' is ' || p.state || ', booked back ' || coalesce(b.booked, 0) FROM payment p"
+        " LEFT JOIN (SELECT transaction_id, -sum(amount_minor) AS booked FROM ledger_entry WHERE kind = 'refund'"
+        " AND account = 'provider_clearing' GROUP BY transaction_id) b ON b.transaction_id = 'refund-' || p.id"
+        " WHERE coalesce(b.booked, 0) <> CASE WHEN p.state = 'refunded' THEN p.amount_minor ELSE 0 END",
+        moment=moment,
+    )
+
+
+def site_and_service_agree(conn: Connection, moment: Moment) -> Iterator[str]:
+    """I14: nothing waits long at a gateway that is there, and no event told what the tables refuse."""
+    yield from _each(
+        conn,
+        "SELECT 'entry ' || o.id || ' for ' || g.id || ' is unacknowledged' FROM outbox o JOIN gateway g"
+        " ON g.id = o.gateway_id WHERE g.online AND o.acked_at IS NULL AND o.made_at < :quiet_since",
+        "SELECT 'entry ' || id || ' for ' || gateway_id || ' was refused: ' || fault FROM outbox"
+        " WHERE fault IS NOT NULL AND fault <> 'in_snapshot'",
+        "SELECT 'event ' || log_id || ':' || seq || ' (' || type || ') was refused: ' || fault FROM site_event"
+        " WHERE fault IN ('illegal_move', 'moved_meanwhile', 'unknown_parcel', 'refused_by_tables')",
+        "SELECT 'parcel ' || p.id || ' is planned and not confirmed' FROM parcel p JOIN customer_order o"
+        " ON o.id = p.order_id JOIN gateway g ON g.site_id = o.site_id WHERE g.online AND p.confirmed_at IS NULL"
+        " AND p.state IN ('planned', 'packed') AND NOT EXISTS (SELECT FROM outbox WHERE outbox.order_id = o.id"
+        " AND (acked_at IS NULL OR fault IS NOT NULL)) AND EXISTS (SELECT FROM history WHERE subject_id = p.id"
+        " AND at < :quiet_since)",
+        moment=moment,
+    )
+
+
+def no_parcel_is_loaded_twice(conn: Connection, moment: Moment) -> Iterator[str]:
+    """I15."""
+    yield from _each(
+        conn,
+        "SELECT 'parcel ' || (body->>'parcel_id') || ' was loaded ' || count(*) || ' times' FROM site_event"
+        " WHERE type = 'ParcelLoaded' AND fault IS NULL GROUP BY body->>'parcel_id' HAVING count(*) > 1",
+        moment=moment,
+    )
+
+
+Rule = Callable[[Connection, Moment], Iterator[str]]
+
+INVARIANTS: tuple[tuple[str, Rule], ...] = (
+    ("I1", a_paid_order_ends_once_and_none_is_stuck),
+    ("I2", a_door_never_holds_two_parcels),
+    ("I3", no_door_opens_for_a_grant_that_was_not_written_before),
+    ("I4", no_door_is_granted_to_a_code_of_elsewhere_or_past_its_end),
+    ("I6", a_command_acts_at_most_once),
+    ("I7", every_site_event_is_applied_once_and_in_order),
+    ("I8", the_ledger_balances),
+    ("I9", refunds_never_exceed_captures),
+    ("I14", site_and_service_agree),
+    ("I15", no_parcel_is_loaded_twice),
+)
+
+
+def _check(conn: Connection, moment: Moment, number: str, rule: Rule) -> Finding:
+    found = list(rule(conn, moment))
+    return Finding(number, rule.__name__, len(found), found[:SHOWN])
+
+
+def _each(conn: Connection, *queries: str, moment: Moment) -> Iterator[str]:
+    limits = {**moment.values(), "skew": SKEW}
+    for query in queries:
+        named = {name: value for name, value in limits.items() if f":{name}" in query}
+        yield from conn.execute(text(query), named).scalars()

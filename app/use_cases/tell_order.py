@@ -1,0 +1,126 @@
+"""Tells an order's owner how it stands: paid, in the locker (with doors and typed code), collected, refunded."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel.numbers import format_currency, get_currency_precision, get_currency_symbol
+from sqlalchemy import Connection, Row, text
+
+from app.domain.collect_link import make_collect_link
+from app.domain.pickup_code import typed_secret
+from app.notify.texts import NoticeKind
+from app.settings import Settings
+from app.use_cases.queue_notification import queue_notification
+from locker_protocol.ids import RandomBytes, random_bytes
+from locker_protocol.typed_code import show_code
+
+PREFIXES = {"zh": "zh-hans", "en": "en"}
+
+LOAD = text("""
+    SELECT o.order_no, o.total_minor, o.currency, o.person_id, p.language, coalesce(p.phone, p.mail) AS contact,
+        s.name_zh, s.name_en, s.timezone, w.opens_at, w.closes_at, r.removal_from,
+        k.id AS credential_id, k.handle, k.generation, k.expires_at,
+        (
+            SELECT array_agg(DISTINCT l.name_zh || '|' || l.name_en || '|' || x.door) FROM parcel x
+            JOIN compartment c ON c.site_id = o.site_id AND c.door = x.door JOIN locker l ON l.id = c.locker_id
+            WHERE x.order_id = o.id AND x.state = 'loaded'
+        ) AS places
+    FROM customer_order o
+    JOIN person p ON p.id = o.person_id
+    JOIN site s ON s.id = o.site_id
+    JOIN pickup_window w ON w.id = o.window_id
+    JOIN load_run r ON r.run_no = o.run_no
+    LEFT JOIN credential k ON k.order_id = o.id AND k.ended_at IS NULL
+    WHERE o.id = :order_id
+""")
+
+
+def tell_order(
+    conn: Connection, *, order_id: str, kind: NoticeKind, now: datetime, random: RandomBytes = random_bytes
+) -> None:
+    """Queue a notice that needs no code: paid, collected, refunded."""
+    order = conn.execute(LOAD, {"order_id": order_id}).one()
+    _queue(conn, order, order_id, kind, _facts(order), now, random)
+
+
+def tell_order_ready(
+    conn: Connection, *, order_id: str, settings: Settings, now: datetime, random: RandomBytes = random_bytes
+) -> None:
+    """Queue the notice that all parcels lie in the locker: where, the typed code, until when, the page with the QR."""
+    order = conn.execute(LOAD, {"order_id": order_id}).one()
+    assert order.credential_id is not None, "an order is ready only after its code was made"
+    secret = typed_secret(settings.secret_key, credential_id=order.credential_id, generation=order.generation)
+    link = make_collect_link(settings.secret_key, order_id=order_id, ends_at=order.removal_from)
+    facts = {
+        **_facts(order),
+        "doors": _doors(order),
+        "code": show_code(order.handle, secret),
+        "until": _moment(order.expires_at, order),
+        "link": f"{settings.public_url}/{PREFIXES[order.language]}/c/{link}",
+    }
+    _queue(conn, order, order_id, NoticeKind.READY, facts, now, random)
+
+
+def _queue(
+    conn: Connection,
+    order: Row[Any],
+    order_id: str,
+    kind: NoticeKind,
+    facts: dict[str, str],
+    now: datetime,
+    random: RandomBytes,
+) -> None:
+    queue_notification(
+        conn,
+        contact=order.contact,
+        kind=kind,
+        language=order.language,
+        facts=facts,
+        person_id=order.person_id,
+        order_id=order_id,
+        now=now,
+        random=random,
+    )
+
+
+def _facts(order: Row[Any]) -> dict[str, str]:
+    ends = order.closes_at.astimezone(ZoneInfo(order.timezone))
+    return {
+        "order_no": order.order_no,
+        "total": _money(order),
+        "site": order.name_zh if order.language == "zh" else order.name_en,
+        "window": f"{_moment(order.opens_at, order)}–{ends:%H:%M}",
+    }
+
+
+def _money(order: Row[Any]) -> str:
+    amount = Decimal(order.total_minor).scaleb(-get_currency_precision(order.currency))
+    written = str(format_currency(amount, order.currency, locale="en"))
+    # A site has one currency, so `CN¥` would tell an English reader nothing that `¥` does not.
+    local = get_currency_symbol(order.currency, locale="zh_Hans")
+    return written.replace(get_currency_symbol(order.currency, locale="en"), local)
+
+
+def _doors(order: Row[Any]) -> str:
+    """North lobby 3, 7; Gate 2 30."""
+    by_locker: dict[str, list[int]] = {}
+    for place in order.places or ():
+        name_zh, name_en, door = place.split("|")
+        by_locker.setdefault(name_zh if order.language == "zh" else name_en, []).append(int(door))
+    words = [(name, sorted(doors)) for name, doors in sorted(by_locker.items(), key=lambda item: min(item[1]))]
+    if order.language == "zh":
+        return "；".join(f"{name} {'、'.join(map(str, doors))} 号门" for name, doors in words)
+    return "; ".join(
+        f"{name}, {'doors' if doors[1:] else 'door'} {', '.join(map(str, doors))}" for name, doors in words
+    )
+
+
+def _moment(at: datetime, order: Row[Any]) -> str:
+    local = at.astimezone(ZoneInfo(order.timezone))
+    return (
+        f"{local.month}月{local.day}日 {local:%H:%M}"
+        if order.language == "zh"
+        else f"{local:%a} {local.day} {local:%b %H:%M}"
+    )

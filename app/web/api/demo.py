@@ -1,0 +1,76 @@
+"""What a demo stack publishes of itself: its virtual lockers, its inbox, its clock. Anywhere else: not found."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from flask import request
+from marshmallow import Schema, fields
+
+from app.db.pages import inbox as pages
+from app.domain.errors import NotFound
+from app.web.access import serves_everybody
+from app.web.api import blueprint
+from app.web.api.contract import operation
+from app.web.api.fields import Body
+from app.web.demo_clock import NoSuchJump, clock_file
+from app.web.parts import parts, read
+from locker_protocol.clock import DemoClock, read_anchor, write_anchor
+
+
+class DemoClockReading(Schema):
+    civil = fields.AwareDateTime(required=True)
+    rate = fields.Float(required=True)
+
+
+class Demo(Schema):
+    locker_pages = fields.Dict(
+        keys=fields.String(), values=fields.String(), required=True, metadata={"description": "By locker id."}
+    )
+    clock = fields.Nested(DemoClockReading, required=True)
+
+
+class DemoMessage(Schema):
+    kind = fields.String(required=True)
+    subject = fields.String(required=True)
+    body = fields.String(required=True)
+    made_at = fields.AwareDateTime(required=True)
+
+
+class WantedTime(Body):
+    to = fields.AwareDateTime(required=True, metadata={"description": "The civil time from now on; never earlier."})
+    rate = fields.Float(load_default=None, validate=lambda rate: 1 <= rate <= 600)
+
+
+@blueprint.get("/demo")
+@serves_everybody()
+@operation("Describe a demo stack", answer=Demo, refusals=(NotFound,))
+def describe_demo() -> Mapping[str, Any]:
+    clock = _clock()
+    return {"locker_pages": parts().settings.locker_pages, "clock": clock}
+
+
+@blueprint.get("/demo/messages")
+@serves_everybody()
+@operation("Read a demo's inbox, newest first", answer=DemoMessage, many=True, refusals=(NotFound,))
+def list_demo_messages() -> Sequence[Any]:
+    clock_file()
+    with read() as conn:
+        return pages.messages(conn, contact=request.args.get("contact", ""))
+
+
+@blueprint.post("/demo/clock")
+@serves_everybody()
+@operation("Set a demo's clock ahead", body=WantedTime, answer=DemoClockReading, refusals=(NotFound, NoSuchJump))
+def set_demo_clock(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    path, target = clock_file(), body["to"]
+    if target < DemoClock(path).now().civil:
+        raise NoSuchJump
+    rate = body["rate"] or read_anchor(path).rate
+    write_anchor(path, rate=rate, civil_ms=round(target.timestamp() * 1000))
+    return _clock()
+
+
+def _clock() -> Mapping[str, datetime | float]:
+    path = clock_file()
+    return {"civil": DemoClock(path).now().civil, "rate": read_anchor(path).rate}

@@ -1,0 +1,115 @@
+"""A resident's own orders. Somebody else's order is answered exactly like one that does not exist."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask import request, url_for
+
+from app.db.pages import api as pages
+from app.domain.basket import (
+    BasketLine,
+    IdempotencyKeyInvalid,
+    IdempotencyKeyReused,
+    LiveGoods,
+    OrderCycleClosed,
+    ProductUnavailable,
+    QuantityAbsurd,
+    SoldOut,
+    WindowFull,
+)
+from app.domain.errors import NotFound
+from app.domain.holding import HoldEnded, NotToBePaid
+from app.use_cases.issue_credential import NoLiveCode
+from app.use_cases.place_order import place_order
+from app.use_cases.show_code import ShownCode, show_code
+from app.use_cases.start_payment import start_payment
+from app.web.access import serves_signed_in
+from app.web.api import blueprint, schemas
+from app.web.api.contract import operation
+from app.web.parts import civil_now, parts, read, signed_in, write
+from locker_protocol.ids import random_bytes
+
+IDEMPOTENCY_KEY = "Idempotency-Key"
+
+
+@blueprint.post("/orders")
+@serves_signed_in()
+@operation(
+    "Place an order",
+    body=schemas.WantedOrder,
+    answer=schemas.Order,
+    status=201,
+    headers=(IDEMPOTENCY_KEY,),
+    refusals=(
+        IdempotencyKeyInvalid,
+        IdempotencyKeyReused,
+        NotFound,
+        OrderCycleClosed,
+        WindowFull,
+        SoldOut,
+        ProductUnavailable,
+        LiveGoods,
+        QuantityAbsurd,
+    ),
+)
+def create_order(body: dict[str, Any]) -> pages.Row:
+    with write() as conn:
+        placed = place_order(
+            conn,
+            person_id=signed_in().id,
+            window_id=body["window_id"],
+            lines=[BasketLine(line["product_id"], line["quantity"]) for line in body["lines"]],
+            idempotency_key=request.headers.get(IDEMPOTENCY_KEY, ""),
+            low_door=body["low_door"],
+            now=civil_now(),
+            random=random_bytes,
+        )
+    return own_order(placed.order_id)
+
+
+@blueprint.get("/orders")
+@serves_signed_in()
+@operation("List my orders, newest first", answer=schemas.OrderInList, many=True)
+def list_orders() -> Sequence[pages.Row]:
+    with read() as conn:
+        return pages.orders_of(conn, person_id=signed_in().id)
+
+
+@blueprint.get("/orders/<order_id>")
+@serves_signed_in()
+@operation("Show one of my orders", answer=schemas.Order)
+def show_order(order_id: str) -> pages.Row:
+    return own_order(order_id)
+
+
+@blueprint.post("/orders/<order_id>/payment")
+@serves_signed_in()
+@operation("Start paying an order", answer=schemas.Payment, status=201, refusals=(NotToBePaid, HoldEnded))
+def begin_payment(order_id: str) -> dict[str, str]:
+    pay_url = start_payment(
+        parts().engine,
+        parts().provider,
+        order_id=order_id,
+        person_id=signed_in().id,
+        return_url=parts().settings.public_url + url_for("orders.order_page", order_id=order_id),
+        now=civil_now(),
+        random=random_bytes,
+    )
+    return {"pay_url": pay_url}
+
+
+@blueprint.get("/orders/<order_id>/code")
+@serves_signed_in()
+@operation("Show the code that opens my doors", answer=schemas.PickupCode, refusals=(NoLiveCode,))
+def show_pickup_code(order_id: str) -> ShownCode:
+    with read() as conn:
+        return show_code(conn, order_id=order_id, person_id=signed_in().id, now=civil_now(), settings=parts().settings)
+
+
+def own_order(order_id: str) -> pages.Row:
+    """Read an order of whoever is signed in. Raises NotFound."""
+    with read() as conn:
+        found = pages.order_of(conn, person_id=signed_in().id, order_id=order_id)
+    if found is None:
+        raise NotFound
+    return found

@@ -1,0 +1,207 @@
+"""What goes in and comes out. Money is minor units of the named currency; times are RFC 3339 in UTC."""
+
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from app.domain.order_state import OrderState
+from app.domain.parcel_state import ParcelState
+from app.web.api.fields import Body, Several, Whole, Words, YesNo
+from locker_protocol.vocabulary import Refusal, SizeClass, Zone
+
+LARGEST_KEY = 2**31 - 1
+MOST_LINES = 60
+MOST_OF_ONE = 99
+NAME = r"^[A-Za-z0-9_.-]+$"
+
+
+def word(words: type[Any], **kwargs: Any) -> fields.String:  # noqa: ANN401
+    """A word of an enumeration, as the description lists it."""
+    none = [None] if kwargs.get("allow_none") else []
+    return fields.String(metadata={"enum": [*(one.value for one in words), *none]}, **kwargs)
+
+
+# --- what goes in -----------------------------------------------------------------------------------------------------
+
+
+class SignInCodeWanted(Body):
+    contact = Words(longest=254, required=True, metadata={"description": "A phone number or a mail address."})
+
+
+class SignIn(Body):
+    request_id = Words(longest=64, required=True, pattern=NAME)
+    code = Words(longest=16, required=True)
+
+
+class WantedLine(Body):
+    product_id = Words(longest=64, required=True)
+    quantity = Whole(low=1, high=MOST_OF_ONE, required=True)
+
+
+class WantedOrder(Body):
+    window_id = Whole(low=1, high=LARGEST_KEY, required=True)
+    lines = Several(WantedLine, low=1, high=MOST_LINES, required=True)
+    low_door = YesNo(load_default=False, metadata={"description": "Doors one can reach sitting, where possible."})
+
+
+class ScannedLabel(Body):
+    label = Words(longest=512, required=True, metadata={"description": "What the scanner read."})
+
+
+class Reason(Body):
+    reason = Words(longest=200, required=True, metadata={"description": "Why; it is kept with the opening."})
+
+
+# --- what comes out ---------------------------------------------------------------------------------------------------
+
+
+class Names(Schema):
+    zh = fields.String(required=True)
+    en = fields.String(required=True)
+
+
+class _InBothLanguages(fields.Field[dict[str, str]]):
+    """`name` from `name_zh` and `name_en`."""
+
+    _CHECK_ATTRIBUTE = False
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **_kwargs: Any) -> dict[str, str]:  # noqa: ANN401, ARG002
+        return {"zh": obj[f"{attr}_zh"], "en": obj[f"{attr}_en"]}
+
+
+class SignInCodeAsked(Schema):
+    request_id = fields.String(required=True, metadata={"description": "Send it back with the code."})
+
+
+class Session(Schema):
+    token = fields.String(required=True, metadata={"description": "Send it as `Authorization: Bearer …`."})
+
+
+class Locker(Schema):
+    id = fields.String(required=True)
+    name = _InBothLanguages(required=True)
+    doors = fields.Integer(required=True)
+
+
+class Site(Schema):
+    id = fields.String(required=True)
+    name = _InBothLanguages(required=True)
+    address = _InBothLanguages(required=True)
+    timezone = fields.String(required=True)
+    currency = fields.String(required=True)
+    lockers = fields.List(fields.Nested(Locker), required=True)
+
+
+class Window(Schema):
+    id = fields.Integer(required=True)
+    run_no = fields.Integer(required=True)
+    kind = fields.String(required=True)
+    local_date = fields.Date(required=True)
+    opens_at = fields.AwareDateTime(required=True)
+    closes_at = fields.AwareDateTime(required=True)
+    order_by = fields.AwareDateTime(required=True)
+    places_left = fields.Integer(required=True)
+
+
+class Product(Schema):
+    id = fields.String(required=True)
+    category_id = fields.String(required=True)
+    name = _InBothLanguages(required=True)
+    unit = _InBothLanguages(required=True)
+    origin = _InBothLanguages(required=True)
+    zone = word(Zone, required=True)
+    price_minor = fields.Integer(required=True, metadata={"description": "Of one, in the site's currency."})
+    cap_minor = fields.Integer(
+        required=True, allow_none=True, metadata={"description": "Sold by weight: the most that is charged for one."}
+    )
+
+
+class Line(Schema):
+    product_id = fields.String(required=True)
+    quantity = fields.Integer(required=True)
+    price_minor = fields.Integer(required=True)
+    line_minor = fields.Integer(required=True)
+    parcel_ref = fields.String(required=True, allow_none=True)
+
+
+class Parcel(Schema):
+    ref = fields.String(required=True)
+    zone = word(Zone, required=True)
+    size = word(SizeClass, required=True)
+    state = word(ParcelState, required=True)
+    door = fields.Integer(required=True, allow_none=True, metadata={"description": "Known once it was loaded."})
+    loaded_at = fields.AwareDateTime(required=True, allow_none=True)
+    collected_at = fields.AwareDateTime(required=True, allow_none=True)
+
+
+class OrderInList(Schema):
+    id = fields.String(required=True)
+    order_no = fields.String(required=True)
+    state = word(OrderState, required=True)
+    site_id = fields.String(required=True)
+    run_no = fields.Integer(required=True)
+    window_id = fields.Integer(required=True)
+    opens_at = fields.AwareDateTime(required=True)
+    closes_at = fields.AwareDateTime(required=True)
+    currency = fields.String(required=True)
+    total_minor = fields.Integer(required=True)
+    placed_at = fields.AwareDateTime(required=True)
+    hold_until = fields.AwareDateTime(
+        required=True, metadata={"description": "Goods, window and doors are held until then unless it is paid."}
+    )
+
+
+class Order(OrderInList):
+    low_door = fields.Boolean(required=True)
+    lines = fields.List(fields.Nested(Line), required=True)
+    parcels = fields.List(fields.Nested(Parcel), required=True)
+
+
+class Payment(Schema):
+    pay_url = fields.String(required=True, metadata={"description": "Send the person's browser there."})
+
+
+class PickupCode(Schema):
+    qr_text = fields.String(required=True, metadata={"description": "Draw it as a QR, error correction L."})
+    typed_code = fields.String(required=True, allow_none=True)
+    expires_at = fields.AwareDateTime(required=True)
+
+
+class StaffParcel(Schema):
+    id = fields.String(required=True)
+    ref = fields.String(required=True)
+    order_id = fields.String(required=True)
+    order_no = fields.String(required=True)
+    state = word(ParcelState, required=True)
+    zone = word(Zone, required=True)
+    size = word(SizeClass, required=True)
+    planned_doors = fields.List(fields.Integer(), required=True)
+    door = fields.Integer(required=True, allow_none=True)
+    label = fields.String(required=True, metadata={"description": "The text of the QR on its label."})
+
+
+class CommandAsked(Schema):
+    command_id = fields.String(required=True)
+
+
+class Command(Schema):
+    id = fields.String(required=True)
+    kind = fields.String(required=True, metadata={"enum": ["open", "load"]})
+    state = fields.String(required=True, metadata={"enum": ["waiting", "opened", "refused", "unanswered"]})
+    door = fields.Integer(required=True, allow_none=True)
+    refusal = word(Refusal, required=True, allow_none=True)
+    asked_at = fields.AwareDateTime(required=True)
+    not_after = fields.AwareDateTime(required=True)
+    answered_at = fields.AwareDateTime(required=True, allow_none=True)
+
+
+class Problem(Schema):
+    """RFC 9457, `application/problem+json`; what is missing in a sentence's gaps stands beside it as fields."""
+
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    code = fields.String(required=True, metadata={"description": "Stable; the detail's wording is not."})
+    detail = fields.String(required=True)
+    field = fields.String(metadata={"description": "Which field, when one is wrong."})
+    reason = fields.String(metadata={"description": "What would do, when a field is wrong."})

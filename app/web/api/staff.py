@@ -1,0 +1,90 @@
+"""What staff's programs ask for: a run's parcels, packing, loading, opening a door, and what became of it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from app.db.pages import api as pages
+from app.domain.errors import IllegalMove, NotFound
+from app.domain.roles import Role
+from app.use_cases.ask_site import load_parcel, open_door
+from app.use_cases.pack_parcel import pack_parcel
+from app.web.access import serves
+from app.web.api import blueprint, schemas
+from app.web.api.contract import operation
+from app.web.ops import command_state
+from app.web.parts import civil_now, civil_rate, parts, read, signed_in, write
+from locker_protocol.ids import random_bytes
+from locker_protocol.label import Label, write_label
+
+SEES_ALL_COMMANDS = frozenset({Role.OPERATOR, Role.ADMIN})
+
+
+@blueprint.get("/runs/<int(max=2147483647):run_no>/parcels")
+@serves(Role.PICKER, Role.DRIVER, Role.OPERATOR)
+@operation("List a run's parcels", answer=schemas.StaffParcel, many=True)
+def list_parcels(run_no: int) -> Sequence[pages.Row]:
+    with read() as conn:
+        found = pages.parcels_of_run(conn, run_no=run_no)
+    if found is None:
+        raise NotFound
+    return [{**row, "label": write_label(Label(row["site_no"], run_no, row["ref"]))} for row in found]
+
+
+@blueprint.post("/parcels/<parcel_id>/packed")
+@serves(Role.PICKER)
+@operation("Say that a parcel is packed", status=204, refusals=(IllegalMove,))
+def mark_packed(parcel_id: str) -> None:
+    with write() as conn:
+        pack_parcel(conn, parcel_id=parcel_id, person_id=signed_in().id, now=civil_now(), settings=parts().settings)
+
+
+@blueprint.post("/sites/<site_id>/loads")
+@serves(Role.DRIVER)
+@operation(
+    "Ask a site to open a door for this label", body=schemas.ScannedLabel, answer=schemas.CommandAsked, status=202
+)
+def ask_to_load(site_id: str, body: dict[str, Any]) -> dict[str, str]:
+    with write() as conn:
+        command_id = load_parcel(
+            conn,
+            site_id=site_id,
+            label_text=body["label"],
+            person_id=signed_in().id,
+            now=civil_now(),
+            random=random_bytes,
+            rate=civil_rate(),
+        )
+    return {"command_id": command_id}
+
+
+@blueprint.post("/sites/<site_id>/doors/<int(max=999):door_no>/open")
+@serves(Role.OPERATOR)
+@operation("Ask a site to open a door", body=schemas.Reason, answer=schemas.CommandAsked, status=202)
+def ask_to_open(site_id: str, door_no: int, body: dict[str, Any]) -> dict[str, str]:
+    with write() as conn:
+        command_id = open_door(
+            conn,
+            site_id=site_id,
+            door=door_no,
+            person_id=signed_in().id,
+            reason=body["reason"],
+            now=civil_now(),
+            random=random_bytes,
+            rate=civil_rate(),
+        )
+    return {"command_id": command_id}
+
+
+@blueprint.get("/commands/<command_id>")
+@serves(Role.DRIVER, Role.OPERATOR)
+@operation("Show what a site answered", answer=schemas.Command)
+def show_command(command_id: str) -> dict[str, Any]:
+    with read() as conn:
+        found = pages.command(conn, command_id=command_id)
+    if found is None or not (signed_in().role in SEES_ALL_COMMANDS or found.person_id == signed_in().id):
+        raise NotFound
+    return {
+        **{name: getattr(found, name) for name in ("id", "kind", "refusal", "asked_at", "not_after", "answered_at")},
+        "state": command_state(found),
+        "door": found.answered_door or found.door,
+    }

@@ -1,0 +1,177 @@
+"""Basket, window and order on one page. Anybody may fill it; ordering needs a sign-in and keeps all that was chosen.
+
+A refusal shows the page again and says what changed: what is sold out has left the basket, a full window is not chosen.
+"""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, request, session, url_for
+from flask_babel import gettext
+from sqlalchemy import Row
+from werkzeug.wrappers import Response
+
+from app.db.pages import shop as pages
+from app.domain.basket import BasketLine, NothingInBasket, ProductUnavailable, SoldOut
+from app.domain.errors import DomainError, NotFound
+from app.payments.provider import Unavailable
+from app.use_cases.place_order import place_order
+from app.use_cases.start_payment import start_payment
+from app.web import basket, words
+from app.web.access import serves_everybody
+from app.web.page import local, money
+from app.web.parts import Visitor, civil_now, parts, read, visitor, write
+from locker_protocol.ids import random_bytes, random_id
+
+blueprint = Blueprint("checkout", __name__, url_prefix="/<lang_code>")
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """One line of the basket, priced as it will be charged: at most the cap where weight counts."""
+
+    product: Row[Any]
+    quantity: int
+    line_minor: int
+
+
+@blueprint.get("/basket")
+@serves_everybody()
+def basket_page() -> Response | str:
+    """Show what is in the basket, when it can be collected and what it costs."""
+    return _show()
+
+
+@blueprint.post("/basket")
+@serves_everybody()
+def order() -> Response | tuple[Response | str, int]:
+    """Remember the choices of the form, then order and go to pay; whoever is not signed in does that first."""
+    window_id = basket.read_window(request.form.get("window_id", ""))
+    if window_id is None:
+        return _show(gettext("Choose when you collect.")), HTTPStatus.UNPROCESSABLE_ENTITY
+    session["window"] = window_id
+    session["low_door"] = request.form.get("low_door") == "1"
+    session.permanent = True
+    person = visitor()
+    if person is None:
+        return redirect(url_for("account.sign_in_page", next=url_for("checkout.basket_page")), 303)
+    try:
+        order_id = _place(person, request.form.get("idempotency_key", ""))
+    except NotFound:
+        return _show(gettext("That time is no longer offered. Choose another.")), HTTPStatus.CONFLICT
+    except DomainError as refusal:
+        return _show(_take_out(refusal) or words.sentence(refusal)), refusal.status
+    basket.keep({})
+    session.pop("low_door", None)
+    return redirect(pay(order_id, person), 303)
+
+
+def pay(order_id: str, person: Visitor) -> str:
+    """Open a payment and say where to go: to the provider's page, or to the order's if the provider does not answer."""
+    own = _own_origin()
+    try:
+        pay_url = start_payment(
+            parts().engine,
+            parts().provider,
+            order_id=order_id,
+            person_id=person.id,
+            return_url=own + url_for("orders.order_page", order_id=order_id),
+            now=civil_now(),
+            random=random_bytes,
+        )
+    except Unavailable:
+        return url_for("orders.order_page", order_id=order_id, unpaid="1")
+    # The sandbox's page is one of ours: reached by its path, it stays where the visitor is signed in.
+    return pay_url.removeprefix(parts().settings.public_url)
+
+
+def _own_origin() -> str:
+    """Where the provider sends people back to. A demo is opened by whatever name its machine has."""
+    settings = parts().settings
+    return request.host_url.rstrip("/") if settings.demo else settings.public_url
+
+
+def _place(person: Visitor, key: str) -> str:
+    if not basket.lines():
+        raise NothingInBasket
+    wanted = [BasketLine(product_id, quantity) for product_id, quantity in basket.lines().items()]
+    with write() as conn:
+        placed = place_order(
+            conn,
+            person_id=person.id,
+            window_id=session["window"],
+            lines=wanted,
+            idempotency_key=key,
+            low_door=session["low_door"],
+            now=civil_now(),
+            random=random_bytes,
+        )
+    return str(placed.order_id)
+
+
+def _take_out(refusal: DomainError) -> str:
+    """Put right what a shortage made impossible, and say what changed."""
+    lines = dict(basket.lines())
+    if isinstance(refusal, SoldOut):
+        left = {short.product_id: short.left for short in refusal.shortages}
+    elif isinstance(refusal, ProductUnavailable):
+        left = {str(refusal.facts.get("product", "")): 0}
+    else:
+        return ""
+    products = _products(lines)
+    for product_id, number in left.items():
+        if number > 0:
+            lines[product_id] = number
+        else:
+            lines.pop(product_id, None)
+    basket.keep(lines)
+    return " ".join(
+        _what_changed(products[product_id], number) for product_id, number in left.items() if product_id in products
+    )
+
+
+def _what_changed(product: Row[Any], left: int) -> str:
+    name = local(product)
+    if left > 0:
+        return str(gettext("Only %(left)s of %(name)s are left; your basket now has that many.", left=left, name=name))
+    return str(gettext("%(name)s just sold out and was taken out of your basket.", name=name))
+
+
+def _products(lines: dict[str, int]) -> dict[str, Row[Any]]:
+    with read() as conn:
+        shop = pages.basket(
+            conn,
+            site_id=basket.site_id() or "",
+            window_id=basket.window_id(),
+            now=civil_now(),
+            product_ids=lines.keys(),
+        )
+    return {product.id: product for product in shop.products} if shop else {}
+
+
+def _show(changed: str = "") -> Response | str:
+    site_id = basket.site_id()
+    if site_id is None:
+        return redirect(url_for("front.sites_page"))
+    lines = basket.lines()
+    with read() as conn:
+        shop = pages.basket(
+            conn, site_id=site_id, window_id=basket.window_id(), now=civil_now(), product_ids=lines.keys()
+        )
+    if shop is None:
+        return redirect(url_for("front.sites_page"))
+    chosen = [
+        Chosen(product, lines[product.id], lines[product.id] * (product.cap_minor or product.price_minor))
+        for product in shop.products
+    ]
+    return render_template(
+        "basket.html",
+        shop=shop,
+        chosen=chosen,
+        total=money(sum(line.line_minor for line in chosen), shop.site.currency),
+        short=[line for line in chosen if line.product.left < line.quantity],
+        changed=changed,
+        low_door=session.get("low_door", False),
+        idempotency_key=random_id(),
+    )

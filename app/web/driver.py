@@ -1,0 +1,151 @@
+"""A driver's one screen at the lockers: scan a bag, its door opens, put it in, shut, next. No menu, no tap between.
+
+The phone only asks; the site decides and answers. What the screen says is read from that answer (`driver_loop.py`).
+Without a network the locker's own scanner does the same: it reads the driver's rotating code, then the labels.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from http import HTTPStatus
+from io import BytesIO
+
+import segno
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.db.pages import ops as site_pages
+from app.db.pages import staff as pages
+from app.db.pages.ops import DoorNow, LockerNow, SiteNow
+from app.domain.errors import DomainError, NotFound
+from app.domain.parcel_state import ParcelState
+from app.domain.roles import Role
+from app.use_cases.ask_site import load_parcel
+from app.web import words
+from app.web.access import NotForYou, serves
+from app.web.driver_loop import LAID, Step, Word, step_of
+from app.web.parts import civil_now, civil_rate, parts, read, signed_in, write
+from app.web.problems import allow
+from locker_protocol.ids import random_bytes
+from locker_protocol.token import RIGHT_LOAD, Token, sign_token
+
+blueprint = Blueprint("driver", __name__, url_prefix="/<lang_code>/driver")
+
+CODE_LIVES = timedelta(seconds=60)
+CODE_TURNS_S = 30
+LONGEST_LABEL = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One run at one site as it stands now."""
+
+    site: SiteNow
+    sheet: pages.RunSheet
+    step: Step
+
+    @property
+    def laid(self) -> int:
+        """How many bags lie in the lockers, or did."""
+        return self.sheet.count(*LAID)
+
+    @property
+    def target(self) -> tuple[LockerNow, DoorNow] | None:
+        """The door to point at, and its locker."""
+        for locker in self.site.lockers:
+            for door in locker.doors:
+                if door.door == self.step.door:
+                    return locker, door
+        return None
+
+    @property
+    def unpacked(self) -> int:
+        """How many bags are not packed yet."""
+        return self.sheet.count(ParcelState.PLANNED)
+
+
+@blueprint.get("")
+@serves(Role.DRIVER)
+def stops_page() -> str:
+    """List the stops, those with packed bags to load first, each kind soonest first."""
+    with read() as conn:
+        runs = pages.runs_at_work(conn, now=civil_now())
+    return render_template("staff/driver_stops.html", runs=sorted(runs, key=lambda run: run.parcels_packed == 0))
+
+
+@blueprint.get("/<site_id>/<int(max=2147483647):run_no>")
+@serves(Role.DRIVER)
+def loop_page(site_id: str, run_no: int) -> str:
+    """Show where the loop stands."""
+    visit = _visit(site_id, run_no)
+    return _show(visit, words.of_refusal(visit.step.refusal) if visit.step.refusal else "")
+
+
+@blueprint.post("/<site_id>/<int(max=2147483647):run_no>/scan")
+@serves(Role.DRIVER)
+def scan(site_id: str, run_no: int) -> AnyResponse | tuple[str, int]:
+    """Ask the site to open the door for this label. A label that belongs elsewhere is refused at once, in words."""
+    try:
+        with write() as conn:
+            load_parcel(
+                conn,
+                site_id=site_id,
+                label_text=request.form.get("label", "")[:LONGEST_LABEL],
+                person_id=signed_in().id,
+                now=civil_now(),
+                random=random_bytes,
+                rate=civil_rate(),
+            )
+    except DomainError as refusal:
+        visit = replace(_visit(site_id, run_no), step=Step(Word.REFUSED, refusal=refusal.code))
+        return _show(visit, words.sentence(refusal)), refusal.status
+    return redirect(url_for(".loop_page", site_id=site_id, run_no=run_no), HTTPStatus.SEE_OTHER)
+
+
+@blueprint.get("/<site_id>/code.svg")
+@serves(Role.DRIVER)
+def code(site_id: str) -> Response:
+    """Draw the driver's own code for this site's scanners. It lives a minute and carries a staff number, no name."""
+    with read() as conn:
+        found = site_pages.fleet(conn, now=civil_now(), site_id=site_id)
+    if not found:
+        raise NotFound
+    drawing = BytesIO()
+    segno.make_qr(driver_code(found[0].site.site_no), error="l", boost_error=False).save(
+        drawing, kind="svg", border=4, omitsize=True, light="#ffffff"
+    )
+    return Response(drawing.getvalue(), mimetype="image/svg+xml")
+
+
+def driver_code(site_no: int) -> str:
+    """Sign a rotating code for whoever is signed in. Raises NotForYou for staff without a number."""
+    settings, staff_no = parts().settings, signed_in().staff_no
+    if staff_no is None:
+        raise NotForYou
+    expires = civil_now() + CODE_LIVES * civil_rate()
+    token = Token(
+        key_id=settings.signing_key_id,
+        site_no=site_no,
+        credential_id=random_bytes(8),
+        handle=staff_no,
+        generation=0,
+        rights=RIGHT_LOAD,
+        expires_s=int(expires.timestamp()),
+    )
+    return sign_token(token, settings.signing_key)
+
+
+def _show(visit: Visit, refusal: str) -> str:
+    # The camera's reader is compiled WebAssembly, so this page alone may run it.
+    allow("script-src", "'wasm-unsafe-eval'")
+    return render_template("staff/driver_loop.html", visit=visit, refusal=refusal, code_turns_s=CODE_TURNS_S)
+
+
+def _visit(site_id: str, run_no: int) -> Visit:
+    with read() as conn:
+        sheet = pages.run_sheet(conn, run_no=run_no)
+        sites = site_pages.fleet(conn, now=civil_now(), site_id=site_id)
+        asked = pages.last_load(conn, site_id=site_id, person_id=signed_in().id, now=civil_now())
+    if sheet is None or not sites or sheet.run.site_id != site_id:
+        raise NotFound
+    doors = {door.door: door for locker in sites[0].lockers for door in locker.doors}
+    return Visit(sites[0], sheet, step_of(asked, sheet.bags, doors, now=civil_now(), rate=civil_rate()))

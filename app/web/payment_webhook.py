@@ -1,0 +1,61 @@
+"""Where payment providers tell us that something changed: verified by its raw bytes, stored, then asked about."""
+
+import structlog
+from flask import Blueprint, Response, jsonify, request
+from flask.blueprints import BlueprintSetupState
+
+from app.domain.errors import NotFound
+from app.payments.provider import Unavailable, WebhookForged
+from app.use_cases.record_webhook import record_webhook
+from app.use_cases.settle_payment import settle_payment
+from app.web.access import serves_everybody
+from app.web.parts import civil_now, parts, write
+
+log = structlog.get_logger()
+
+blueprint = Blueprint("payment_webhook", __name__, url_prefix="/webhooks")
+
+
+@blueprint.record_once
+def _without_csrf_token(state: BlueprintSetupState) -> None:
+    """A provider has no form of ours; its signature is what protects this route."""
+    state.app.extensions["csrf"].exempt(blueprint)
+
+
+@blueprint.post("/<provider_name>")
+@serves_everybody()
+def take(provider_name: str) -> Response:
+    """Answer 204 once the message is stored; what cannot be applied now is polled later."""
+    provider = parts().provider
+    if provider_name != provider.name:
+        raise NotFound
+    body = request.get_data()
+    try:
+        event = provider.read_webhook(body, dict(request.headers))
+    except WebhookForged as error:
+        log.warning("webhook_refused", provider=provider.name, reason=str(error))
+        return _refused()
+    with write() as conn:
+        record_webhook(conn, provider=provider.name, event=event, body=body, now=civil_now())
+    try:
+        settle_payment(parts().engine, provider, provider_ref=event.ref, now=civil_now())
+    except (NotFound, Unavailable) as error:
+        log.warning("webhook_not_applied", provider=provider.name, provider_ref=event.ref, reason=str(error))
+    return Response(status=204)
+
+
+def _refused() -> Response:
+    """Programs ask here, so the problem is JSON whatever they accept."""
+    code, detail = "webhook_refused", "The signature does not hold, or the message is too old. Nothing was kept."
+    response = jsonify(
+        {
+            "type": f"urn:caibox:problem:{code}",
+            "title": "Webhook refused",
+            "status": 400,
+            "code": code,
+            "detail": detail,
+        }
+    )
+    response.status_code = 400
+    response.mimetype = "application/problem+json"
+    return response

@@ -1,0 +1,180 @@
+/*
+ * The driver's loop: send what was scanned, show what the site answered, sound what changed. It remembers nothing; the
+ * page's #loop is read again whenever something may have changed, so a reload is always safe.
+ */
+(() => {
+  "use strict";
+  const POLL_MS = 700;
+  const SAME_LABEL_MS = 4000;
+  const LOOK_MS = 180;
+  const REFUSAL_MS = 4000;
+  const TONES = { next: [880, 1320], done: [660, 880, 1320], put: [880], refused: [220, 160], stuck: [220], silent: [220] };
+
+  const form = document.getElementById("scan");
+  const input = document.getElementById("label");
+  const camera = document.getElementById("camera");
+  const trouble = document.getElementById("camera-trouble");
+  const cameraButton = document.getElementById("camera-on");
+  let sound = null;
+  let busy = false;
+  let heldUntil = 0;
+  let lastLabel = "";
+  let lastLabelAt = 0;
+
+  const loop = () => document.getElementById("loop");
+
+  const play = (word) => {
+    if (!sound || !TONES[word]) return;
+    TONES[word].forEach((pitch, nth) => {
+      const tone = sound.createOscillator();
+      const loudness = sound.createGain();
+      loudness.gain.value = 0.2;
+      tone.frequency.value = pitch;
+      tone.connect(loudness).connect(sound.destination);
+      tone.start(sound.currentTime + nth * 0.14);
+      tone.stop(sound.currentTime + nth * 0.14 + 0.12);
+    });
+    if (navigator.vibrate) navigator.vibrate(TONES[word].map(() => 80));
+  };
+
+  const show = (html) => {
+    const fresh = new DOMParser().parseFromString(html, "text/html").getElementById("loop");
+    if (!fresh) return false;
+    const before = `${loop().dataset.word} ${loop().dataset.ref}`;
+    if (fresh.outerHTML === loop().outerHTML) return true;
+    fresh.querySelectorAll("details").forEach((part, nth) => {
+      const old = loop().querySelectorAll("details")[nth];
+      if (old) part.open = old.open;
+    });
+    loop().replaceWith(fresh);
+    if (`${fresh.dataset.word} ${fresh.dataset.ref}` !== before) {
+      play(fresh.dataset.word);
+      fresh.querySelector(".word").scrollIntoView({ block: "nearest" });
+    }
+    return true;
+  };
+
+  const refresh = async () => {
+    if (busy || performance.now() < heldUntil) return;
+    busy = true;
+    try {
+      const answer = await fetch(location.pathname, { headers: { Accept: "text/html" } });
+      if (answer.ok) show(await answer.text());
+    } catch (error) {
+      if (error.name !== "TypeError") throw error; // the network is gone; the page's own line says so
+    } finally {
+      busy = false;
+    }
+  };
+
+  const send = async (label) => {
+    const body = new FormData(form);
+    body.set("label", label);
+    input.value = "";
+    form.setAttribute("aria-busy", "true");
+    try {
+      const answer = await fetch(form.action, { method: "POST", body });
+      const html = await answer.text();
+      // A refusal stays readable; what else happens meanwhile can wait.
+      heldUntil = answer.ok ? 0 : performance.now() + REFUSAL_MS;
+      if (!show(html)) {
+        const notice = new DOMParser().parseFromString(html, "text/html").querySelector(".notice");
+        document.getElementById("status").replaceChildren(...(notice ? [notice] : []));
+        play("refused");
+      } else document.getElementById("status").replaceChildren();
+    } catch (error) {
+      input.value = label;
+      if (error.name !== "TypeError") throw error;
+    } finally {
+      form.removeAttribute("aria-busy");
+      input.focus({ preventScroll: true });
+    }
+  };
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (!sound && window.AudioContext) sound = new AudioContext();
+    if (input.value.trim()) send(input.value.trim());
+  });
+  document.body.addEventListener("changed", refresh);
+  setInterval(() => {
+    if (loop().hasAttribute("data-waits") && document.visibilityState === "visible") refresh();
+  }, POLL_MS);
+
+  /* --- my own code, anew before it ends --- */
+  const code = document.getElementById("my-code");
+  if (code) {
+    const turn = () => {
+      code.src = `${code.src.split("?")[0]}?${Math.floor(performance.now())}`;
+    };
+    setInterval(turn, Number(code.dataset.turnsS) * 1000);
+  }
+
+  /* --- camera --- */
+  const load = (src) =>
+    new Promise((resolve, reject) => {
+      const script = document.createElement("script");
+      script.src = src;
+      script.onload = resolve;
+      script.onerror = () => reject(new Error(src));
+      document.head.append(script);
+    });
+
+  const makeDetector = async () => {
+    if ("BarcodeDetector" in window && (await window.BarcodeDetector.getSupportedFormats()).includes("qr_code")) {
+      return new window.BarcodeDetector({ formats: ["qr_code"] });
+    }
+    await load(cameraButton.dataset.reader);
+    const { BarcodeDetector, prepareZXingModule } = window.BarcodeDetectionAPI;
+    prepareZXingModule({ overrides: { locateFile: () => cameraButton.dataset.wasm } });
+    return new BarcodeDetector({ formats: ["qr_code"] });
+  };
+
+  const look = async (detector) => {
+    if (camera.hidden) return;
+    if (camera.readyState >= camera.HAVE_CURRENT_DATA && document.visibilityState === "visible") {
+      const found = await detector.detect(camera);
+      const label = found.length ? found[0].rawValue : "";
+      const fresh = label && (label !== lastLabel || performance.now() - lastLabelAt > SAME_LABEL_MS);
+      if (label) {
+        lastLabel = label;
+        lastLabelAt = performance.now();
+      }
+      if (fresh) await send(label);
+    }
+    setTimeout(() => look(detector), LOOK_MS);
+  };
+
+  const stopCamera = () => {
+    if (camera.srcObject) camera.srcObject.getTracks().forEach((track) => track.stop());
+    camera.srcObject = null;
+    camera.hidden = true;
+  };
+
+  const startCamera = async () => {
+    if (!camera.hidden) {
+      stopCamera();
+      return;
+    }
+    trouble.textContent = "";
+    try {
+      camera.srcObject = await navigator.mediaDevices.getUserMedia({
+        video: { facingMode: "environment", width: { ideal: 1280 } },
+      });
+      camera.hidden = false;
+      await camera.play();
+      if (!sound && window.AudioContext) sound = new AudioContext();
+      if (navigator.wakeLock) navigator.wakeLock.request("screen").catch(() => {});
+      await look(await makeDetector());
+    } catch (error) {
+      stopCamera();
+      trouble.textContent = error.name === "NotAllowedError" ? trouble.dataset.refused : trouble.dataset.none;
+    }
+  };
+
+  if (navigator.mediaDevices && navigator.mediaDevices.getUserMedia) {
+    cameraButton.hidden = false;
+    cameraButton.addEventListener("click", startCamera);
+  }
+  input.focus({ preventScroll: true });
+})();

@@ -1,0 +1,133 @@
+"""Every refusal as a sentence a person can act on, in both languages: what happened, and what to do now.
+
+The table is by stable code; English is the message id. A test walks all subclasses of DomainError and all of the
+protocol's refusals, so a rule without its sentence cannot be merged.
+"""
+
+from collections.abc import Mapping
+
+from flask_babel import lazy_gettext as _l
+from flask_babel.speaklater import LazyString
+
+from app.domain.errors import DomainError
+from app.web.language import short
+from locker_protocol.vocabulary import Refusal
+
+WORDS: Mapping[str, LazyString] = {
+    # requests
+    "bad_request": _l("We could not read what was sent. Go back, check it and send it again."),
+    "not_found": _l("There is nothing at this address, or it is not yours to see."),
+    "method_not_allowed": _l("This address cannot be used that way. Go back and try from the page itself."),
+    "too_large": _l("That is too much at once. Send less and try again."),
+    "unsupported_media_type": _l("This address does not take that kind of content."),
+    "too_many_requests": _l("That was too often in a short time. Wait a minute and try again."),
+    "unavailable": _l("A service we depend on does not answer. Nothing is lost; try again in a minute."),
+    "unexpected": _l("Something failed on our side. Your order is safe. Ref %(reference)s."),
+    # signing in
+    "contact_unreadable": _l("Enter a phone number (11 digits in China) or a mail address."),
+    "too_many_codes": _l("Five codes were sent within an hour. Use the newest, or wait %(minutes)s minutes."),
+    "code_wrong": _l("That is not the code we sent. Check the digits; %(tries_left)s tries are left."),
+    "code_over": _l("That code is used up or too old. Have a new one sent."),
+    # ordering
+    "nothing_in_basket": _l("There is nothing in the basket to order."),
+    "quantity_absurd": _l("How many must be a whole number from 0 to %(most)s."),
+    "too_many_lines": _l("One order holds at most %(most)s different things. Order these first."),
+    "idempotency_key_invalid": _l("The order form was not whole. Reload the basket and order again."),
+    "idempotency_key_reused": _l("This order was sent before with other things in it. Reload the basket and look."),
+    "order_cycle_closed": _l("Orders for that time have closed. Choose a later one; your basket is kept."),
+    "live_goods": _l("%(name)s is alive and no locker takes it. Buy it at the staffed table."),
+    "product_unavailable": _l("One of the products is not sold at that time. Choose another time, or take it out."),
+    "window_full": _l("That time is full now. Choose another; your basket is kept."),
+    "run_full": _l("The lockers have no more room for this at that time. Choose a later time, or order less."),
+    "sold_out": _l("%(name)s: only %(left)s left, and you want %(wanted)s."),
+    "too_large_for_lockers": _l("%(name)s in that quantity fits behind no door. Order fewer."),
+    "keeps_too_short": _l(
+        "%(name)s would not stay fresh until that time ends. Choose an earlier time, or take it out."
+    ),
+    "no_handle_free": _l("The lockers have no pickup code free at the moment. Staff have been told."),
+    "not_to_be_paid": _l("There is nothing to pay for this order any more. Its page shows where it stands."),
+    "hold_ended": _l("We kept it for ten minutes and nobody paid, so the food went back on the shelf. Order it again."),
+    "no_live_code": _l("This order has no code at the moment. Its page says when there is one."),
+    "too_many_codes_made": _l("This code was renewed too often. Call us and we open the door for you."),
+    # the collect link and the page's stream
+    "link_expired": _l("This link is too old. Ask whoever sent it for a new one, or sign in to see the order."),
+    "too_many_topics": _l("No page shows more than %(most)s things at once."),
+    # loading
+    "label_malformed": _l("This is not one of our labels. Scan the label on the bag."),
+    "label_unknown": _l("Nobody knows this bag. Put it aside and tell the office."),
+    "label_other_site": _l("This bag belongs to another building."),
+    "label_other_run": _l("This bag belongs to another run; it is not loaded now."),
+    "label_not_packed": _l("This bag is not marked as packed yet."),
+    "label_loaded": _l("This bag is loaded already."),
+    "label_cancelled": _l("This order was cancelled. Take the bag back."),
+    # staff and the API
+    "invalid_field": _l("%(field)s: %(reason)s"),
+    "not_json": _l("The request must be JSON."),
+    "no_such_jump": _l("The clock cannot jump there."),
+    "reason_needed": _l("Say why, in 1 to 200 characters; it is kept."),
+    # rules
+    "illegal_move": _l(
+        "That is no longer possible: it has moved on meanwhile. Reload the page to see where it stands."
+    ),
+    "moved_meanwhile": _l("It has changed meanwhile; nothing was done. Reload the page and look."),
+    "unknown_parcel": _l("The service does not know that parcel there."),
+    "not_for_you": _l("You are signed in, but this page is for other people. Sign in with another account to use it."),
+    "sign_in_needed": _l("Please sign in first."),
+}
+
+REFUSALS: Mapping[Refusal, LazyString] = {
+    Refusal.MALFORMED: _l("This is not one of our codes. Show the QR from your collect page."),
+    Refusal.FORGED: _l("This code was not made by us. Show the QR from your collect page."),
+    Refusal.UNKNOWN: _l("This locker does not know the code. Look at your order page for the right one."),
+    Refusal.OTHER_SITE: _l("This code belongs to another building's lockers. Your order page says which."),
+    Refusal.EXPIRED: _l("This code has expired. Get a new one on your order page."),
+    Refusal.REVOKED: _l("This code was withdrawn. Your order page says why."),
+    Refusal.SUPERSEDED: _l("There is a newer code for this order. Use the one on your order page."),
+    Refusal.SPENT: _l("This order has been collected already."),
+    Refusal.NOT_LOADED: _l("Your order is not in the locker yet. We will tell you when it is."),
+    Refusal.WRONG_CODE: _l("That code is not right. Check the digits, or scan the QR."),
+    Refusal.CODE_DEAD: _l("Too many wrong tries: the typed code has ended. The QR still works."),
+    Refusal.WAIT: _l("Too many wrong tries. Wait a moment, or scan the QR."),
+    Refusal.QUARANTINED: _l("This door was too warm and stays shut. We will tell you what happens with your order."),
+    Refusal.NO_RIGHT: _l("This code does not open that."),
+    Refusal.STAFF_ONLY: _l("The locker serves staff only at the moment. Please try again in a few minutes."),
+    Refusal.TOO_LATE: _l("The request came too late, so nothing was opened. Try again."),
+    Refusal.LOCKER_SILENT: _l("The locker does not answer. Nothing was opened."),
+    Refusal.IN_PROGRESS: _l("Your doors are open already. Take your bags and shut them."),
+    Refusal.TOO_MANY_PULSES: _l("The door was released three times and did not open. Please call for help."),
+    Refusal.LABEL_MALFORMED: _l("This is not one of our labels. Scan the label on the bag."),
+    Refusal.LABEL_OTHER_SITE: _l("This bag belongs to another building."),
+    Refusal.LABEL_OTHER_RUN: _l("This bag belongs to another run; it is not loaded now."),
+    Refusal.LABEL_UNKNOWN: _l("The locker does not know this bag. Put it aside and tell the office."),
+    Refusal.LABEL_LOADED: _l("This bag is loaded already."),
+    Refusal.LABEL_CANCELLED: _l("This order was cancelled. Take the bag back."),
+    Refusal.NO_DRIVER: _l("Show your staff code first."),
+    Refusal.NO_FREE_DOOR: _l("No free door fits this bag. Put it aside and tell the office."),
+    Refusal.DOOR_UNKNOWN: _l("There is no door of that number here."),
+}
+
+
+class _Gaps(dict[str, str | int]):
+    """Facts of a sentence; one that was not given is shown as a dash, not as a failure."""
+
+    def __missing__(self, _key: str) -> str:
+        return "–"
+
+
+def sentence(error: DomainError) -> str:
+    """Say a refusal to a person, in the language of this request."""
+    facts = dict(error.facts)
+    if f"name_{short()}" in facts:
+        facts["name"] = facts[f"name_{short()}"]
+    return of_code(error.code, facts)
+
+
+def of_code(code: str, facts: Mapping[str, str | int] | None = None) -> str:
+    """Say the sentence of a stable code, its gaps filled."""
+    words = WORDS.get(code, WORDS["illegal_move"])
+    return str(words) % _Gaps(facts or {})
+
+
+def of_refusal(refusal: str) -> str:
+    """Say why a locker opened nothing."""
+    return str(REFUSALS[Refusal(refusal)])

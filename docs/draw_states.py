@@ -1,0 +1,38 @@
+"""Draws `docs/states.md` from the state tables. Run it after a table changed; a test compares."""
+
+from pathlib import Path
+
+from app.domain.order_state import FINAL_ORDER_STATES, ORDER_TABLE, OrderState
+from app.domain.parcel_state import FINAL_PARCEL_STATES, PARCEL_TABLE, ParcelState
+from app.domain.payment_state import PAYMENT_TABLE, PaymentState
+from app.domain.state_table import Event, State, StateTable
+
+PAGE = Path(__file__).parent / "states.md"
+HEAD = """# States
+
+Drawn from the tables in `app/domain` by `python docs/draw_states.py`. A move that is not drawn is refused and changes
+nothing.
+"""
+
+
+def draw() -> str:
+    """The whole page as Markdown with Mermaid diagrams."""
+    return "\n".join(
+        [
+            HEAD,
+            _diagram("Order", OrderState.AWAITING_PAYMENT, ORDER_TABLE, FINAL_ORDER_STATES),
+            _diagram("Parcel", ParcelState.PLANNED, PARCEL_TABLE, FINAL_PARCEL_STATES),
+            _diagram("Payment", PaymentState.OPEN, PAYMENT_TABLE, frozenset({PaymentState.REFUNDED})),
+        ]
+    )
+
+
+def _diagram(title: str, first: State, table: StateTable[State, Event], finals: frozenset[State]) -> str:
+    lines = [f"## {title}", "", "```mermaid", "stateDiagram-v2", f"    [*] --> {first}"]
+    lines += [f"    {state} --> {after}: {event}" for (state, event), after in table.items()]
+    lines += [f"    {state} --> [*]" for state in sorted(finals)]
+    return "\n".join([*lines, "```", ""])
+
+
+if __name__ == "__main__":
+    PAGE.write_text(draw())

@@ -1,0 +1,1 @@
+"""Simulated locker controllers, and the page that shows them."""

@@ -1,0 +1,115 @@
+"""What the page and tests see of a locker, as JSON-ready structs. It decides nothing and changes nothing."""
+
+import msgspec
+
+from firmware_sim.device import LockerDevice
+from locker_protocol.bus_messages import Show
+from locker_protocol.vocabulary import Zone
+
+# Lit while somebody is meant to find the door.
+LIT_SCREENS = frozenset({"opening", "reopened", "load", "visit"})
+SHOWN_FOR_MS = 30_000
+
+
+class DoorView(msgspec.Struct, frozen=True):
+    """A door as one sees it; `contact` is what its sensor says to the controller."""
+
+    door: int
+    state: str
+    contact: str
+    bags: int
+    lit: bool
+    jammed: bool
+
+
+class ZoneView(msgspec.Struct, frozen=True):
+    """A zone's thermometer. `None`: without power it shows nothing."""
+
+    zone: Zone
+    air_c: float | None
+    product_c: float | None
+    target_c: float | None
+    ambient_c: float
+    compressor_on: bool
+
+
+class StateView(msgspec.Struct, frozen=True):
+    """A whole locker now. `shown` grows with every message the gateway had displayed."""
+
+    locker_id: str
+    power: bool
+    network: bool
+    linked: bool
+    lock_supply: bool
+    boot_id: str | None
+    event_no: int
+    queued: int
+    digits: str
+    shown: int
+    show: Show | None
+    doors: list[DoorView]
+    zones: list[ZoneView]
+    pulses: int
+    scans: int
+    rejected: int
+    scan_to_unlock_ms: int | None
+
+
+def state_of(device: LockerDevice, monotonic_ms: int) -> StateView:
+    """Everything there is to see of one locker."""
+    controller = device.controller
+    show = _current_show(device, monotonic_ms)
+    return StateView(
+        locker_id=device.plan.locker_id,
+        power=controller is not None,
+        network=device.network_on,
+        linked=controller is not None and controller.connected,
+        lock_supply=device.lock_supply_on,
+        boot_id=controller.boot_id if controller else None,
+        event_no=controller.memory.last_event_no if controller else 0,
+        queued=len(controller.memory.events) if controller else 0,
+        digits=controller.keypad.digits if controller else "",
+        shown=device.screen.number,
+        show=show,
+        doors=_doors(device, show),
+        zones=[_zone(device, zone) for zone in device.fridges],
+        pulses=device.figures.pulses,
+        scans=device.figures.scans,
+        rejected=device.figures.rejected,
+        scan_to_unlock_ms=device.figures.scan_to_unlock_ms,
+    )
+
+
+def _current_show(device: LockerDevice, monotonic_ms: int) -> Show | None:
+    fresh = monotonic_ms - device.screen.at_ms < SHOWN_FOR_MS
+    return device.screen.show if fresh and device.controller else None
+
+
+def _doors(device: LockerDevice, show: Show | None) -> list[DoorView]:
+    meant = set(show.doors) if show is not None and show.screen in LIT_SCREENS else set()
+    sensed = device.controller.sensors.is_open if device.controller else {}
+    return [
+        DoorView(
+            door=door.number,
+            state=door.looks(),
+            contact={True: "open", False: "shut"}.get(sensed.get(door.number, False), "") if sensed else "unknown",
+            bags=door.bags,
+            lit=bool(sensed) and (door.number in meant or door.position != "shut"),
+            jammed=door.jammed,
+        )
+        for door in device.cabinet.doors.values()
+    ]
+
+
+def _zone(device: LockerDevice, zone: Zone) -> ZoneView:
+    fridge = device.fridges[zone]
+    readings = {reading.zone: reading for reading in device.controller.zones} if device.controller else {}
+    reading = readings.get(zone)
+    return ZoneView(
+        zone=zone,
+        air_c=reading.air_c if reading else None,
+        product_c=reading.product_c if reading else None,
+        target_c=fridge.target_c,
+        ambient_c=fridge.lobby_c,
+        compressor_on=fridge.compressor_on,
+    )

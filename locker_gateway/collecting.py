@@ -1,0 +1,129 @@
+"""Collecting: which doors a good code opens, and when a parcel is spent.
+
+All doors of the order that are loaded open at once. A parcel is spent when its door was opened by a code and shut
+again. For 15 minutes after the last one the same code re-opens what has not been filled anew.
+"""
+
+from collections.abc import Sequence
+
+from locker_gateway import grants
+from locker_gateway.codes import Holder
+from locker_gateway.controllers import caught_up
+from locker_gateway.grants import Asked, Target
+from locker_gateway.records import Grant, GrantDoor, Placement
+from locker_gateway.refusals import Refused
+from locker_gateway.state import Site
+from locker_gateway.turn import Turn, keep
+from locker_protocol.bus_messages import Show
+from locker_protocol.uplink_messages import ParcelCollected
+from locker_protocol.vocabulary import Refusal, Right, Via
+
+REOPEN_MS = 900_000
+
+
+def open_for(turn: Turn, holder: Holder, *, controller: str, via: Via) -> None:
+    """Open the doors of the holder's order, as seen from the locker where the code was shown. Raises Refused."""
+    site = turn.site
+    grants.lapse_what_stayed_shut(turn)
+    running = grants.outstanding(site, holder.order_id)
+    if running is not None:
+        _go_on(turn, running, holder)
+        return
+    placements = [each for each in site.placements.rows.values() if each.order_id == holder.order_id]
+    loaded = [each for each in placements if each.state == "loaded"]
+    right, wanted = (Right.COLLECT, loaded) if loaded else (Right.REOPEN, _reopenable(turn, placements))
+    if not wanted:
+        raise Refused(_why_nothing(placements), order_id=holder.order_id)
+    targets = [Target(each.door, each.controller, each.parcel_id) for each in wanted]
+    reachable = [each for each in targets if _reachable(turn, each.controller, shown_at=controller)]
+    if not reachable:
+        raise Refused(Refusal.LOCKER_SILENT, order_id=holder.order_id)
+    if grants.pulses(turn, holder.order_id) >= grants.MAX_PULSES:
+        raise Refused(Refusal.TOO_MANY_PULSES, order_id=holder.order_id)
+    asked = Asked(controller, via, holder.actor, right, holder.order_id, holder.credential_id, holder.generation)
+    _show(turn, grants.give(turn, asked, reachable))
+
+
+def parcel_opened(turn: Turn, grant: Grant, door: GrantDoor) -> None:
+    """A door opened by its code: from now on, shutting it spends the parcel."""
+    placement = turn.site.placements.rows.get(door.parcel_id or "")
+    if grant.right is Right.COLLECT and placement is not None and placement.state == "loaded":
+        keep(turn, turn.site.placements, placement.parcel_id, state="opened", changed_at=turn.civil_ms)
+
+
+def door_shut(turn: Turn, door: int) -> None:
+    """Whatever a code had opened behind this door is collected now."""
+    for placement in list(turn.site.placements.rows.values()):
+        if placement.door == door and placement.state == "opened":
+            _collected(turn, placement)
+
+
+def show_end(turn: Turn, grant: Grant) -> None:
+    """Thank the person when the last door of their grant is shut."""
+    if not any(door.phase in {"pending", "opened"} for door in grant.doors):
+        for controller in _controllers(grant):
+            turn.command(controller, Show("done", doors=[door.door for door in grant.doors]), qos=0)
+
+
+def _go_on(turn: Turn, running: Grant, holder: Holder) -> None:
+    """The same code again while its doors are being opened: the same commands again, and no new grant."""
+    if not any(turn.site.sight_of(door.controller).online for door in running.doors if door.phase == "pending"):
+        raise Refused(Refusal.LOCKER_SILENT, order_id=holder.order_id)
+    grants.repeat(turn, running)
+    _show(turn, running)
+
+
+def _show(turn: Turn, grant: Grant) -> None:
+    doors = [door.door for door in grant.doors]
+    show = Show("reopened", doors=doors) if grant.right is Right.REOPEN else Show("opening", doors=doors)
+    for controller in {grant.controller: None} | _controllers(grant):
+        turn.command(controller, show, qos=0)
+
+
+def _controllers(grant: Grant) -> dict[str, None]:
+    return {door.controller: None for door in grant.doors}
+
+
+def _reachable(turn: Turn, controller: str, *, shown_at: str) -> bool:
+    """Where the code was shown every event through the scan is applied; another locker must be known to be."""
+    return controller == shown_at or caught_up(turn.site, controller, now_ms=turn.ms)
+
+
+def _reopenable(turn: Turn, placements: Sequence[Placement]) -> list[Placement]:
+    """What was collected a moment ago and not filled since, when nothing else of the order is left."""
+    if any(each.state != "collected" for each in placements):
+        return []
+    return [each for each in placements if _just_collected(turn, each) and not _taken_since(turn.site, each)]
+
+
+def _just_collected(turn: Turn, placement: Placement) -> bool:
+    """Within 15 minutes by both clocks, where both are known.
+
+    Civil time survives a restart but may be set; monotonic time cannot be set but does not survive. Each bounds the
+    other, so neither a clock set back nor a demo clock that stands still keeps a door re-openable.
+    """
+    began_ms = turn.site.collected_ms.get(placement.parcel_id)
+    lately = began_ms is None or turn.ms - began_ms <= REOPEN_MS
+    return lately and turn.civil_ms - placement.changed_at <= REOPEN_MS
+
+
+def _taken_since(site: Site, placement: Placement) -> bool:
+    lies_there = any(
+        each.door == placement.door and each.state != "collected" for each in site.placements.rows.values()
+    )
+    loading = any(grant.right is Right.LOAD for grant, _ in grants.at_door(site, placement.door, "pending", "opened"))
+    return lies_there or loading
+
+
+def _why_nothing(placements: Sequence[Placement]) -> Refusal:
+    if not placements:
+        return Refusal.NOT_LOADED
+    standing_open = any(each.state == "opened" for each in placements)
+    return Refusal.IN_PROGRESS if standing_open else Refusal.SPENT
+
+
+def _collected(turn: Turn, placement: Placement) -> None:
+    keep(turn, turn.site.placements, placement.parcel_id, state="collected", changed_at=turn.civil_ms)
+    turn.site.collected_ms[placement.parcel_id] = turn.ms
+    turn.event(ParcelCollected(placement.parcel_id, placement.order_id, placement.controller, placement.door))
+    turn.say("parcel_collected", order_id=placement.order_id, parcel_id=placement.parcel_id, door=placement.door)

@@ -1,0 +1,136 @@
+"""What the service tells the site: plans, codes, cancellations, keys. Checked whole before anything changes."""
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from locker_gateway import codes
+from locker_gateway.codes import code_of
+from locker_gateway.records import Placement, Row, Table
+from locker_gateway.turn import Turn
+from locker_protocol.errors import ProtocolError, ProtocolFault
+from locker_protocol.uplink_messages import (
+    CancelOrder,
+    CredentialManifest,
+    Entry,
+    IssueCredential,
+    LoadedParcel,
+    PlanOrder,
+    RevokeCredential,
+    ServiceKey,
+    SetKeys,
+    SiteSnapshot,
+)
+
+MAX_KEYS = 2
+
+
+def check(turn: Turn, entry: Entry) -> None:
+    """Refuse what the types cannot see is wrong. Raises ProtocolError(invalid_field)."""
+    match entry:
+        case SiteSnapshot():
+            if entry.site_no != turn.site.config.site_no:
+                raise ProtocolError(ProtocolFault.INVALID_FIELD, f"site {entry.site_no}")
+            _check_keys(entry.keys)
+            for credential in entry.credentials:
+                _check_secret(credential)
+        case IssueCredential(credential):
+            _check_secret(credential)
+        case SetKeys(keys):
+            _check_keys(keys)
+
+
+def apply(turn: Turn, entry: Entry) -> None:
+    """Take one checked entry."""
+    match entry:
+        case SiteSnapshot():
+            _replace_everything_told(turn, entry)
+        case PlanOrder():
+            for parcel in entry.parcels:
+                turn.put(turn.site.parcels, parcel.parcel_id, parcel)
+        case IssueCredential(credential):
+            codes.told(turn, credential)
+        case RevokeCredential():
+            _revoke(turn, entry)
+        case CancelOrder():
+            _cancel(turn, entry.order_id)
+        case SetKeys(keys):
+            _set_keys(turn, keys)
+
+
+def _check_keys(keys: list[ServiceKey]) -> None:
+    if not 1 <= len(keys) <= MAX_KEYS:
+        raise ProtocolError(ProtocolFault.INVALID_FIELD, f"{len(keys)} keys")
+    for key in keys:
+        try:
+            Ed25519PublicKey.from_public_bytes(bytes.fromhex(key.public_hex))
+        except ValueError as error:
+            raise ProtocolError(ProtocolFault.INVALID_FIELD, f"key {key.key_id}") from error
+
+
+def _check_secret(credential: CredentialManifest) -> None:
+    try:
+        salt, expected = bytes.fromhex(credential.secret_salt or ""), bytes.fromhex(credential.secret_hash or "")
+    except ValueError as error:
+        raise ProtocolError(ProtocolFault.INVALID_FIELD, "the typed secret is not hex") from error
+    if bool(salt) != bool(expected):
+        raise ProtocolError(ProtocolFault.INVALID_FIELD, "a typed secret needs hash and salt")
+
+
+def _replace_everything_told(turn: Turn, snapshot: SiteSnapshot) -> None:
+    """What the site found out by itself stays: where parcels lie, what is spent, revoked or cancelled."""
+    site = turn.site
+    _clear(turn, site.doors)
+    _clear(turn, site.parcels)
+    _clear(turn, site.credentials)
+    _set_keys(turn, snapshot.keys)
+    for spec in snapshot.doors:
+        turn.put(site.doors, str(spec.door), spec)
+    for parcel in snapshot.parcels:
+        turn.put(site.parcels, parcel.parcel_id, parcel)
+    for credential in snapshot.credentials:
+        codes.told(turn, credential)
+    for loaded in snapshot.loaded:
+        _believe_loaded(turn, loaded)
+    turn.say("snapshot_taken", parcels=len(snapshot.parcels), doors=len(snapshot.doors))
+
+
+def _believe_loaded(turn: Turn, loaded: LoadedParcel) -> None:
+    """Only a store that is new believes the service about where a parcel lies; our own record is nearer the truth."""
+    site = turn.site
+    manifest, spec = site.parcels.rows.get(loaded.parcel_id), site.doors.rows.get(str(loaded.door))
+    if manifest is None or spec is None or loaded.parcel_id in site.placements.rows:
+        return
+    placement = Placement(
+        loaded.parcel_id,
+        manifest.order_id,
+        manifest.run_no,
+        spec.controller,
+        loaded.door,
+        loaded.state,
+        turn.civil_ms,
+    )
+    turn.put(site.placements, loaded.parcel_id, placement)
+
+
+def _revoke(turn: Turn, entry: RevokeCredential) -> None:
+    code = code_of(turn.site, entry.order_id)
+    through = max(code.revoked_through, entry.generation)
+    turn.put(turn.site.codes, entry.order_id, msgspec.structs.replace(code, revoked_through=through))
+
+
+def _cancel(turn: Turn, order_id: str) -> None:
+    """Codes end. Parcels not loaded stay listed, so that their label can be refused by what happened."""
+    code = code_of(turn.site, order_id)
+    turn.put(turn.site.codes, order_id, msgspec.structs.replace(code, cancelled=True))
+
+
+def _set_keys(turn: Turn, keys: list[ServiceKey]) -> None:
+    _clear(turn, turn.site.keys)
+    for key in keys:
+        turn.put(turn.site.keys, str(key.key_id), key)
+    turn.say("keys_set", keys=[key.key_id for key in keys])
+
+
+def _clear(turn: Turn, table: Table[Row]) -> None:
+    for key in list(table.rows):
+        turn.delete(table, key)

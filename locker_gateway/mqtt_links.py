@@ -1,0 +1,197 @@
+"""The two MQTT connections. The only file that touches paho.
+
+Its threads only put inputs into the inbox. Every connection gets a client of its own: nothing queued for one that is
+gone is sent on the next, whatever the library would have kept (design §2.2, no ghost opens).
+"""
+
+import socket
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from queue import Full, Queue
+from threading import Event, Thread
+
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from locker_gateway.inputs import Input
+from locker_gateway.outputs import Publish
+from locker_gateway.settings import BrokerAddress, TlsFiles
+
+KEEPALIVE_S = 20
+BACK_OFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+CONNECT_WITHIN_S = 10.0
+INBOX_LIMIT = 2_000
+# Above the window of the up log and a burst of unlocks; paho's default of 20 would queue behind acknowledgements.
+MAX_INFLIGHT = 200
+MAX_QUEUED = 1_000
+PUT_PATIENCE_S = 0.5
+LAST_WORD_S = 1.0
+
+Inbox = Queue[Input]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one connection is for. `heard` makes an input of a message; `up` and `down` are told as they happen."""
+
+    name: str
+    client_id: str
+    address: BrokerAddress
+    tls: TlsFiles | None
+    topics: tuple[str, ...]
+    up: Input
+    down: Input
+    heard: Callable[[str, bytes, bool], Input]
+    will: Publish | None = None
+
+
+class Link:
+    """A connection that comes back by itself, waiting at most 10 s between tries."""
+
+    def __init__(self, plan: Plan, inbox: Inbox, say: Callable[[str, Mapping[str, object]], None]) -> None:
+        self._plan = plan
+        self._inbox = inbox
+        self._say = say
+        self._client: Client | None = None
+        self._stopping = Event()
+        self._gone = Event()
+        self._subscribed = False
+        self._thread = Thread(target=self._run, name=f"link-{plan.name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin to connect."""
+        self._thread.start()
+
+    def publish(self, message: Publish) -> bool:
+        """Send, or drop when the link is down or its queue is full: both ends have their logs."""
+        client = self._client
+        if client is None:
+            return False
+        info = client.publish(message.topic, message.payload, qos=message.qos, retain=message.retain)
+        return info.rc == 0
+
+    def stop(self, last: Publish | None = None) -> None:
+        """Send a last message if there is one, and disconnect in good order."""
+        self._stopping.set()
+        client = self._client
+        if client is not None:
+            if last is not None:
+                sent = client.publish(last.topic, last.payload, qos=last.qos, retain=last.retain)
+                if sent.rc == 0:
+                    sent.wait_for_publish(LAST_WORD_S)
+            client.disconnect()
+        self._gone.set()
+        self._thread.join(CONNECT_WITHIN_S)
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            failures = 0 if self._one_connection() else failures + 1
+            self._stopping.wait(BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)])
+
+    def _one_connection(self) -> bool:
+        """Live through one connection; True when it came to a subscription."""
+        self._gone.clear()
+        self._subscribed = False
+        client = self._make_client()
+        address = self._plan.address
+        try:
+            client.connect(address.host, address.port, keepalive=KEEPALIVE_S)
+        except (OSError, ValueError) as error:
+            self._say("link_failed", {"link": self._plan.name, "reason": str(error)})
+            return False
+        client.loop_start()
+        if not self._gone.wait(CONNECT_WITHIN_S) and not self._subscribed:
+            self._say("link_failed", {"link": self._plan.name, "reason": "no answer"})
+            client.disconnect()
+        self._gone.wait()
+        self._client = None
+        client.loop_stop()
+        if self._subscribed:
+            self._put(self._plan.down)
+            self._say("link_down", {"link": self._plan.name})
+        return self._subscribed
+
+    def _make_client(self) -> Client:
+        plan = self._plan
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=plan.client_id,
+            clean_session=True,
+            protocol=MQTTProtocolVersion.MQTTv311,
+            reconnect_on_failure=False,
+        )
+        client.connect_timeout = CONNECT_WITHIN_S
+        client.max_inflight_messages_set(MAX_INFLIGHT)
+        client.max_queued_messages_set(MAX_QUEUED)
+        if plan.address.username is not None:
+            client.username_pw_set(plan.address.username, plan.address.password)
+        if plan.address.tls and plan.tls is not None:
+            client.tls_set_context(_tls_context(plan.tls))
+        if plan.will is not None:
+            client.will_set(plan.will.topic, plan.will.payload, qos=plan.will.qos, retain=plan.will.retain)
+        client.on_socket_open = _no_delay
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        return client
+
+    def _on_connect(
+        self, client: Client, _data: object, _flags: ConnectFlags, reason: ReasonCode, _properties: Properties | None
+    ) -> None:
+        if reason.is_failure:
+            self._say("link_refused", {"link": self._plan.name, "reason": str(reason)})
+            return
+        client.subscribe([(topic, 1) for topic in self._plan.topics])
+
+    def _on_subscribe(
+        self, client: Client, _data: object, _mid: int, reasons: list[ReasonCode], _properties: Properties | None
+    ) -> None:
+        if any(reason.is_failure for reason in reasons):
+            self._say("subscription_refused", {"link": self._plan.name})
+            client.disconnect()
+            return
+        self._subscribed = True
+        self._client = client
+        self._say("link_up", {"link": self._plan.name})
+        self._put(self._plan.up)
+
+    def _on_disconnect(
+        self,
+        _client: Client,
+        _data: object,
+        _flags: DisconnectFlags,
+        _reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        self._gone.set()
+
+    def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
+        self._put(self._plan.heard(message.topic, bytes(message.payload), message.retain))
+
+    def _put(self, given: Input) -> None:
+        """Wait for room: a full inbox must slow the broker down, not grow."""
+        while not self._stopping.is_set():
+            try:
+                self._inbox.put(given, timeout=PUT_PATIENCE_S)
+            except Full:
+                continue
+            return
+
+
+def _no_delay(_client: Client, _data: object, sock: object) -> None:
+    """Without it a QoS 1 round trip costs 44 ms a side: Nagle against delayed acknowledgement."""
+    if isinstance(sock, socket.socket):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _tls_context(files: TlsFiles) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(files.ca))
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if files.cert is not None and files.key is not None:
+        context.load_cert_chain(str(files.cert), str(files.key))
+    return context

@@ -1,0 +1,97 @@
+"""Everything the core can ask for. The shell commits all records of a step in one transaction before its first send.
+
+So "record before acting" holds by construction: no unlock can leave before the row that says who, and why, is durable.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from locker_protocol.uplink_messages import SiteEvent
+
+Link = Literal["uplink", "bus"]
+
+
+# --- records: committed first, all or none ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Keep `body` as the row `key` of its kind."""
+
+    kind: str
+    key: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Forget a row."""
+
+    kind: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class AppendEvent:
+    """Write one event of the up log; `at` is civil milliseconds, `body` what will be sent."""
+
+    seq: int
+    at: int
+    event: SiteEvent
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AppendAudit:
+    """Write one row of the hash-chained audit."""
+
+    at: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PruneEvents:
+    """Forget events of the up log through `through_seq` that are older than `before` (civil milliseconds)."""
+
+    through_seq: int
+    before: int
+
+
+Record = Put | Delete | AppendEvent | AppendAudit | PruneEvents
+
+
+# --- what happens after the commit ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Send one MQTT message; lost when the link is down. `unlocks` marks the one that moves a bolt."""
+
+    link: Link
+    topic: str
+    payload: bytes
+    qos: Literal[0, 1]
+    retain: bool = False
+    unlocks: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReadEvents:
+    """Read up to `limit` events of the up log from `first` on, and hand them back as `EventsRead`."""
+
+    first: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A line for the log and a count by `event`; `fields` hold ids and numbers only."""
+
+    event: str
+    fields: Mapping[str, object] = field(default_factory=dict)
+    level: Literal["info", "warning"] = "info"
+
+
+Effect = Publish | ReadEvents | Said
+Output = Record | Effect

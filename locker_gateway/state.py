@@ -1,0 +1,208 @@
+"""Everything the core holds. Changed in place by the core alone, one step at a time, on one thread.
+
+In place, because a site is a few thousand rows and copying them for every beat of a controller would cost more than
+the step; safe, because a step that fails ends the process, and the state is then rebuilt from the records.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from locker_gateway.doors import DoorState
+from locker_gateway.inputs import StoredEvent
+from locker_gateway.records import (
+    Answer,
+    Code,
+    DownLog,
+    Grant,
+    LeftLog,
+    Mark,
+    Placement,
+    Position,
+    Stamp,
+    Table,
+    UpLog,
+)
+from locker_protocol.bus_messages import ZoneReading
+from locker_protocol.uplink_messages import CredentialManifest, DoorSpec, ParcelManifest, ServiceKey
+from locker_protocol.vocabulary import Refusal, Via
+
+ONLY = "only"
+
+
+@dataclass(frozen=True, slots=True)
+class SiteConfig:
+    """What the site is told when it is installed. `service_keys` serve until the service names its live keys."""
+
+    gateway: str
+    site_no: int
+    shard: str
+    controllers: tuple[str, ...]
+    service_keys: Mapping[int, Ed25519PublicKey]
+    private_key: Ed25519PrivateKey
+    boot_id: str
+
+
+@dataclass(slots=True)
+class ControllerSeen:
+    """What was last heard of a controller in this process. Monotonic milliseconds, civil in `heard_at`."""
+
+    online: bool = False
+    boot_id: str = ""
+    beat: int = 0
+    store_id: str = ""
+    event_no: int = 0
+    heard_ms: int = 0
+    heard_at: int = 0
+    boot_reason: str = "unknown"
+    firmware: str = ""
+    doors: dict[int, str] = field(default_factory=dict)
+    zones: tuple[ZoneReading, ...] = ()
+    gap_since_ms: int | None = None
+    known_since_ms: int = 0
+    contradictions: dict[int, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class DoorNow:
+    """A door's state since `since_ms` (monotonic); `told_s` is the last `DoorLeftOpen` told of this opening."""
+
+    state: DoorState = DoorState.UNKNOWN
+    since_ms: int = 0
+    told_s: int = 0
+
+
+@dataclass(slots=True)
+class Keypad:
+    """Wrong tries in a row at one keypad, and until when it waits (monotonic)."""
+
+    strikes: int = 0
+    wait_until_ms: int = 0
+    last_wrong_ms: int = 0
+
+
+@dataclass(slots=True)
+class Session:
+    """A member of staff in front of a locker, by their rotating code."""
+
+    actor: str
+    touched_ms: int
+
+
+RefusalKey = tuple[str | None, Via, Refusal, str | None, str | None]
+
+
+@dataclass(slots=True)
+class RefusalCount:
+    """Refusals of one kind not yet written, in the minute that began at `since_ms`."""
+
+    since_ms: int
+    unwritten: int = 0
+
+
+@dataclass(slots=True)
+class UpSending:
+    """How far the up log was sent. `cache` is a run of events without a hole, none older than the mark."""
+
+    cache: deque[StoredEvent] = field(default_factory=deque)
+    sent_through: int = 0
+    progress_ms: int = 0
+    reading_since_ms: int | None = None
+    written_mark: int = 0
+
+
+@dataclass(slots=True)
+class Site:
+    """One site: tables that mirror the store, and what only lives in memory."""
+
+    config: SiteConfig
+    # told by the service
+    doors: Table[DoorSpec] = field(default_factory=lambda: Table("door", DoorSpec))
+    keys: Table[ServiceKey] = field(default_factory=lambda: Table("key", ServiceKey))
+    parcels: Table[ParcelManifest] = field(default_factory=lambda: Table("parcel", ParcelManifest))
+    credentials: Table[CredentialManifest] = field(default_factory=lambda: Table("credential", CredentialManifest))
+    # found out by the gateway
+    codes: Table[Code] = field(default_factory=lambda: Table("code", Code))
+    placements: Table[Placement] = field(default_factory=lambda: Table("placement", Placement))
+    grants: Table[Grant] = field(default_factory=lambda: Table("grant", Grant))
+    answers: Table[Answer] = field(default_factory=lambda: Table("answer", Answer))
+    # how far the logs have come
+    positions: Table[Position] = field(default_factory=lambda: Table("position", Position))
+    down_log: Table[DownLog] = field(default_factory=lambda: Table("down_log", DownLog))
+    up_log: Table[UpLog] = field(default_factory=lambda: Table("up_log", UpLog))
+    marks: Table[Mark] = field(default_factory=lambda: Table("mark", Mark))
+    stamps: Table[Stamp] = field(default_factory=lambda: Table("stamp", Stamp))
+    left_logs: Table[LeftLog] = field(default_factory=lambda: Table("left_log", LeftLog))
+    # memory only
+    civil_ms: int = 0
+    civil_rate: float = 1.0
+    ticked: tuple[int, int] | None = None
+    uplink_up: bool = False
+    bus_up: bool = False
+    said_ready: bool = False
+    seen: dict[str, ControllerSeen] = field(default_factory=dict)
+    door_now: dict[int, DoorNow] = field(default_factory=dict)
+    granted_ms: dict[str, int] = field(default_factory=dict)
+    collected_ms: dict[str, int] = field(default_factory=dict)
+    keypads: dict[str, Keypad] = field(default_factory=dict)
+    sessions: dict[str, Session] = field(default_factory=dict)
+    refusals: dict[RefusalKey, RefusalCount] = field(default_factory=dict)
+    sending: UpSending = field(default_factory=UpSending)
+    order_of_id: dict[str, str] = field(default_factory=dict)
+    status_wanted: bool = False
+    status_ms: int | None = None
+    born_ms: int | None = None
+    tidied_ms: int | None = None
+    marked_ms: int = 0
+
+    def __post_init__(self) -> None:
+        """Every configured controller is there from the start, unseen."""
+        self.seen = {controller: ControllerSeen() for controller in self.config.controllers}
+
+    def tables(self) -> Iterator[Table[Any]]:
+        """All tables, for reading the store back."""
+        yield from (each for name in self.__slots__ if isinstance(each := getattr(self, name), Table))
+
+    @property
+    def down(self) -> DownLog | None:
+        """How far the service's log was applied; `None`: nothing was ever told."""
+        return self.down_log.rows.get(ONLY)
+
+    @property
+    def up(self) -> UpLog:
+        """The gateway's own log. It exists from the first step on."""
+        return self.up_log.rows[ONLY]
+
+    @property
+    def mark(self) -> int:
+        """How far the service has the up log."""
+        found = self.marks.rows.get(ONLY)
+        return found.seq if found else 0
+
+    def live_keys(self) -> Mapping[int, Ed25519PublicKey]:
+        """The service's live public keys, for codes and for commands."""
+        if not self.keys.rows:
+            return self.config.service_keys
+        return {
+            key.key_id: Ed25519PublicKey.from_public_bytes(bytes.fromhex(key.public_hex))
+            for key in self.keys.rows.values()
+        }
+
+    def sight_of(self, controller: str) -> ControllerSeen:
+        """What was last heard of a controller; nothing of one that a record names and the settings no longer do."""
+        return self.seen.get(controller) or ControllerSeen()
+
+    def controller_of(self, door: int) -> str | None:
+        """Which controller has this door: as told, else as the controllers themselves report."""
+        spec = self.doors.rows.get(str(door))
+        if spec is not None:
+            return spec.controller if spec.controller in self.seen else None
+        return next((name for name, seen in self.seen.items() if door in seen.doors), None)
+
+    def door_state(self, door: int) -> DoorState:
+        """What is believed of a door now."""
+        found = self.door_now.get(door)
+        return found.state if found else DoorState.UNKNOWN

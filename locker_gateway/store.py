@@ -1,0 +1,128 @@
+"""The gateway's memory over power loss: SQLite, WAL, synchronous=FULL. The only file that touches it.
+
+One transaction a commit, and an error is final: after a failed fsync nobody knows what the disk holds, so the process
+ends and starts again from what the store then says.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from locker_gateway.inputs import StoredEvent
+from locker_gateway.outputs import AppendAudit, AppendEvent, Delete, PruneEvents, Put, Record
+
+SCHEMA_VERSION = 1
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS record (kind TEXT NOT NULL, key TEXT NOT NULL, body BLOB NOT NULL, UNIQUE (kind, key));
+CREATE TABLE IF NOT EXISTS event_log (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS audit (no INTEGER PRIMARY KEY, at INTEGER NOT NULL, body BLOB NOT NULL, hash BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL);
+"""
+GENESIS = bytes(32)
+HEAD = "audit_head"
+
+
+class StoreFailed(Exception):
+    """The disk is full, broken, in use or from another version; one sentence. The program must end."""
+
+
+class Store:
+    """One open store. Use it from one thread at a time; a second process is refused."""
+
+    def __init__(self, path: Path, *, max_pages: int | None = None) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=0.2, check_same_thread=False)
+            self._open(max_pages)
+        except (OSError, sqlite3.Error) as error:
+            raise StoreFailed(f"The gateway's store {path} cannot be opened: {error}.") from error
+
+    def records(self) -> Iterator[tuple[str, str, bytes]]:
+        """All rows, oldest first."""
+        yield from self._db.execute("SELECT kind, key, body FROM record ORDER BY rowid")
+
+    def commit(self, records: Iterable[Record]) -> None:
+        """Make all records durable, or none. Raises StoreFailed."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            for record in records:
+                self._write(record)
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise StoreFailed(f"The gateway's store cannot be written: {error}.") from error
+
+    def read_events(self, first: int, limit: int) -> tuple[StoredEvent, ...]:
+        """Read the up log from `first` on. Raises StoreFailed."""
+        try:
+            rows = self._db.execute(
+                "SELECT seq, at, body FROM event_log WHERE seq >= ? ORDER BY seq LIMIT ?", (first, limit)
+            )
+            return tuple(StoredEvent(*row) for row in rows)
+        except sqlite3.Error as error:
+            raise StoreFailed(f"The gateway's store cannot be read: {error}.") from error
+
+    def broken_audit_row(self) -> int | None:
+        """The number of the first audit row that was edited, moved or removed; `None`: the chain holds."""
+        last, expected = 0, GENESIS
+        for no, at, body, kept in self._db.execute("SELECT no, at, CAST(body AS BLOB), hash FROM audit ORDER BY no"):
+            expected = chained(expected, no, at, body)
+            if no != last + 1 or kept != expected:
+                return last + 1
+            last = no
+        return None if (last, expected) == self._head else last + 1
+
+    def close(self) -> None:
+        """Close in good order."""
+        self._db.close()
+
+    def _open(self, max_pages: int | None) -> None:
+        self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")
+        if max_pages is not None:
+            self._db.execute(f"PRAGMA max_page_count = {max_pages:d}")
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise sqlite3.DatabaseError(f"it was written by a newer version ({version})")
+        sound = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if sound != "ok":
+            raise sqlite3.DatabaseError(f"it is damaged ({sound})")
+        self._db.executescript(SCHEMA)
+        self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION:d}")
+        self._head = self._read_head()
+
+    def _read_head(self) -> tuple[int, bytes]:
+        found = self._db.execute("SELECT value FROM meta WHERE name = ?", (HEAD,)).fetchone()
+        return (int.from_bytes(found[0][:8]), found[0][8:]) if found else (0, GENESIS)
+
+    def _write(self, record: Record) -> None:
+        match record:
+            case Put():
+                self._db.execute(
+                    "INSERT INTO record VALUES (?, ?, ?) ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body",
+                    (record.kind, record.key, record.body),
+                )
+            case Delete():
+                self._db.execute("DELETE FROM record WHERE kind = ? AND key = ?", (record.kind, record.key))
+            case AppendEvent():
+                self._db.execute("INSERT INTO event_log VALUES (?, ?, ?)", (record.seq, record.at, record.body))
+            case AppendAudit():
+                self._chain(record)
+            case PruneEvents():
+                self._db.execute("DELETE FROM event_log WHERE seq <= ? AND at < ?", (record.through_seq, record.before))
+
+    def _chain(self, record: AppendAudit) -> None:
+        no = self._head[0] + 1
+        digest = chained(self._head[1], no, record.at, record.body)
+        self._db.execute("INSERT INTO audit VALUES (?, ?, ?, ?)", (no, record.at, record.body, digest))
+        self._db.execute(
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            (HEAD, no.to_bytes(8) + digest),
+        )
+        self._head = (no, digest)
+
+
+def chained(previous: bytes, no: int, at: int, body: bytes) -> bytes:
+    """The hash of an audit row: SHA-256 over the row before it and everything in it."""
+    return hashlib.sha256(previous + f"{no} {at} ".encode() + body).digest()

@@ -1,0 +1,1 @@
+"""The contract between the order service, the site gateways and the locker controllers."""

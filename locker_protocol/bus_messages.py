@@ -1,0 +1,177 @@
+"""Messages of the local bus, gateway ↔ controller, topics `locker/v1/{gateway}/{controller}/…`.
+
+A controller numbers its events 1, 2, 3 … within `store_id` (its memory, kept over power loss) and sends what is not
+yet received again; the gateway answers with `EventsReceived`. `beat` counts seconds since the boot `boot_id`; an
+`Unlock` echoes both, and the controller refuses one whose beat is more than 8 old: no clock is compared anywhere.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from locker_protocol.vocabulary import (
+    Celsius,
+    Count,
+    DoorNumber,
+    Identifier,
+    Refusal,
+    ScanText,
+    Sequence,
+    ShortText,
+    Zone,
+)
+
+FRESH_BEATS = 8
+COMMAND_RING = 256
+
+DoorState = Literal["shut", "open", "unknown"]
+BootReason = Literal["power_on", "watchdog", "update", "restart", "unknown"]
+UnlockOutcome = Literal["pulsed", "stale", "unknown_door", "disabled"]
+
+
+class ZoneReading(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
+    """The last sample of a zone's two probes, °C. `None`: the probe gives no value."""
+
+    zone: Zone
+    air_c: Celsius | None
+    product_c: Celsius | None
+
+
+class DoorReading(msgspec.Struct, frozen=True):
+    """A door and what its sensor says."""
+
+    door: DoorNumber
+    state: DoorState
+
+
+# --- events a controller numbers -------------------------------------------------------------------------------------
+
+
+class DoorOpened(msgspec.Struct, frozen=True, tag=True):
+    """A door's sensor went open. `command_id` names the unlock it followed; `None`: nobody unlocked it."""
+
+    door: DoorNumber
+    command_id: Identifier | None = None
+
+
+class DoorShut(msgspec.Struct, frozen=True, tag=True):
+    """A door's sensor went shut and its latch holds."""
+
+    door: DoorNumber
+
+
+class UnlockDone(msgspec.Struct, frozen=True, tag=True):
+    """What became of an `Unlock`; a repeated command gets its first outcome again."""
+
+    command_id: Identifier
+    door: DoorNumber
+    outcome: UnlockOutcome
+
+
+class CodeScanned(msgspec.Struct, frozen=True, tag=True):
+    """The scanner read a symbol; control characters were dropped, the rest is as read."""
+
+    text: ScanText
+
+
+class KeysEntered(msgspec.Struct, frozen=True, tag=True):
+    """Somebody typed digits and confirmed them."""
+
+    digits: Annotated[str, msgspec.Meta(pattern="^[0-9]{1,16}$")]
+
+
+ControllerEvent = DoorOpened | DoorShut | UnlockDone | CodeScanned | KeysEntered
+
+
+class NumberedEvent(msgspec.Struct, frozen=True):
+    """One event with its number and its age: milliseconds between its happening and this sending.
+
+    `earlier_boot`: it happened before the controller's last boot; nobody knows how long the power was off, so `age_ms`
+    is only the least it can be. A scan or keys of an earlier boot must never open anything.
+    """
+
+    event_no: Sequence
+    age_ms: Count
+    event: ControllerEvent
+    earlier_boot: bool = False
+
+
+# --- controller → gateway ---------------------------------------------------------------------------------------------
+
+
+class Events(msgspec.Struct, frozen=True, tag=True):
+    """Report, QoS 1: events from the first not yet received on, at most 32 at a time."""
+
+    boot_id: Identifier
+    beat: Count
+    store_id: Identifier
+    events: list[NumberedEvent]
+
+
+class Beat(msgspec.Struct, frozen=True, tag=True):
+    """Report, QoS 0, every 2 s: life, and the whole visible state."""
+
+    boot_id: Identifier
+    beat: Count
+    store_id: Identifier
+    event_no: Count
+    doors: list[DoorReading]
+    zones: list[ZoneReading]
+
+
+class ControllerBirth(msgspec.Struct, frozen=True, tag=True):
+    """Presence, QoS 1, retained: first message of a connection, with the full state.
+
+    It is sent once more 3 s later: a broker may publish the will of the connection before only after it (nats-server
+    was seen to), and would keep that stale death. A birth of a boot already known says nothing new.
+    """
+
+    boot_id: Identifier
+    beat: Count
+    store_id: Identifier
+    event_no: Count
+    boot_reason: BootReason
+    firmware: ShortText
+    doors: list[DoorReading]
+    zones: list[ZoneReading]
+
+
+class ControllerDeath(msgspec.Struct, frozen=True, tag=True):
+    """Presence, QoS 1, retained, the connection's will. A death of another boot than the last birth's is ignored."""
+
+    boot_id: Identifier
+
+
+Report = Events | Beat
+ControllerPresence = ControllerBirth | ControllerDeath
+
+
+# --- gateway → controller ---------------------------------------------------------------------------------------------
+
+
+class Unlock(msgspec.Struct, frozen=True, tag=True):
+    """Command, QoS 1, never retained: pulse one lock. Stored in the ring before the lock is energised."""
+
+    command_id: Identifier
+    door: DoorNumber
+    boot_id: Identifier
+    beat: Count
+
+
+class EventsReceived(msgspec.Struct, frozen=True, tag=True):
+    """Command, QoS 1: the gateway has committed every event through `event_no`; the controller may forget them."""
+
+    store_id: Identifier
+    event_no: Count
+
+
+class Show(msgspec.Struct, frozen=True, tag=True):
+    """Command, QoS 0: what the locker's display and voice say. Losing one loses nothing but a sentence."""
+
+    screen: Literal["opening", "refused", "done", "load", "loaded", "visit", "reopened"]
+    doors: list[DoorNumber] = []
+    refusal: Refusal | None = None
+    wait_s: Count = 0
+
+
+Command = Unlock | EventsReceived | Show

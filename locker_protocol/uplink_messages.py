@@ -1,0 +1,385 @@
+"""Messages of the uplink, service ↔ gateway, topics `caibox/v1/{shard}/{gateway}/…`.
+
+Both ends keep a log: entries go down, events go up, each numbered densely within a random `log_id`. The receiver
+applies only `last + 1`, in the transaction that applies it, then acknowledges; the sender goes back after 2 s.
+Every message is sealed (`signing.py`). Times are civil milliseconds since 1970 UTC.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from locker_protocol.bus_messages import DoorReading, ZoneReading
+from locker_protocol.vocabulary import (
+    CivilMs,
+    Count,
+    DoorNumber,
+    Identifier,
+    Refusal,
+    Right,
+    ScanText,
+    Sequence,
+    ShortText,
+    SizeClass,
+    Via,
+    Zone,
+)
+
+RESEND_AFTER_MS = 2_000
+MAX_BATCH = 64
+
+
+class LogPosition(msgspec.Struct, frozen=True):
+    """How far a log was applied (by its receiver) or has grown (at its sender)."""
+
+    log_id: Identifier
+    seq: Count
+
+
+# --- what goes down, numbered -----------------------------------------------------------------------------------------
+
+
+class DoorSpec(msgspec.Struct, frozen=True):
+    """A compartment as built. Clear width and depth in mm; `sill_mm` above the floor; volume is the usable 60 %."""
+
+    door: DoorNumber
+    controller: Identifier
+    zone: Zone
+    size: SizeClass
+    volume_ml: Count
+    longest_mm: Count
+    sill_mm: Count
+
+
+class ServiceKey(msgspec.Struct, frozen=True):
+    """A live public key of the service: 32 bytes of Ed25519 in hex."""
+
+    key_id: Count
+    public_hex: str
+
+
+class ParcelManifest(msgspec.Struct, frozen=True):
+    """One parcel as the site must know it: what fits it, where it is meant to lie, when it may be loaded."""
+
+    parcel_id: Identifier
+    ref: Identifier
+    order_id: Identifier
+    run_no: Count
+    zone: Zone
+    size: SizeClass
+    volume_ml: Count
+    longest_mm: Count
+    doors: list[DoorNumber]
+    loadable_from: CivilMs
+    loadable_until: CivilMs
+    collect_until: CivilMs
+
+
+class CredentialManifest(msgspec.Struct, frozen=True):
+    """An order's live code. The typed secret as scrypt hash and salt, hex; `None`: this order has no typed code.
+
+    `credential_id` is the 16 lower-case hex digits of the token's eight bytes, the same through all generations:
+    so a code made after the uplink went down still names its order, though its handle may have been used before.
+    """
+
+    order_id: Identifier
+    handle: Count
+    generation: Count
+    credential_id: Identifier
+    expires_at: CivilMs
+    secret_hash: str | None = None
+    secret_salt: str | None = None
+
+
+class LoadedParcel(msgspec.Struct, frozen=True):
+    """Where a parcel lies, as the service last heard it; for a gateway whose store is new."""
+
+    parcel_id: Identifier
+    door: DoorNumber
+    state: Literal["loaded", "opened"]
+
+
+class SiteSnapshot(msgspec.Struct, frozen=True, tag=True):
+    """Entry 1 of every down log: all the site needs. It replaces what the gateway had been told before."""
+
+    site_no: Count
+    doors: list[DoorSpec]
+    keys: list[ServiceKey]
+    parcels: list[ParcelManifest]
+    credentials: list[CredentialManifest]
+    loaded: list[LoadedParcel]
+
+
+class PlanOrder(msgspec.Struct, frozen=True, tag=True):
+    """A paid order's parcels, each with its planned door first and up to three others."""
+
+    order_id: Identifier
+    parcels: list[ParcelManifest]
+
+
+class IssueCredential(msgspec.Struct, frozen=True, tag=True):
+    """An order was packed, or its code was made anew: a higher generation ends the lower ones."""
+
+    credential: CredentialManifest
+
+
+class RevokeCredential(msgspec.Struct, frozen=True, tag=True):
+    """From now on no code of this order, up to this generation, opens anything."""
+
+    order_id: Identifier
+    generation: Count
+
+
+class CancelOrder(msgspec.Struct, frozen=True, tag=True):
+    """The order will not be collected; parcels not yet loaded are forgotten, codes end."""
+
+    order_id: Identifier
+
+
+class SetKeys(msgspec.Struct, frozen=True, tag=True):
+    """The service's live public keys, at most two; all others end."""
+
+    keys: list[ServiceKey]
+
+
+Entry = SiteSnapshot | PlanOrder | IssueCredential | RevokeCredential | CancelOrder | SetKeys
+
+
+class NumberedEntry(msgspec.Struct, frozen=True):
+    """One entry of the down log; read on its own, so that an unknown one is consumed with that result."""
+
+    seq: Sequence
+    made_at: CivilMs
+    entry: msgspec.Raw
+
+
+class DownBatch(msgspec.Struct, frozen=True, tag=True):
+    """Entries from `last + 1` on."""
+
+    log_id: Identifier
+    entries: list[NumberedEntry]
+
+
+class EventsApplied(msgspec.Struct, frozen=True, tag=True):
+    """The service committed the up log through `seq`. Sent after that commit, never before."""
+
+    log_id: Identifier
+    seq: Count
+
+
+# --- what goes down, once ---------------------------------------------------------------------------------------------
+
+
+class OpenDoor(msgspec.Struct, frozen=True, tag=True):
+    """Open one door from afar. Never numbered, never sent twice, refused after `not_after`."""
+
+    command_id: Identifier
+    door: DoorNumber
+    actor: Identifier
+    reason: ShortText
+    not_after: CivilMs
+
+
+class LoadParcel(msgspec.Struct, frozen=True, tag=True):
+    """A driver's phone read this label in front of the lockers: open the door it shall lie in."""
+
+    command_id: Identifier
+    label: ScanText
+    actor: Identifier
+    not_after: CivilMs
+
+
+Down = DownBatch | EventsApplied | OpenDoor | LoadParcel
+
+
+# --- what goes up, numbered -------------------------------------------------------------------------------------------
+
+
+class UnlockGranted(msgspec.Struct, frozen=True, tag=True):
+    """The audit row, committed before the unlock left: who, by what right, which order, which doors, why."""
+
+    grant_id: Identifier
+    controller: Identifier
+    doors: list[DoorNumber]
+    actor: Identifier
+    right: Right
+    via: Via
+    reason: ShortText = ""
+    order_id: Identifier | None = None
+    credential_id: Identifier | None = None
+    generation: Count = 0
+    command_id: Identifier | None = None
+
+
+class AccessRefused(msgspec.Struct, frozen=True, tag=True):
+    """Somebody showed something and nothing opened. Floods are counted, not repeated."""
+
+    controller: Identifier | None
+    via: Via
+    refusal: Refusal
+    times: Sequence = 1
+    order_id: Identifier | None = None
+    actor: Identifier | None = None
+
+
+class DoorWasOpened(msgspec.Struct, frozen=True, tag=True):
+    """A door is open. Without a grant somebody forced it."""
+
+    controller: Identifier
+    door: DoorNumber
+    grant_id: Identifier | None = None
+    order_id: Identifier | None = None
+
+
+class DoorWasShut(msgspec.Struct, frozen=True, tag=True):
+    """A door is shut again."""
+
+    controller: Identifier
+    door: DoorNumber
+    order_id: Identifier | None = None
+
+
+class DoorStayedShut(msgspec.Struct, frozen=True, tag=True):
+    """A granted door did not open within 10 s; the code is usable again."""
+
+    controller: Identifier
+    door: DoorNumber
+    grant_id: Identifier
+    order_id: Identifier | None = None
+
+
+class DoorLeftOpen(msgspec.Struct, frozen=True, tag=True):
+    """A door has been open for `open_s` seconds (told at 30, 60 and 120)."""
+
+    controller: Identifier
+    door: DoorNumber
+    open_s: Count
+    order_id: Identifier | None = None
+
+
+class ParcelLoaded(msgspec.Struct, frozen=True, tag=True):
+    """A parcel lies behind this door: the door opened for it and was shut again."""
+
+    parcel_id: Identifier
+    order_id: Identifier
+    controller: Identifier
+    door: DoorNumber
+    actor: Identifier
+
+
+class ParcelCollected(msgspec.Struct, frozen=True, tag=True):
+    """A parcel's door was opened by its code and shut again; its code is spent for this parcel."""
+
+    parcel_id: Identifier
+    order_id: Identifier
+    controller: Identifier
+    door: DoorNumber
+
+
+class ControllerCameUp(msgspec.Struct, frozen=True, tag=True):
+    """A controller is there, by its birth."""
+
+    controller: Identifier
+    boot_id: Identifier
+    boot_reason: ShortText
+    firmware: ShortText
+
+
+class ControllerWentSilent(msgspec.Struct, frozen=True, tag=True):
+    """Nothing was heard of a controller for 10 s, or its broker told of its death."""
+
+    controller: Identifier
+
+
+SiteEvent = (
+    UnlockGranted
+    | AccessRefused
+    | DoorWasOpened
+    | DoorWasShut
+    | DoorStayedShut
+    | DoorLeftOpen
+    | ParcelLoaded
+    | ParcelCollected
+    | ControllerCameUp
+    | ControllerWentSilent
+)
+
+
+class NumberedSiteEvent(msgspec.Struct, frozen=True):
+    """One event of the up log; read on its own, so that an unknown one is consumed with that result."""
+
+    seq: Sequence
+    at: CivilMs
+    event: msgspec.Raw
+
+
+class UpBatch(msgspec.Struct, frozen=True, tag=True):
+    """Events from `last + 1` on."""
+
+    log_id: Identifier
+    events: list[NumberedSiteEvent]
+
+
+class EntryResult(msgspec.Struct, frozen=True):
+    """What became of one entry of the down log; `fault` is a ProtocolFault."""
+
+    seq: Sequence
+    fault: ShortText | None = None
+
+
+class EntriesApplied(msgspec.Struct, frozen=True, tag=True):
+    """The gateway committed the down log through `seq`; `refused` names those it consumed without effect."""
+
+    log_id: Identifier
+    seq: Count
+    refused: list[EntryResult] = []
+
+
+class CommandAnswered(msgspec.Struct, frozen=True, tag=True):
+    """What became of an `OpenDoor` or `LoadParcel`: the door whose lock was released, or why not."""
+
+    command_id: Identifier
+    door: DoorNumber | None = None
+    refusal: Refusal | None = None
+
+
+class ControllerStatus(msgspec.Struct, frozen=True):
+    """A controller as the gateway knows it. Offline: doors and zones are the last heard, to be shown as unknown."""
+
+    controller: Identifier
+    online: bool
+    heard_at: CivilMs
+    doors: list[DoorReading]
+    zones: list[ZoneReading]
+
+
+class SiteStatus(msgspec.Struct, frozen=True, tag=True):
+    """QoS 0, every 5 s of real time and on each change: what is now. Losing one loses nothing."""
+
+    boot_id: Identifier
+    at: CivilMs
+    down: LogPosition | None
+    up: LogPosition
+    controllers: list[ControllerStatus]
+
+
+Up = UpBatch | EntriesApplied | CommandAnswered | SiteStatus
+
+
+class GatewayBirth(msgspec.Struct, frozen=True, tag=True):
+    """Presence: first message of a connection. `down` is `None` when the store is new: a snapshot is wanted."""
+
+    boot_id: Identifier
+    at: CivilMs
+    software: ShortText
+    down: LogPosition | None
+    up: LogPosition
+
+
+class GatewayDeath(msgspec.Struct, frozen=True, tag=True):
+    """Presence, the connection's will. A death of another boot than the last birth's is ignored."""
+
+    boot_id: Identifier
+
+
+Presence = GatewayBirth | GatewayDeath

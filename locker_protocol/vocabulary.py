@@ -1,0 +1,86 @@
+"""Words that all three programs and the contract share. One word for one thing; see `docs/glossary.md`."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+
+Identifier = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]{1,32}$")]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
+Sequence = Annotated[int, msgspec.Meta(ge=1, le=2**53 - 1)]
+CivilMs = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
+DoorNumber = Annotated[int, msgspec.Meta(ge=1, le=999)]
+Celsius = Annotated[float, msgspec.Meta(ge=-273.15, le=1000)]
+ShortText = Annotated[str, msgspec.Meta(max_length=200)]
+ScanText = Annotated[str, msgspec.Meta(max_length=512)]
+
+
+class Zone(StrEnum):
+    """A temperature that a column of doors keeps: frozen ≤ -18 °C, chilled 0-4, cool 10-15, ambient."""
+
+    FROZEN = "frozen"
+    CHILLED = "chilled"
+    COOL = "cool"
+    AMBIENT = "ambient"
+
+
+class SizeClass(StrEnum):
+    """A door's clear height: S 200, M 240, L 300, XL 400 mm. `SIZES` gives their order."""
+
+    S = "S"
+    M = "M"
+    L = "L"
+    XL = "XL"
+
+
+SIZES: tuple[SizeClass, ...] = (SizeClass.S, SizeClass.M, SizeClass.L, SizeClass.XL)
+
+
+class Via(StrEnum):
+    """How a request reached the gateway."""
+
+    SCANNER = "scanner"
+    KEYPAD = "keypad"
+    REMOTE = "remote"
+
+
+class Right(StrEnum):
+    """By what right a door was opened; part of every audit row."""
+
+    COLLECT = "collect"
+    REOPEN = "reopen"
+    LOAD = "load"
+    STAFF = "staff"
+
+
+class Refusal(StrEnum):
+    """Why a gateway opens nothing. Screens turn these into a sentence; the code never changes its meaning."""
+
+    MALFORMED = "malformed"
+    FORGED = "forged"
+    UNKNOWN = "unknown"
+    OTHER_SITE = "other_site"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    SUPERSEDED = "superseded"
+    SPENT = "spent"
+    NOT_LOADED = "not_loaded"
+    WRONG_CODE = "wrong_code"
+    CODE_DEAD = "code_dead"
+    WAIT = "wait"
+    QUARANTINED = "quarantined"
+    NO_RIGHT = "no_right"
+    STAFF_ONLY = "staff_only"
+    TOO_LATE = "too_late"
+    LOCKER_SILENT = "locker_silent"
+    IN_PROGRESS = "in_progress"
+    TOO_MANY_PULSES = "too_many_pulses"
+    LABEL_MALFORMED = "label_malformed"
+    LABEL_OTHER_SITE = "label_other_site"
+    LABEL_OTHER_RUN = "label_other_run"
+    LABEL_UNKNOWN = "label_unknown"
+    LABEL_LOADED = "label_loaded"
+    LABEL_CANCELLED = "label_cancelled"
+    NO_DRIVER = "no_driver"
+    NO_FREE_DOOR = "no_free_door"
+    DOOR_UNKNOWN = "door_unknown"

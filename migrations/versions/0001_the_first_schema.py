@@ -1,0 +1,664 @@
+"""The first schema: every table of `app.db.tables`, and the rules only a database can keep.
+
+Expand first, backfill, remove in a later release; take locks for no longer than `lock_timeout` allows.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+# Checked at commit: a transaction of the ledger is written row by row.
+LEDGER_SUMS_TO_ZERO = """
+CREATE FUNCTION ledger_sums_to_zero() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM ledger_entry WHERE transaction_id = NEW.transaction_id
+        GROUP BY currency HAVING sum(amount_minor) <> 0
+    ) THEN
+        RAISE EXCEPTION 'ledger: % does not sum to zero', NEW.transaction_id USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER ledger_sums_to_zero AFTER INSERT ON ledger_entry
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ledger_sums_to_zero();
+"""
+
+INSERT_ONLY = """
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% is insert-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE TRIGGER insert_only BEFORE UPDATE OR DELETE ON ledger_entry
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER insert_only BEFORE UPDATE OR DELETE ON history
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+"""
+
+
+def upgrade() -> None:
+    """Apply."""
+    op.execute(sa.schema.CreateSequence(sa.Sequence("order_number", minvalue=1)))
+    op.create_table(
+        "category",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("position", sa.SmallInteger(), nullable=False),
+        sa.Column("name_zh", sa.Text(), nullable=False),
+        sa.Column("name_en", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_category")),
+    )
+    op.create_table(
+        "payment_webhook",
+        sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("event_id", sa.Text(), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("provider_ref", sa.Text(), nullable=False),
+        sa.Column("body", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("applied_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("provider", "event_id", name=op.f("pk_payment_webhook")),
+    )
+    op.create_table(
+        "rejected_message",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("fault", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("payload", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rejected_message")),
+    )
+    op.create_table(
+        "sandbox_charge",
+        sa.Column("ref", sa.Text(), nullable=False),
+        sa.Column("idempotency_key", sa.Text(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("return_url", sa.Text(), nullable=False),
+        sa.Column("refunded_minor", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("refund_keys", sa.ARRAY(sa.Text()), server_default="{}", nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("state IN ('open', 'captured', 'declined')", name=op.f("ck_sandbox_charge_state")),
+        sa.CheckConstraint("refunded_minor BETWEEN 0 AND amount_minor", name=op.f("ck_sandbox_charge_refund_capped")),
+        sa.PrimaryKeyConstraint("ref", name=op.f("pk_sandbox_charge")),
+        sa.UniqueConstraint("idempotency_key", name=op.f("uq_sandbox_charge_idempotency_key")),
+    )
+    op.create_table(
+        "sign_in_code",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("contact", sa.Text(), nullable=False),
+        sa.Column("language", sa.Text(), nullable=False),
+        sa.Column("code_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("salt", sa.LargeBinary(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("tries", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("tries BETWEEN 0 AND 5", name=op.f("ck_sign_in_code_tries")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sign_in_code")),
+    )
+    op.create_index(op.f("ix_sign_in_code_contact"), "sign_in_code", ["contact"], unique=False)
+    op.create_table(
+        "site",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("site_no", sa.Integer(), nullable=False),
+        sa.Column("name_zh", sa.Text(), nullable=False),
+        sa.Column("name_en", sa.Text(), nullable=False),
+        sa.Column("address_zh", sa.Text(), nullable=False),
+        sa.Column("address_en", sa.Text(), nullable=False),
+        sa.Column("timezone", sa.Text(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("households", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_site")),
+        sa.UniqueConstraint("site_no", name=op.f("uq_site_site_no")),
+    )
+    op.create_table(
+        "worker_beat",
+        sa.Column("shard", sa.Text(), nullable=False),
+        sa.Column("connected", sa.Boolean(), nullable=False),
+        sa.Column("beat_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("shard", name=op.f("pk_worker_beat")),
+    )
+    op.create_table(
+        "gateway",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("site_id", sa.Text(), nullable=False),
+        sa.Column("shard", sa.Text(), nullable=False),
+        sa.Column("public_key", sa.LargeBinary(), nullable=False),
+        sa.Column("boot_id", sa.Text(), nullable=True),
+        sa.Column("online", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("heard_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("down_log_id", sa.Text(), nullable=True),
+        sa.Column("down_seq", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("down_acked_seq", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("up_log_id", sa.Text(), nullable=True),
+        sa.Column("up_seq", sa.BigInteger(), server_default="0", nullable=False),
+        sa.CheckConstraint("down_acked_seq <= down_seq", name=op.f("ck_gateway_acked_was_sent")),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_gateway_site_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_gateway")),
+        sa.UniqueConstraint("site_id", name=op.f("uq_gateway_site_id")),
+    )
+    op.create_table(
+        "load_run",
+        sa.Column("run_no", sa.Integer(), sa.Identity(always=False), nullable=False),
+        sa.Column("site_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("local_date", sa.Date(), nullable=False),
+        sa.Column("order_by", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("load_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("load_until", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("removal_from", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "order_by <= load_from AND load_from < load_until AND load_until < removal_from",
+            name=op.f("ck_load_run_times"),
+        ),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_load_run_site_id")),
+        sa.PrimaryKeyConstraint("run_no", name=op.f("pk_load_run")),
+        sa.UniqueConstraint("site_id", "local_date", "kind", name=op.f("uq_load_run_site_id_local_date_kind")),
+    )
+    op.create_table(
+        "locker",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("site_id", sa.Text(), nullable=False),
+        sa.Column("position", sa.SmallInteger(), nullable=False),
+        sa.Column("name_zh", sa.Text(), nullable=False),
+        sa.Column("name_en", sa.Text(), nullable=False),
+        sa.Column("width_mm", sa.Integer(), nullable=False),
+        sa.Column("height_mm", sa.Integer(), nullable=False),
+        sa.Column("head", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("online", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("heard_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_locker_site_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_locker")),
+    )
+    op.create_index(op.f("ix_locker_site_id"), "locker", ["site_id"], unique=False)
+    op.create_table(
+        "person",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("role", sa.Text(), server_default="resident", nullable=False),
+        sa.Column("staff_no", sa.Integer(), nullable=True),
+        sa.Column("phone", sa.Text(), nullable=True),
+        sa.Column("mail", sa.Text(), nullable=True),
+        sa.Column("display_name", sa.Text(), server_default="", nullable=False),
+        sa.Column("site_id", sa.Text(), nullable=True),
+        sa.Column("language", sa.Text(), server_default="zh", nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("language IN ('zh', 'en')", name=op.f("ck_person_language")),
+        sa.CheckConstraint(
+            "role IN ('resident', 'picker', 'driver', 'keeper', 'operator', 'admin')", name=op.f("ck_person_role")
+        ),
+        sa.CheckConstraint("phone IS NOT NULL OR mail IS NOT NULL", name=op.f("ck_person_reachable")),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_person_site_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_person")),
+        sa.UniqueConstraint("mail", name=op.f("uq_person_mail")),
+        sa.UniqueConstraint("phone", name=op.f("uq_person_phone")),
+        sa.UniqueConstraint("staff_no", name=op.f("uq_person_staff_no")),
+    )
+    op.create_table(
+        "product",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("category_id", sa.Text(), nullable=False),
+        sa.Column("position", sa.SmallInteger(), nullable=False),
+        sa.Column("active", sa.Boolean(), server_default=sa.text("true"), nullable=False),
+        sa.Column("name_zh", sa.Text(), nullable=False),
+        sa.Column("name_en", sa.Text(), nullable=False),
+        sa.Column("unit_zh", sa.Text(), nullable=False),
+        sa.Column("unit_en", sa.Text(), nullable=False),
+        sa.Column("origin_zh", sa.Text(), nullable=False),
+        sa.Column("origin_en", sa.Text(), nullable=False),
+        sa.Column("picture", sa.Text(), nullable=False),
+        sa.Column("search", sa.Text(), nullable=False),
+        sa.Column("price_minor", sa.BigInteger(), nullable=False),
+        sa.Column("cap_minor", sa.BigInteger(), nullable=True),
+        sa.Column("unit_price_minor", sa.BigInteger(), nullable=True),
+        sa.Column("unit_price_per", sa.Text(), nullable=True),
+        sa.Column("tax_code", sa.Text(), nullable=False),
+        sa.Column("food_class", sa.Text(), nullable=False),
+        sa.Column("zone", sa.Text(), nullable=False),
+        sa.Column("tolerates", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("life_h", sa.Integer(), nullable=False),
+        sa.Column("volume_ml", sa.Integer(), nullable=False),
+        sa.Column("longest_mm", sa.Integer(), nullable=False),
+        sa.Column("weight_g", sa.Integer(), nullable=False),
+        sa.Column("flags", sa.ARRAY(sa.Text()), nullable=False),
+        sa.Column("stock_a_run", sa.Integer(), nullable=False),
+        sa.CheckConstraint("zone IN ('frozen', 'chilled', 'cool', 'ambient')", name=op.f("ck_product_zone")),
+        sa.CheckConstraint("cap_minor IS NULL OR cap_minor >= price_minor", name=op.f("ck_product_cap_covers_price")),
+        sa.CheckConstraint("price_minor > 0", name=op.f("ck_product_price_positive")),
+        sa.ForeignKeyConstraint(["category_id"], ["category.id"], name=op.f("fk_product_category_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_product")),
+    )
+    op.create_index(op.f("ix_product_category_id"), "product", ["category_id"], unique=False)
+    op.create_table(
+        "site_calendar",
+        sa.Column("site_id", sa.Text(), nullable=False),
+        sa.Column("calendar", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_site_calendar_site_id")),
+        sa.PrimaryKeyConstraint("site_id", name=op.f("pk_site_calendar")),
+    )
+    op.create_table(
+        "compartment",
+        sa.Column("site_id", sa.Text(), nullable=False),
+        sa.Column("door", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("locker_id", sa.Text(), nullable=False),
+        sa.Column("column_no", sa.SmallInteger(), nullable=False),
+        sa.Column("row_no", sa.SmallInteger(), nullable=False),
+        sa.Column("zone", sa.Text(), nullable=False),
+        sa.Column("size", sa.Text(), nullable=False),
+        sa.Column("volume_ml", sa.Integer(), nullable=False),
+        sa.Column("longest_mm", sa.Integer(), nullable=False),
+        sa.Column("x_mm", sa.Integer(), nullable=False),
+        sa.Column("y_mm", sa.Integer(), nullable=False),
+        sa.Column("width_mm", sa.Integer(), nullable=False),
+        sa.Column("height_mm", sa.Integer(), nullable=False),
+        sa.Column("sill_mm", sa.Integer(), nullable=False),
+        sa.Column("out_of_service", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("door_state", sa.Text(), server_default="unknown", nullable=False),
+        sa.Column("door_changed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("door_state IN ('shut', 'open', 'unknown')", name=op.f("ck_compartment_door_state")),
+        sa.CheckConstraint("size IN ('S', 'M', 'L', 'XL')", name=op.f("ck_compartment_size")),
+        sa.CheckConstraint("zone IN ('frozen', 'chilled', 'cool', 'ambient')", name=op.f("ck_compartment_zone")),
+        sa.ForeignKeyConstraint(["locker_id"], ["locker.id"], name=op.f("fk_compartment_locker_id")),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_compartment_site_id")),
+        sa.PrimaryKeyConstraint("site_id", "door", name=op.f("pk_compartment")),
+    )
+    op.create_index(op.f("ix_compartment_locker_id"), "compartment", ["locker_id"], unique=False)
+    op.create_table(
+        "idempotent_request",
+        sa.Column("person_id", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("request_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("answer", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_idempotent_request_person_id")),
+        sa.PrimaryKeyConstraint("person_id", "key", name=op.f("pk_idempotent_request")),
+    )
+    op.create_table(
+        "outbox",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("gateway_id", sa.Text(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("entry", sa.LargeBinary(), nullable=False),
+        sa.Column("order_id", sa.Text(), nullable=True),
+        sa.Column("log_id", sa.Text(), nullable=True),
+        sa.Column("seq", sa.BigInteger(), nullable=True),
+        sa.Column("acked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("fault", sa.Text(), nullable=True),
+        sa.CheckConstraint("(log_id IS NULL) = (seq IS NULL)", name=op.f("ck_outbox_numbered_whole")),
+        sa.ForeignKeyConstraint(["gateway_id"], ["gateway.id"], name=op.f("fk_outbox_gateway_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
+        sa.UniqueConstraint("gateway_id", "log_id", "seq", name=op.f("uq_outbox_gateway_id_log_id_seq")),
+    )
+    op.create_index(
+        "ix_outbox_unnumbered", "outbox", ["gateway_id", "id"], unique=False, postgresql_where=sa.text("seq IS NULL")
+    )
+    op.create_table(
+        "pickup_window",
+        sa.Column("id", sa.Integer(), sa.Identity(always=False), nullable=False),
+        sa.Column("run_no", sa.Integer(), nullable=False),
+        sa.Column("opens_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("closes_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("order_cap", sa.Integer(), nullable=False),
+        sa.Column("orders_taken", sa.Integer(), server_default="0", nullable=False),
+        sa.CheckConstraint("opens_at < closes_at", name=op.f("ck_pickup_window_times")),
+        sa.CheckConstraint("orders_taken BETWEEN 0 AND order_cap", name=op.f("ck_pickup_window_cap")),
+        sa.ForeignKeyConstraint(["run_no"], ["load_run.run_no"], name=op.f("fk_pickup_window_run_no")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_pickup_window")),
+    )
+    op.create_index(op.f("ix_pickup_window_run_no"), "pickup_window", ["run_no"], unique=False)
+    op.create_table(
+        "remote_command",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("gateway_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("door", sa.SmallInteger(), nullable=True),
+        sa.Column("label", sa.Text(), nullable=True),
+        sa.Column("person_id", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("not_after", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("answered_door", sa.SmallInteger(), nullable=True),
+        sa.Column("refusal", sa.Text(), nullable=True),
+        sa.CheckConstraint(
+            "(kind = 'open' AND door IS NOT NULL) OR (kind = 'load' AND label IS NOT NULL)",
+            name=op.f("ck_remote_command_kind"),
+        ),
+        sa.ForeignKeyConstraint(["gateway_id"], ["gateway.id"], name=op.f("fk_remote_command_gateway_id")),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_remote_command_person_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_remote_command")),
+    )
+    op.create_index(
+        "ix_remote_command_unsent",
+        "remote_command",
+        ["asked_at"],
+        unique=False,
+        postgresql_where=sa.text("sent_at IS NULL"),
+    )
+    op.create_table(
+        "run_capacity",
+        sa.Column("run_no", sa.Integer(), nullable=False),
+        sa.Column("zone", sa.Text(), nullable=False),
+        sa.Column("size_or_larger", sa.Text(), nullable=False),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("taken", sa.Integer(), server_default="0", nullable=False),
+        sa.CheckConstraint("size_or_larger IN ('S', 'M', 'L', 'XL')", name=op.f("ck_run_capacity_size_or_larger")),
+        sa.CheckConstraint("zone IN ('frozen', 'chilled', 'cool', 'ambient')", name=op.f("ck_run_capacity_zone")),
+        sa.CheckConstraint("taken BETWEEN 0 AND total", name=op.f("ck_run_capacity_no_overflow")),
+        sa.ForeignKeyConstraint(["run_no"], ["load_run.run_no"], name=op.f("fk_run_capacity_run_no")),
+        sa.PrimaryKeyConstraint("run_no", "zone", "size_or_larger", name=op.f("pk_run_capacity")),
+    )
+    op.create_table(
+        "run_stock",
+        sa.Column("run_no", sa.Integer(), nullable=False),
+        sa.Column("product_id", sa.Text(), nullable=False),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("taken", sa.Integer(), server_default="0", nullable=False),
+        sa.CheckConstraint("taken BETWEEN 0 AND total", name=op.f("ck_run_stock_no_oversell")),
+        sa.ForeignKeyConstraint(["product_id"], ["product.id"], name=op.f("fk_run_stock_product_id")),
+        sa.ForeignKeyConstraint(["run_no"], ["load_run.run_no"], name=op.f("fk_run_stock_run_no")),
+        sa.PrimaryKeyConstraint("run_no", "product_id", name=op.f("pk_run_stock")),
+    )
+    op.create_table(
+        "site_event",
+        sa.Column("gateway_id", sa.Text(), nullable=False),
+        sa.Column("log_id", sa.Text(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("applied_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("order_id", sa.Text(), nullable=True),
+        sa.Column("body", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("fault", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["gateway_id"], ["gateway.id"], name=op.f("fk_site_event_gateway_id")),
+        sa.PrimaryKeyConstraint("gateway_id", "log_id", "seq", name=op.f("pk_site_event")),
+    )
+    op.create_index(op.f("ix_site_event_order_id"), "site_event", ["order_id"], unique=False)
+    op.create_table(
+        "web_session",
+        sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("person_id", sa.Text(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_web_session_person_id")),
+        sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_web_session")),
+    )
+    op.create_index(op.f("ix_web_session_person_id"), "web_session", ["person_id"], unique=False)
+    op.create_table(
+        "zone_reading",
+        sa.Column("locker_id", sa.Text(), nullable=False),
+        sa.Column("zone", sa.Text(), nullable=False),
+        sa.Column("air_c", sa.Float(), nullable=True),
+        sa.Column("product_c", sa.Float(), nullable=True),
+        sa.Column("read_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("zone IN ('frozen', 'chilled', 'cool', 'ambient')", name=op.f("ck_zone_reading_zone")),
+        sa.ForeignKeyConstraint(["locker_id"], ["locker.id"], name=op.f("fk_zone_reading_locker_id")),
+        sa.PrimaryKeyConstraint("locker_id", "zone", name=op.f("pk_zone_reading")),
+    )
+    op.create_table(
+        "customer_order",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("order_no", sa.Text(), nullable=False),
+        sa.Column("person_id", sa.Text(), nullable=False),
+        sa.Column("site_id", sa.Text(), nullable=False),
+        sa.Column("run_no", sa.Integer(), nullable=False),
+        sa.Column("window_id", sa.Integer(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("total_minor", sa.BigInteger(), nullable=False),
+        sa.Column("low_door", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("placed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("hold_until", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("hold_extended", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.CheckConstraint(
+            "state IN ('awaiting_payment', 'paid', 'packed', 'ready', 'collected', 'released', 'refunded')",
+            name=op.f("ck_customer_order_state"),
+        ),
+        sa.CheckConstraint("total_minor > 0", name=op.f("ck_customer_order_total_positive")),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_customer_order_person_id")),
+        sa.ForeignKeyConstraint(["run_no"], ["load_run.run_no"], name=op.f("fk_customer_order_run_no")),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_customer_order_site_id")),
+        sa.ForeignKeyConstraint(["window_id"], ["pickup_window.id"], name=op.f("fk_customer_order_window_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_customer_order")),
+        sa.UniqueConstraint("order_no", name=op.f("uq_customer_order_order_no")),
+    )
+    op.create_index(
+        "ix_customer_order_open_holds",
+        "customer_order",
+        ["hold_until"],
+        unique=False,
+        postgresql_where=sa.text("state = 'awaiting_payment'"),
+    )
+    op.create_index(op.f("ix_customer_order_person_id"), "customer_order", ["person_id"], unique=False)
+    op.create_index(op.f("ix_customer_order_run_no"), "customer_order", ["run_no"], unique=False)
+    op.create_table(
+        "capacity_hold",
+        sa.Column("order_id", sa.Text(), nullable=False),
+        sa.Column("run_no", sa.Integer(), nullable=False),
+        sa.Column("zone", sa.Text(), nullable=False),
+        sa.Column("size_or_larger", sa.Text(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.CheckConstraint("count > 0", name=op.f("ck_capacity_hold_count_positive")),
+        sa.ForeignKeyConstraint(["order_id"], ["customer_order.id"], name=op.f("fk_capacity_hold_order_id")),
+        sa.ForeignKeyConstraint(
+            ["run_no", "zone", "size_or_larger"],
+            ["run_capacity.run_no", "run_capacity.zone", "run_capacity.size_or_larger"],
+            name=op.f("fk_capacity_hold_run_no_zone_size_or_larger"),
+        ),
+        sa.PrimaryKeyConstraint("order_id", "run_no", "zone", "size_or_larger", name=op.f("pk_capacity_hold")),
+    )
+    op.create_table(
+        "credential",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("order_id", sa.Text(), nullable=False),
+        sa.Column("site_id", sa.Text(), nullable=False),
+        sa.Column("handle", sa.Integer(), nullable=False),
+        sa.Column("generation", sa.SmallInteger(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("typed", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["order_id"], ["customer_order.id"], name=op.f("fk_credential_order_id")),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_credential_site_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_credential")),
+        sa.UniqueConstraint("order_id", "generation", name=op.f("uq_credential_order_id_generation")),
+    )
+    op.create_index(op.f("ix_credential_order_id"), "credential", ["order_id"], unique=False)
+    op.create_index(
+        "uq_credential_live_handle",
+        "credential",
+        ["site_id", "handle"],
+        unique=True,
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.create_index(
+        "uq_credential_live_order",
+        "credential",
+        ["order_id"],
+        unique=True,
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.create_table(
+        "history",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("order_id", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("subject_id", sa.Text(), nullable=False),
+        sa.Column("from_state", sa.Text(), nullable=True),
+        sa.Column("event", sa.Text(), nullable=False),
+        sa.Column("to_state", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.CheckConstraint("subject IN ('order', 'parcel', 'payment')", name=op.f("ck_history_subject")),
+        sa.ForeignKeyConstraint(["order_id"], ["customer_order.id"], name=op.f("fk_history_order_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_history")),
+    )
+    op.create_index(op.f("ix_history_order_id"), "history", ["order_id"], unique=False)
+    op.create_table(
+        "ledger_entry",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("transaction_id", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("order_id", sa.Text(), nullable=False),
+        sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.CheckConstraint(
+            "account IN ('provider_clearing', 'customer_held', 'sales', 'refunds')",
+            name=op.f("ck_ledger_entry_account"),
+        ),
+        sa.ForeignKeyConstraint(["order_id"], ["customer_order.id"], name=op.f("fk_ledger_entry_order_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger_entry")),
+    )
+    op.create_index(op.f("ix_ledger_entry_order_id"), "ledger_entry", ["order_id"], unique=False)
+    op.create_index(op.f("ix_ledger_entry_transaction_id"), "ledger_entry", ["transaction_id"], unique=False)
+    op.create_table(
+        "notification",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("person_id", sa.Text(), nullable=True),
+        sa.Column("contact", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("order_id", sa.Text(), nullable=True),
+        sa.Column("language", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("next_try_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("tries", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("failed", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["order_id"], ["customer_order.id"], name=op.f("fk_notification_order_id")),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_notification_person_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_notification")),
+    )
+    op.create_index(
+        "ix_notification_due",
+        "notification",
+        ["next_try_at"],
+        unique=False,
+        postgresql_where=sa.text("sent_at IS NULL AND failed IS NULL"),
+    )
+    op.create_table(
+        "parcel",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("ref", sa.Text(), nullable=False),
+        sa.Column("order_id", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("zone", sa.Text(), nullable=False),
+        sa.Column("size", sa.Text(), nullable=False),
+        sa.Column("volume_ml", sa.Integer(), nullable=False),
+        sa.Column("longest_mm", sa.Integer(), nullable=False),
+        sa.Column("weight_g", sa.Integer(), nullable=False),
+        sa.Column("collect_until", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("planned_doors", sa.ARRAY(sa.SmallInteger()), server_default="{}", nullable=False),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("packed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("door", sa.SmallInteger(), nullable=True),
+        sa.Column("loaded_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("collected_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("size IN ('S', 'M', 'L', 'XL')", name=op.f("ck_parcel_size")),
+        sa.CheckConstraint(
+            "state IN ('draft', 'planned', 'packed', 'loaded', 'collected', 'returned', 'disposed', 'cancelled')",
+            name=op.f("ck_parcel_state"),
+        ),
+        sa.CheckConstraint(
+            "state NOT IN ('loaded', 'collected') OR door IS NOT NULL", name=op.f("ck_parcel_loaded_has_door")
+        ),
+        sa.CheckConstraint("zone IN ('frozen', 'chilled', 'cool', 'ambient')", name=op.f("ck_parcel_zone")),
+        sa.ForeignKeyConstraint(["order_id"], ["customer_order.id"], name=op.f("fk_parcel_order_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_parcel")),
+        sa.UniqueConstraint("ref", name=op.f("uq_parcel_ref")),
+    )
+    op.create_index(op.f("ix_parcel_order_id"), "parcel", ["order_id"], unique=False)
+    op.create_table(
+        "payment",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("order_id", sa.Text(), nullable=False),
+        sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("provider_ref", sa.Text(), nullable=True),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("checked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "state IN ('open', 'captured', 'failed', 'refunding', 'refunded')", name=op.f("ck_payment_state")
+        ),
+        sa.ForeignKeyConstraint(["order_id"], ["customer_order.id"], name=op.f("fk_payment_order_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_payment")),
+        sa.UniqueConstraint("provider", "provider_ref", name=op.f("uq_payment_provider_provider_ref")),
+    )
+    op.create_index(op.f("ix_payment_order_id"), "payment", ["order_id"], unique=False)
+    op.create_table(
+        "order_line",
+        sa.Column("order_id", sa.Text(), nullable=False),
+        sa.Column("line_no", sa.SmallInteger(), nullable=False),
+        sa.Column("product_id", sa.Text(), nullable=False),
+        sa.Column("parcel_id", sa.Text(), nullable=True),
+        sa.Column("quantity", sa.Integer(), nullable=False),
+        sa.Column("price_minor", sa.BigInteger(), nullable=False),
+        sa.Column("line_minor", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("line_minor = quantity * price_minor", name=op.f("ck_order_line_line_adds_up")),
+        sa.CheckConstraint("quantity BETWEEN 1 AND 99", name=op.f("ck_order_line_quantity")),
+        sa.ForeignKeyConstraint(["order_id"], ["customer_order.id"], name=op.f("fk_order_line_order_id")),
+        sa.ForeignKeyConstraint(["parcel_id"], ["parcel.id"], name=op.f("fk_order_line_parcel_id")),
+        sa.ForeignKeyConstraint(["product_id"], ["product.id"], name=op.f("fk_order_line_product_id")),
+        sa.PrimaryKeyConstraint("order_id", "line_no", name=op.f("pk_order_line")),
+    )
+    op.create_index(op.f("ix_order_line_parcel_id"), "order_line", ["parcel_id"], unique=False)
+    op.execute(LEDGER_SUMS_TO_ZERO)
+    op.execute(INSERT_ONLY)
+
+
+def downgrade() -> None:
+    """Take back."""
+    for table in TABLES:
+        op.drop_table(table)
+    op.execute(sa.schema.DropSequence(sa.Sequence("order_number")))
+    op.execute("DROP FUNCTION ledger_sums_to_zero, refuse_change")
+
+
+# In the order in which they can be dropped.
+TABLES = (
+    "order_line",
+    "payment",
+    "parcel",
+    "notification",
+    "ledger_entry",
+    "history",
+    "credential",
+    "capacity_hold",
+    "customer_order",
+    "zone_reading",
+    "web_session",
+    "site_event",
+    "run_stock",
+    "run_capacity",
+    "remote_command",
+    "pickup_window",
+    "outbox",
+    "idempotent_request",
+    "compartment",
+    "site_calendar",
+    "product",
+    "person",
+    "locker",
+    "load_run",
+    "gateway",
+    "worker_beat",
+    "site",
+    "sign_in_code",
+    "sandbox_charge",
+    "rejected_message",
+    "payment_webhook",
+    "category",
+)

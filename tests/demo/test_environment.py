@@ -1,0 +1,64 @@
+"""Each program is told what it needs, and no secret of another."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from app.demo.environment import locker_pages
+from app.demo.plan import Plan, gateway_commands, locker_command, make_plan, schema_commands, service_commands
+from app.demo.sites import load_sites
+from app.settings import settings_from
+from locker_gateway.settings import settings_from as gateway_settings_from
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    return make_plan(tmp_path, load_sites(), web_port=None, uplink_broker="nats", bus_broker="nats")
+
+
+def told(plan: Plan) -> dict[str, Mapping[str, str]]:
+    commands = [locker_command(plan), *gateway_commands(plan), *schema_commands(plan), *service_commands(plan)]
+    return {command.name: command.env for command in commands}
+
+
+@pytest.mark.parametrize("program", ["upgrade", "seed", "worker", "web"])
+def test_the_order_service_starts_on_what_it_is_told(program: str, plan: Plan) -> None:
+    settings = settings_from(told(plan)[program])
+    assert settings.demo
+    assert settings.clock_file == plan.clock_file
+
+
+@pytest.mark.parametrize("gateway", ["osmanthus", "sunny"])
+def test_a_gateway_starts_on_what_it_is_told(gateway: str, plan: Plan) -> None:
+    settings = gateway_settings_from(told(plan)[f"gateway-{gateway}"])
+    assert settings.gateway == gateway
+
+
+def test_gateways_know_neither_the_services_secrets_nor_each_others(plan: Plan) -> None:
+    secrets = plan.secrets
+    for gateway, other in (("osmanthus", "sunny"), ("sunny", "osmanthus")):
+        text = "\n".join(told(plan)[f"gateway-{gateway}"].values())
+        for secret in (
+            secrets.signing_key,
+            secrets.secret_key,
+            secrets.database_password,
+            secrets.gateway_keys[other],
+            secrets.mqtt_passwords[other],
+            secrets.mqtt_passwords["service"],
+        ):
+            assert secret not in text
+
+
+def test_no_program_inherits_what_stands_in_the_callers_shell(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://somebody-elses")
+    monkeypatch.setenv("CAIBOX_SMTP_URL", "smtp://real-people")
+    for env in told(plan).values():
+        assert "somebody-elses" not in env.get("DATABASE_URL", "")
+        assert "CAIBOX_SMTP_URL" not in env
+
+
+def test_every_locker_has_a_page(plan: Plan) -> None:
+    pages = locker_pages(plan.sites, plan.addresses)
+    assert sorted(pages) == ["G1", "G2", "Y1"]
+    assert pages["G1"] == f"http://127.0.0.1:{plan.addresses.lockers}/G1"

@@ -1,0 +1,119 @@
+"""The virtual locker in a real browser, with a real broker behind it: what a person in front of it can do."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import segno
+from playwright.sync_api import Browser, Page
+
+from locker_protocol.bus_messages import CodeScanned, DoorShut, KeysEntered, Show, UnlockDone
+from locker_protocol.vocabulary import Refusal
+from tests.firmware.bus_probe import BusProbe
+from tests.firmware.simulator import Simulator
+
+# As long and as odd as a real code, with a blank at its end that must not be lost.
+CODE = ("L1" + "0A $%*+-./:Z" * 12)[:133] + " "
+
+
+@pytest.fixture
+def broker(nats_broker: object) -> object:
+    """One kind of broker is enough for the page."""
+    return nats_broker
+
+
+@pytest.fixture
+def locker(browser: Browser, simulator: Simulator, gateway: BusProbe) -> Iterator[Page]:
+    """The page in English on a phone; whatever the browser complains of fails the test."""
+    context = browser.new_context(viewport={"width": 390, "height": 844}, reduced_motion="reduce", locale="en-GB")
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
+    page.goto(simulator.page)
+    page.wait_for_selector("#display[data-screen=idle]")
+    yield page
+    context.close()
+    assert complaints == []
+
+
+def test_a_picture_of_a_code_is_read_and_a_typed_one_too(locker: Page, gateway: BusProbe, tmp_path: Path) -> None:
+    segno.make(CODE, error="l").save(str(tmp_path / "code.png"), scale=4)
+    locker.set_input_files("#scan-picture", tmp_path / "code.png")
+    gateway.wait_for(CodeScanned(CODE))
+
+    locker.fill("#scan-text", "TYPED ")
+    locker.click("#scan-button")
+    gateway.wait_for(CodeScanned("TYPED "))
+
+
+def test_the_keypad_works_by_touch_and_by_keyboard(locker: Page, gateway: BusProbe) -> None:
+    for key in ("0", "7", "4", "back", "8", "enter"):
+        locker.click(f'[data-key="{key}"]')
+    gateway.wait_for(KeysEntered("078"))
+
+    locker.locator("h1").click()
+    locker.keyboard.type("12")
+    locker.locator("#digits", has_text="12").wait_for()
+    locker.keyboard.press("Enter")
+    gateway.wait_for(KeysEntered("12"))
+
+
+def test_an_opened_door_swings_is_named_filled_and_pushed_shut(locker: Page, gateway: BusProbe) -> None:
+    gateway.unlock("c1", 2)
+    gateway.command(Show("opening", [2]))
+    locker.wait_for_selector('[data-door="2"][data-state="open"][data-lit="yes"]')
+    said = locker.inner_text("#display")
+    assert "Door 2 is open" in said
+    assert "column 1, second from the top" in said
+
+    locker.click('[data-door="2"] .bay')
+    locker.wait_for_selector('[data-door="2"][data-bags="1"]')
+    locker.click("#all-doors summary")
+    locker.click('[data-door-row="2"] [data-action="shut"]')
+    locker.wait_for_selector('[data-door="2"][data-state="shut"]')
+    gateway.wait_for(DoorShut(2))
+
+
+def test_a_jammed_door_says_so_and_stays_shut(locker: Page, gateway: BusProbe) -> None:
+    locker.click("#all-doors summary")
+    locker.click('[data-door-row="2"] [data-action="jam"]')
+    locker.wait_for_selector('[data-door="2"][data-state="jammed"]')
+    gateway.unlock("c1", 2)
+    gateway.wait_for(UnlockDone("c1", 2, "pulsed"))
+    assert locker.get_attribute('[data-door="2"]', "data-state") == "jammed"
+
+
+def test_a_refusal_is_told_in_both_languages_at_once(locker: Page, gateway: BusProbe) -> None:
+    gateway.command(Show("refused", refusal=Refusal.WAIT, wait_s=30))
+    locker.wait_for_selector('#display[data-refusal="wait"]')
+    assert locker.inner_text("#display-title") == "Please wait 30 seconds before typing again."
+    assert "请等 30 秒再输" in locker.inner_text("#display-other")
+
+    locker.click("#language")
+    assert locker.inner_text("#display-title") == "请等 30 秒再输。"
+    assert locker.get_attribute("html", "lang") == "zh-Hans"
+
+
+def test_power_and_network_are_switched_and_shown(locker: Page, gateway: BusProbe) -> None:
+    locker.click('#switches [data-action="network"]')
+    locker.wait_for_selector("#display[data-screen=offline]")
+    locker.click('#switches [data-action="network"]')
+    locker.wait_for_selector("#display[data-screen=idle]")
+    locker.click('#switches [data-action="power"]')
+    locker.wait_for_selector("#display[data-screen=dark]")
+    assert locker.locator('.thermo[data-known="no"]').count() == 2
+    locker.click('#switches [data-action="power"]')
+    locker.wait_for_selector("#display[data-screen=idle]")
+
+
+@pytest.mark.parametrize("width", [320, 390, 1080, 1280])
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_nothing_is_wider_than_the_screen(locker: Page, simulator: Simulator, width: int, language: str) -> None:
+    locker.set_viewport_size({"width": width, "height": 1920 if width == 1080 else 800})
+    locker.goto(f"{simulator.page}?lang={language}")
+    locker.wait_for_selector("html[data-ready=yes]")
+    assert locker.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    outside = """[...document.querySelectorAll('.card *')].filter((each) => each.clientWidth > 2
+        && each.getBoundingClientRect().right > each.closest('.card').getBoundingClientRect().right + 1).length"""
+    assert locker.evaluate(outside) == 0

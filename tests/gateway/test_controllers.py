@@ -1,0 +1,166 @@
+"""Controllers: presence, and events applied once, in order."""
+
+import pytest
+
+from locker_protocol.bus_messages import CodeScanned, DoorOpened, Events, EventsReceived, NumberedEvent
+from locker_protocol.codec import decode, encode
+from locker_protocol.uplink_messages import ControllerCameUp, ControllerWentSilent, DoorWasOpened
+from tests.gateway.world import World, code, loaded_world, unlocks
+
+
+def test_a_birth_is_told_to_the_service() -> None:
+    world = World()
+    assert world.told_events(ControllerCameUp)[0] == ControllerCameUp("G1", "boot1", "power_on", "test 1")
+
+
+def test_a_second_birth_of_another_boot_is_told_too() -> None:
+    world = World()
+    world.g1.reboot("boot2")
+    world.g1.be_born()
+    assert [event.boot_id for event in world.told_events(ControllerCameUp)] == ["boot1", "boot1", "boot2"]
+
+
+def test_a_birth_the_broker_kept_proves_no_life() -> None:
+    world = World()
+    world.crash()
+    world.g1.be_born(retained=True)
+    assert online(world) == []
+    world.g1.be_born(retained=True)
+    world.g1.send_beat()
+    assert online(world) == ["G1"]
+    assert world.told_events(ControllerCameUp)[-1].firmware == "test 1"
+
+
+def test_ten_seconds_of_silence_are_told() -> None:
+    world = World()
+    world.wait(9.5, beats=False)
+    assert world.told_events(ControllerWentSilent) == []
+    world.wait(1, beats=False)
+    assert [event.controller for event in world.told_events(ControllerWentSilent)] == ["G1", "G2"]
+
+
+def test_a_death_of_this_boot_is_told_and_one_of_another_boot_is_not() -> None:
+    world = World()
+    world.g1.die("boot0")
+    assert world.told_events(ControllerWentSilent) == []
+    world.g1.die()
+    assert world.told_events(ControllerWentSilent) == [ControllerWentSilent("G1")]
+    world.g1.die()
+    assert len(world.told_events(ControllerWentSilent)) == 1
+
+
+def test_an_event_is_applied_once_however_often_it_comes() -> None:
+    world = World()
+    world.reachable = False
+    world.g1.force(2)
+    for _ in range(5):
+        world.g1.report()
+    assert len(world.told_events(DoorWasOpened)) == 1
+    world.crash()
+    world.g1.report()
+    assert len(world.told_events(DoorWasOpened)) == 1
+
+
+def test_events_are_acknowledged_only_with_what_is_committed() -> None:
+    world = World()
+    outputs = world.g1.force(2)
+    received = [type(each).__name__ for each in outputs]
+    assert received.index("AppendEvent") < received.index("Publish")
+    assert world.g1.pending == []
+
+
+def test_after_a_gap_nothing_is_applied_until_it_is_filled() -> None:
+    world = loaded_world(1)
+    world.g1.force(2)
+    world.g1.happen(DoorOpened(3), CodeScanned(code()))
+    kept = world.g1.pending.pop(0)
+    assert unlocks(world.g1.report()) == []
+    assert len(world.told_events(DoorWasOpened)) == 1
+    assert last_received(world) == 1
+    world.g1.pending.insert(0, kept)
+    assert unlocks(world.g1.report()) == [1]
+    assert len(world.told_events(DoorWasOpened)) == 2
+
+
+def test_a_gap_the_controller_can_never_fill_is_taken_after_ten_seconds() -> None:
+    world = World()
+    world.g1.force(2)
+    world.g1.event_no = 40
+    world.g1.happen(DoorOpened(3))
+    world.g1.report()
+    world.wait(14)
+    assert [event.door for event in world.told_events(DoorWasOpened)] == [2, 3]
+    assert any(said.event == "controller_events_lost" for said in world.said)
+
+
+def test_a_new_memory_starts_at_its_first_number() -> None:
+    world = World()
+    world.g1.force(2)
+    world.g1.store_id, world.g1.event_no = "memory2", 0
+    world.g1.happen(DoorOpened(3))
+    world.g1.report()
+    assert [event.door for event in world.told_events(DoorWasOpened)] == [2, 3]
+    assert last_received(world) == 1
+
+
+def test_a_report_without_events_is_life_and_nothing_else() -> None:
+    world = World()
+    before = dict(world.records)
+    world.g1.report()
+    assert world.records == before
+
+
+def test_a_memory_whose_events_another_gateway_has_is_known_to_be_up_to_date_after_a_while() -> None:
+    world = loaded_world(5)
+    world.g2.store_id, world.g2.event_no = "memory9", 500
+    world.g2.send_beat()
+    assert unlocks(world.g1.scan(code())) == []
+    assert world.refusals() == ["locker_silent"]
+    world.wait(12)
+    assert unlocks(world.g1.scan(code())) == [5]
+
+
+@pytest.mark.parametrize(
+    ("payload", "fault"),
+    [
+        (b"", "not_json"),
+        (b"{", "not_json"),
+        (b"\xff\xfe", "not_json"),
+        (b"[]", "invalid_field"),
+        (b'{"type":"Firework"}', "unknown_type"),
+        (b'{"type":"Beat","beat":-1}', "invalid_field"),
+        (b"x" * 70_000, "too_large"),
+    ],
+)
+def test_a_malformed_report_is_counted_and_the_loop_goes_on(payload: bytes, fault: str) -> None:
+    world = loaded_world(1)
+    before = dict(world.records)
+    world.bus("G1", "report", payload)
+    assert (world.said[-1].event, world.said[-1].fields["fault"]) == ("report_refused", fault)
+    world.bus("G1", "presence", payload)
+    assert world.records == before
+    assert unlocks(world.g1.scan(code())) == [1]
+
+
+def test_a_controller_nobody_configured_is_ignored_and_counted() -> None:
+    world = loaded_world(1)
+    before = dict(world.records)
+    world.bus("G9", "report", encode(Events("b", 1, "m", [NumberedEvent(1, 0, CodeScanned(code()))])))
+    assert world.said[-1].event == "controller_unknown"
+    assert world.records == before
+
+
+def test_a_topic_that_is_none_is_counted() -> None:
+    world = loaded_world(1)
+    world.bus("G1/../G2", "report", b"{}")
+    assert world.said[-1].fields["fault"] == "bad_topic"
+
+
+def online(world: World) -> list[str]:
+    return [name for name, seen in world.site.seen.items() if seen.online]
+
+
+def last_received(world: World) -> int:
+    sent = [each.payload for each in world.sent if b"EventsReceived" in each.payload]
+    received: EventsReceived = decode(sent[-1], EventsReceived)
+    return received.event_no

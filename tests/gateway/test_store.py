@@ -1,0 +1,158 @@
+"""The store on a real disk: all or nothing, in order, and an audit nobody can change unseen."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from locker_gateway.inputs import StoredEvent
+from locker_gateway.outputs import AppendAudit, AppendEvent, Delete, PruneEvents, Put
+from locker_gateway.site import UnreadableRecord, restore
+from locker_gateway.store import Store, StoreFailed
+from locker_protocol.uplink_messages import ControllerWentSilent
+from tests.gateway.world import World, loaded_world
+
+EVENT = ControllerWentSilent("G1")
+
+
+def test_what_was_committed_is_there_after_reopening(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.commit([Put("door", "1", b"a"), Put("door", "2", b"b"), Put("door", "1", b"c"), Delete("door", "2")])
+    store.close()
+    assert list(open_store(tmp_path).records()) == [("door", "1", b"c")]
+
+
+def test_rows_come_back_in_the_order_they_were_first_written(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.commit([Put("grant", name, b"1") for name in ("z", "a", "m")])
+    store.commit([Put("grant", "z", b"2")])
+    assert [key for _, key, _ in store.records()] == ["z", "a", "m"]
+
+
+def test_a_commit_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.commit([AppendEvent(1, 0, EVENT, b"x")])
+    with pytest.raises(StoreFailed, match="cannot be written"):
+        store.commit([Put("door", "1", b"a"), AppendEvent(1, 0, EVENT, b"x")])
+    store.close()
+    assert list(open_store(tmp_path).records()) == []
+
+
+def test_events_are_read_from_any_number_on(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.commit([AppendEvent(seq, 10 * seq, EVENT, b"%d" % seq) for seq in range(1, 6)])
+    assert store.read_events(3, 2) == (StoredEvent(3, 30, b"3"), StoredEvent(4, 40, b"4"))
+    store.commit([PruneEvents(4, 30)])
+    assert [event.seq for event in store.read_events(1, 9)] == [3, 4, 5]
+
+
+def test_a_full_disk_ends_the_program_with_a_sentence(tmp_path: Path) -> None:
+    store = Store(tmp_path / "gateway.sqlite", max_pages=20)
+    with pytest.raises(StoreFailed, match="full"):
+        store.commit([Put("door", "1", bytes(200_000))])
+
+
+def test_a_store_that_cannot_be_read_any_more_says_so(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.close()
+    with pytest.raises(StoreFailed, match="cannot be read"):
+        store.read_events(1, 1)
+
+
+def test_a_second_process_is_refused(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.commit([Put("door", "1", b"a")])
+    with pytest.raises(StoreFailed, match="locked"):
+        open_store(tmp_path)
+
+
+def test_a_damaged_store_is_refused(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.commit([Put("door", str(number), bytes(4_000)) for number in range(50)])
+    store.close()
+    path = tmp_path / "gateway.sqlite"
+    raw = bytearray(path.read_bytes())
+    raw[4_096:12_288] = b"\xaa" * 8_192
+    path.write_bytes(raw)
+    with pytest.raises(StoreFailed, match="cannot be opened"):
+        open_store(tmp_path)
+
+
+def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    open_store(tmp_path).close()
+    with sqlite3.connect(tmp_path / "gateway.sqlite") as database:
+        database.execute("PRAGMA user_version = 99")
+    database.close()
+    with pytest.raises(StoreFailed, match="newer version"):
+        open_store(tmp_path)
+
+
+def test_a_store_where_no_folder_can_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreFailed, match="cannot be opened"):
+        Store(tmp_path / "file" / "gateway.sqlite")
+
+
+# --- the audit chain --------------------------------------------------------------------------------------------------
+
+
+def test_an_audit_nobody_touched_holds(tmp_path: Path) -> None:
+    assert audited(tmp_path).broken_audit_row() is None
+    assert open_store(tmp_path / "empty").broken_audit_row() is None
+
+
+def test_the_chain_goes_on_after_reopening(tmp_path: Path) -> None:
+    audited(tmp_path).close()
+    store = open_store(tmp_path)
+    store.commit([AppendAudit(9, b"later")])
+    assert store.broken_audit_row() is None
+
+
+@pytest.mark.parametrize(
+    ("tampering", "row"),
+    [
+        ("UPDATE audit SET body = 'x' WHERE no = 2", 2),
+        ("UPDATE audit SET at = 7 WHERE no = 3", 3),
+        ("DELETE FROM audit WHERE no = 2", 2),
+        ("DELETE FROM audit WHERE no = 4", 4),
+        ("UPDATE audit SET no = CASE no WHEN 2 THEN 30 ELSE 20 END WHERE no IN (2, 3)", 2),
+        ("DELETE FROM audit", 1),
+    ],
+)
+def test_any_edit_deletion_or_reorder_is_found(tmp_path: Path, tampering: str, row: int) -> None:
+    audited(tmp_path).close()
+    with sqlite3.connect(tmp_path / "gateway.sqlite") as database:
+        database.execute(tampering)
+    database.close()
+    assert open_store(tmp_path).broken_audit_row() == row
+
+
+# --- with the core ----------------------------------------------------------------------------------------------------
+
+
+def test_a_site_comes_back_from_a_real_store_as_it_was(tmp_path: Path) -> None:
+    world, store = loaded_world(1, 2), open_store(tmp_path)
+    store.commit([Put(kind, key, body) for (kind, key), body in world.records.items()])
+    store.close()
+    site = restore(world.config, open_store(tmp_path).records())
+    expected = {table.kind: table.rows for table in world.site.tables() if table.kind != "stamp"}
+    found = {table.kind: table.rows for table in site.tables() if table.kind != "stamp"}
+    assert found["placement"] == expected["placement"]
+    assert found["credential"] == expected["credential"]
+    assert found["door"] == expected["door"]
+
+
+@pytest.mark.parametrize("row", [("firework", "1", b"{}"), ("mark", "only", b'{"seq":"x"}'), ("mark", "only", b"{")])
+def test_a_row_this_version_cannot_read_is_not_guessed(row: tuple[str, str, bytes]) -> None:
+    with pytest.raises(UnreadableRecord, match="cannot read"):
+        restore(World().config, [row])
+
+
+def open_store(folder: Path) -> Store:
+    return Store(folder / "gateway.sqlite")
+
+
+def audited(folder: Path) -> Store:
+    store = open_store(folder)
+    store.commit([AppendAudit(number, b"row %d" % number) for number in range(1, 5)])
+    return store

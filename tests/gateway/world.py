@@ -1,0 +1,513 @@
+"""A site for tests: the real core, a store that is a dict, a service that signs, and controllers that obey.
+
+Nothing here decides anything about codes or doors; it only carries messages and keeps the time.
+"""
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from locker_gateway.inputs import BusMessage, EventsRead, Input, Started, StoredEvent, Tick, UplinkMessage, UplinkUp
+from locker_gateway.outputs import (
+    AppendAudit,
+    AppendEvent,
+    Delete,
+    Output,
+    PruneEvents,
+    Publish,
+    Put,
+    ReadEvents,
+    Record,
+    Said,
+)
+from locker_gateway.site import restore, step
+from locker_gateway.state import Site, SiteConfig
+from locker_protocol.bus_messages import (
+    FRESH_BEATS,
+    Beat,
+    CodeScanned,
+    Command,
+    ControllerBirth,
+    ControllerDeath,
+    ControllerEvent,
+    DoorOpened,
+    DoorReading,
+    DoorShut,
+    DoorState,
+    Events,
+    EventsReceived,
+    KeysEntered,
+    NumberedEvent,
+    Show,
+    Unlock,
+    UnlockDone,
+    ZoneReading,
+)
+from locker_protocol.clock import Now
+from locker_protocol.codec import decode, encode
+from locker_protocol.label import Label, write_label
+from locker_protocol.signing import Direction, seal, unseal
+from locker_protocol.token import RIGHT_COLLECT, RIGHT_LOAD, RIGHT_STAFF, Token, sign_token
+from locker_protocol.topics import bus_topic
+from locker_protocol.typed_code import hash_secret
+from locker_protocol.uplink_messages import (
+    AccessRefused,
+    CredentialManifest,
+    DoorSpec,
+    Down,
+    DownBatch,
+    Entry,
+    EventsApplied,
+    IssueCredential,
+    LoadedParcel,
+    NumberedEntry,
+    ParcelManifest,
+    PlanOrder,
+    Presence,
+    ServiceKey,
+    SiteEvent,
+    SiteSnapshot,
+    UnlockGranted,
+    Up,
+)
+from locker_protocol.vocabulary import SizeClass, Zone
+
+SERVICE = Ed25519PrivateKey.from_private_bytes(b"s" * 32)
+GATEWAY = Ed25519PrivateKey.from_private_bytes(b"g" * 32)
+STRANGER = Ed25519PrivateKey.from_private_bytes(b"x" * 32)
+SITE_NO = 7
+START_MS = 1_800_000_000_000
+HOUR_MS = 3_600_000
+RUN = 12
+SALT = bytes(16)
+SECRET = "482193"
+SECRET_HASH = hash_secret(SECRET, SALT).hex()  # slow, as it should be: once is enough
+ZONES = [ZoneReading(Zone.CHILLED, 3.1, 3.4)]
+
+# G1 has doors 1 to 4, G2 doors 5 and 6; door 4 is small, door 6 is cool.
+SPECS = [
+    DoorSpec(1, "G1", Zone.CHILLED, SizeClass.M, 21_000, 450, 120),
+    DoorSpec(2, "G1", Zone.CHILLED, SizeClass.M, 21_000, 450, 400),
+    DoorSpec(3, "G1", Zone.CHILLED, SizeClass.L, 27_000, 450, 700),
+    DoorSpec(4, "G1", Zone.CHILLED, SizeClass.S, 18_000, 450, 1_000),
+    DoorSpec(5, "G2", Zone.CHILLED, SizeClass.M, 21_000, 450, 120),
+    DoorSpec(6, "G2", Zone.COOL, SizeClass.M, 21_000, 450, 400),
+]
+
+
+def public_hex(key: Ed25519PrivateKey) -> str:
+    """A public key as the service tells it."""
+    return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
+
+
+@dataclass
+class Controller:
+    """A locker's controller that obeys at once, with a memory that survives its boots."""
+
+    world: "World"
+    name: str
+    doors: dict[int, DoorState]
+    boot_id: str = "boot1"
+    store_id: str = "memory1"
+    born_ms: int = 0
+    event_no: int = 0
+    jammed: set[int] = field(default_factory=set)
+    pending: list[tuple[int, int, ControllerEvent]] = field(default_factory=list)
+    ring: dict[str, UnlockDone] = field(default_factory=dict)
+    shows: list[Show] = field(default_factory=list)
+    powered: bool = True
+
+    @property
+    def beat(self) -> int:
+        """Seconds since boot."""
+        return (self.world.ms - self.born_ms) // 1000
+
+    def obey(self, command: Command) -> None:
+        """What a real one does with a command."""
+        match command:
+            case Unlock():
+                self._unlock(command)
+            case EventsReceived():
+                if command.store_id == self.store_id:
+                    self.pending = [each for each in self.pending if each[0] > command.event_no]
+            case Show():
+                self.shows.append(command)
+
+    def happen(self, *events: ControllerEvent) -> None:
+        """Number events; `report` sends them."""
+        for event in events:
+            self.event_no += 1
+            self.pending.append((self.event_no, self.world.ms, event))
+
+    def report(self, *, earlier_boot: bool = False) -> list[Output]:
+        """Send what is not received yet."""
+        events = [NumberedEvent(no, self.world.ms - at, event, earlier_boot) for no, at, event in self.pending[:32]]
+        return self.send("report", Events(self.boot_id, self.beat, self.store_id, events))
+
+    def send_beat(self) -> list[Output]:
+        """Send the whole state."""
+        readings = [DoorReading(door, state) for door, state in self.doors.items()]
+        return self.send("report", Beat(self.boot_id, self.beat, self.store_id, self.event_no, readings, ZONES))
+
+    def be_born(self, *, retained: bool = False) -> list[Output]:
+        """Connect."""
+        readings = [DoorReading(door, state) for door, state in self.doors.items()]
+        birth = ControllerBirth(
+            self.boot_id, self.beat, self.store_id, self.event_no, "power_on", "test 1", readings, ZONES
+        )
+        return self.send("presence", birth, retained=retained)
+
+    def die(self, boot_id: str | None = None) -> list[Output]:
+        """Its will."""
+        return self.send("presence", ControllerDeath(boot_id or self.boot_id))
+
+    def reboot(self, boot_id: str) -> None:
+        """Lose everything but the memory."""
+        self.boot_id, self.born_ms = boot_id, self.world.ms
+
+    def send(self, kind: Any, message: msgspec.Struct, *, retained: bool = False) -> list[Output]:
+        """Publish on the bus."""
+        if not self.powered:
+            return []
+        return self.world.bus(self.name, kind, encode(message), retained=retained)
+
+    # --- what people do
+
+    def scan(self, text: str) -> list[Output]:
+        """Hold a code before the scanner."""
+        self.happen(CodeScanned(text))
+        return self.report()
+
+    def type(self, digits: str) -> list[Output]:
+        """Type and confirm."""
+        self.happen(KeysEntered(digits))
+        return self.report()
+
+    def shut(self, *doors: int) -> list[Output]:
+        """Push doors shut."""
+        for door in doors:
+            self.doors[door] = "shut"
+            self.happen(DoorShut(door))
+        return self.report()
+
+    def force(self, door: int) -> list[Output]:
+        """Open a door with a crowbar."""
+        self.doors[door] = "open"
+        self.happen(DoorOpened(door))
+        return self.report()
+
+    def _unlock(self, command: Unlock) -> None:
+        first = self.ring.get(command.command_id)
+        if first is None:
+            fresh = command.boot_id == self.boot_id and self.beat - command.beat <= FRESH_BEATS
+            first = UnlockDone(command.command_id, command.door, "pulsed" if fresh else "stale")
+            self.ring[command.command_id] = first
+            self.happen(first)
+            if fresh:
+                self.world.pulses.append(command.door)
+                if command.door not in self.jammed:
+                    self.doors[command.door] = "open"
+                    self.happen(DoorOpened(command.door, command.command_id))
+        else:
+            self.happen(first)
+
+
+class World:
+    """One site and everything around it."""
+
+    def __init__(self, *, told: bool = True) -> None:
+        self.civil_ms = START_MS
+        self.ms = 1_000_000
+        self.records: dict[tuple[str, str], bytes] = {}
+        self.events: list[AppendEvent] = []
+        self.audit: list[AppendAudit] = []
+        self.sent: list[Publish] = []
+        self.said: list[Said] = []
+        self.pulses: list[int] = []
+        self.down_seq = 0
+        self.down_log = "down1"
+        self.reachable = True
+        self._random = itertools.count(1)
+        self.config = SiteConfig("gw", SITE_NO, "s0", ("G1", "G2"), {1: SERVICE.public_key()}, GATEWAY, "boot-gw")
+        self.site = self._restored()
+        self.g1 = Controller(self, "G1", dict.fromkeys((1, 2, 3, 4), "shut"))
+        self.g2 = Controller(self, "G2", dict.fromkeys((5, 6), "shut"))
+        self.give(Started())
+        self.give(UplinkUp())
+        if told:
+            self.tell(snapshot())
+            self.g1.be_born()
+            self.g2.be_born()
+
+    # --- carrying
+
+    @property
+    def now(self) -> Now:
+        """Both clocks."""
+        return Now(self.civil_ms, self.ms)
+
+    def decide(self, given: Input) -> list[Output]:
+        """One step of the core, nothing performed."""
+        return step(self.site, given, now=self.now, random=self.random)
+
+    def give(self, given: Input) -> list[Output]:
+        """One step, as the shell does it: commit, then perform."""
+        outputs = self.decide(given)
+        self.commit(outputs)
+        self.perform(outputs)
+        return outputs
+
+    def commit(self, outputs: Iterable[Output]) -> None:
+        """Make the records of a step durable."""
+        for output in outputs:
+            match output:
+                case Put():
+                    self.records[output.kind, output.key] = output.body
+                case Delete():
+                    self.records.pop((output.kind, output.key), None)
+                case AppendEvent():
+                    self.events.append(output)
+                case AppendAudit():
+                    self.audit.append(output)
+                case PruneEvents():
+                    self.events = [
+                        each for each in self.events if each.seq > output.through_seq or each.at >= output.before
+                    ]
+
+    def perform(self, outputs: Iterable[Output]) -> None:
+        """Do the effects of a step."""
+        for output in outputs:
+            if isinstance(output, Publish):
+                self.deliver(output)
+            elif isinstance(output, ReadEvents):
+                rows = [StoredEvent(each.seq, each.at, each.body) for each in self.events if each.seq >= output.first]
+                self.give(EventsRead(tuple(rows[: output.limit])))
+            elif isinstance(output, Said):
+                self.said.append(output)
+
+    def deliver(self, message: Publish) -> None:
+        """Carry one message to whom it is for."""
+        self.sent.append(message)
+        if message.link == "bus" and self.reachable:
+            controller = self.controller(message.topic.split("/")[3])
+            if controller.powered:
+                controller.obey(decode(message.payload, Command))
+
+    def controller(self, name: str) -> Controller:
+        """A controller by its id."""
+        return {"G1": self.g1, "G2": self.g2}[name]
+
+    def bus(self, name: str, kind: Any, payload: bytes, *, retained: bool = False) -> list[Output]:
+        """A message from a controller, or from somebody who says so."""
+        return self.give(BusMessage(bus_topic("gw", name, kind), payload, self.ms, retained))
+
+    def down(self, message: Down, *, key: Ed25519PrivateKey = SERVICE, waited_ms: int = 0) -> list[Output]:
+        """A sealed message from the service."""
+        frame = seal(encode(message), direction=Direction.DOWN, gateway="gw", key_id=1, key=key)
+        return self.give(UplinkMessage(frame, self.ms - waited_ms))
+
+    def batch(self, *entries: msgspec.Struct | bytes) -> DownBatch:
+        """The next entries of the down log."""
+        numbered = []
+        for entry in entries:
+            self.down_seq += 1
+            body = entry if isinstance(entry, bytes) else encode(entry)
+            numbered.append(NumberedEntry(self.down_seq, self.civil_ms, msgspec.Raw(body)))
+        return DownBatch(self.down_log, numbered)
+
+    def tell(self, *entries: msgspec.Struct | bytes) -> list[Output]:
+        """Send the next entries down."""
+        return self.down(self.batch(*entries))
+
+    def acknowledge(self, seq: int | None = None) -> list[Output]:
+        """The service has the up log through `seq`, or all of it."""
+        return self.down(EventsApplied(self.site.up.log_id, self.site.up.seq if seq is None else seq))
+
+    def crash(self) -> None:
+        """Lose the process; start it again from the store."""
+        self.site = self._restored()
+        self.give(Started())
+        self.give(UplinkUp())
+
+    def wait(self, seconds: float, *, beats: bool = True) -> list[Output]:
+        """Let real and civil time pass, in steps of a fifth of a second, with the controllers' beats."""
+        outputs: list[Output] = []
+        for count in range(round(seconds * 5)):
+            self.pass_ms(200)
+            outputs += self.give(Tick())
+            if beats and count % 10 == 9:
+                for controller in (self.g1, self.g2):
+                    if controller.pending:
+                        outputs += controller.report()
+                    outputs += controller.send_beat()
+        return outputs
+
+    def pass_ms(self, count: int) -> None:
+        """Let time pass and nothing happen."""
+        self.ms += count
+        self.civil_ms += count
+
+    def random(self, count: int) -> bytes:
+        """Bytes that differ and replay."""
+        return next(self._random).to_bytes(count)
+
+    def _restored(self) -> Site:
+        rows = [(kind, key, body) for (kind, key), body in self.records.items()]
+        return restore(self.config, rows)
+
+    # --- looking
+
+    def told_events(self, kind: type[SiteEvent] | None = None) -> list[Any]:
+        """Events of the up log, of one kind."""
+        return [each.event for each in self.events if kind is None or isinstance(each.event, kind)]
+
+    def refusals(self) -> list[str]:
+        """Why people were refused, in order."""
+        return [event.refusal.value for event in self.told_events(AccessRefused)]
+
+    def grants(self) -> list[Any]:
+        """What was granted, in order."""
+        return self.told_events(UnlockGranted)
+
+    def up_messages(self) -> list[Any]:
+        """Everything sent to the service on `up`, opened with the gateway's key."""
+        return [self._opened(each, Up) for each in self.sent if each.link == "uplink" and each.topic.endswith("/up")]
+
+    def presences(self) -> list[Any]:
+        """Everything sent to the service on `presence`."""
+        return [self._opened(each, Presence) for each in self.sent if each.topic.startswith("caibox") and each.retain]
+
+    def durable(self) -> dict[tuple[str, str], bytes]:
+        """The store's rows that tell what is true of parcels, codes, doors and grants."""
+        return {
+            key: body
+            for key, body in self.records.items()
+            if key[0] not in {"position", "stamp", "up_log", "mark", "answer"}
+        }
+
+    @staticmethod
+    def _opened(message: Publish, kind: Any) -> Any:
+        keys = {1: GATEWAY.public_key()}
+        return decode(unseal(message.payload, direction=Direction.UP, gateway="gw", keys=keys), kind)
+
+
+# --- things -----------------------------------------------------------------------------------------------------------
+
+
+def snapshot(**changes: Any) -> SiteSnapshot:
+    """The site as built, with nothing in it."""
+    blank = SiteSnapshot(SITE_NO, SPECS, [ServiceKey(1, public_hex(SERVICE))], [], [], [])
+    return msgspec.structs.replace(blank, **changes)
+
+
+def parcel(number: int = 1, **changes: Any) -> ParcelManifest:
+    """A parcel of order `o1`, planned for door 1, then 2."""
+    blank = ParcelManifest(
+        parcel_id=f"p{number}",
+        ref=ref_of(number),
+        order_id="o1",
+        run_no=RUN,
+        zone=Zone.CHILLED,
+        size=SizeClass.S,
+        volume_ml=14_000,
+        longest_mm=340,
+        doors=[1, 2],
+        loadable_from=START_MS - HOUR_MS,
+        loadable_until=START_MS + 2 * HOUR_MS,
+        collect_until=START_MS + 20 * HOUR_MS,
+    )
+    return msgspec.structs.replace(blank, **changes)
+
+
+def ref_of(number: int) -> str:
+    """The reference on a parcel's label."""
+    return f"ABCD{number:04d}"
+
+
+def label(number: int = 1, *, site_no: int = SITE_NO, run_no: int = RUN) -> str:
+    """The text of a parcel's label."""
+    return write_label(Label(site_no, run_no, ref_of(number)))
+
+
+def credential(generation: int = 1, *, order_id: str = "o1", handle: int = 7, **changes: Any) -> CredentialManifest:
+    """An order's code; its typed secret is SECRET."""
+    blank = CredentialManifest(
+        order_id=order_id,
+        handle=handle,
+        generation=generation,
+        credential_id=credential_id(order_id).hex(),
+        expires_at=START_MS + 20 * HOUR_MS,
+        secret_hash=SECRET_HASH,
+        secret_salt=SALT.hex(),
+    )
+    return msgspec.structs.replace(blank, **changes)
+
+
+def credential_id(order_id: str) -> bytes:
+    """The eight bytes of an order's credential."""
+    return order_id.encode().rjust(8, b"\x00")
+
+
+def code(generation: int = 1, *, order_id: str = "o1", key: Ed25519PrivateKey = SERVICE, **changes: Any) -> str:
+    """A resident's QR text."""
+    fields: dict[str, Any] = {
+        "key_id": 1,
+        "site_no": SITE_NO,
+        "credential_id": credential_id(order_id),
+        "handle": 7,
+        "generation": generation,
+        "rights": RIGHT_COLLECT,
+        "expires_s": (START_MS + 20 * HOUR_MS) // 1000,
+    }
+    return sign_token(Token(**{**fields, **changes}), key)
+
+
+def staff_code(world: World, *, number: int = 31, rights: int = RIGHT_LOAD | RIGHT_STAFF, ahead_s: int = 30) -> str:
+    """A member of staff's rotating QR text."""
+    token = Token(1, SITE_NO, b"rotating", number, 0, rights, world.civil_ms // 1000 + ahead_s)
+    return sign_token(token, SERVICE)
+
+
+def entries_for(*parcels: ParcelManifest) -> Sequence[Entry]:
+    """What the service tells of a paid, packed order."""
+    order_id = parcels[0].order_id
+    return [PlanOrder(order_id, list(parcels)), IssueCredential(credential(order_id=order_id))]
+
+
+def loaded_world(*doors: int, others: dict[str, tuple[int, int]] | None = None) -> World:
+    """A site where order `o1` (handle 7) lies behind these doors, and others as `order: (handle, door)`."""
+    world = World(told=False)
+    parcels = [parcel(number, doors=[door]) for number, door in enumerate(doors, 1)]
+    credentials = [credential()]
+    for number, (order_id, (handle, door)) in enumerate((others or {}).items(), 51):
+        parcels.append(parcel(number, order_id=order_id, doors=[door]))
+        credentials.append(credential(order_id=order_id, handle=handle))
+    loaded = [LoadedParcel(each.parcel_id, each.doors[0], "loaded") for each in parcels]
+    world.tell(snapshot(parcels=parcels, credentials=credentials, loaded=loaded))
+    world.g1.be_born()
+    world.g2.be_born()
+    return world
+
+
+def collected_world() -> World:
+    """A site where order `o1` was collected from door 1 three seconds ago."""
+    world = loaded_world(1)
+    world.g1.scan(code())
+    world.g1.shut(1)
+    world.wait(3)
+    return world
+
+
+def unlocks(outputs: Iterable[Output]) -> list[int]:
+    """The doors a step sent unlocks for."""
+    return [decode(each.payload, Unlock).door for each in outputs if isinstance(each, Publish) and each.unlocks]
+
+
+def records_of(outputs: Iterable[Output]) -> list[Record]:
+    """What a step must commit."""
+    return [each for each in outputs if isinstance(each, Record)]

@@ -1,0 +1,83 @@
+"""Deadlines: each duty at its pace, one that fails holds up no other."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import OperationalError
+
+from app.deadlines import Deadlines, channel_of
+from app.factory import Parts, make_parts
+from app.notify.channel import DevInbox
+from app.notify.mail import MailChannel
+from tests.link.world import START, add_order, add_person, add_run, add_site, make_settings, one
+
+
+@pytest.fixture
+def parts(db: Engine) -> Iterator[Parts]:
+    made = make_parts(make_settings(db.url.render_as_string(hide_password=False)))
+    yield made
+    made.engine.dispose()
+
+
+def test_a_hold_that_ended_is_released_and_a_notice_goes_out(parts: Parts, db: Engine) -> None:
+    with db.begin() as conn:
+        add_site(conn)
+        add_person(conn)
+        add_order(conn, "o1", run=add_run(conn), state="awaiting_payment", parcels=[])
+        conn.execute(text("UPDATE pickup_window SET orders_taken = 1"))
+        conn.execute(
+            text(
+                "INSERT INTO notification (id, contact, kind, language, subject, body, made_at, next_try_at)"
+                " VALUES ('n1', 'a@example.org', 'sign_in', 'en', '', '', :at, :at)"
+            ),
+            {"at": START},
+        )
+        conn.execute(text("UPDATE customer_order SET hold_until = now() - interval '1 hour'"))
+        conn.execute(text("UPDATE notification SET next_try_at = now() - interval '1 hour'"))
+    Deadlines(parts).turn(0)
+    assert one(db, "SELECT state FROM customer_order") == "released"
+    assert one(db, "SELECT count(*) FROM notification WHERE sent_at IS NOT NULL") == 1
+
+
+def test_each_duty_waits_for_its_time_and_a_wish_makes_one_due_at_once(parts: Parts) -> None:
+    deadlines = Deadlines(parts)
+    done: list[str] = []
+
+    def noting(name: str) -> int:
+        done.append(name)
+        return 0
+
+    for duty in deadlines._duties:
+        duty.work = partial(noting, duty.name)
+    deadlines.turn(0)
+    deadlines.turn(500, at_once={"send_due"})
+    deadlines.turn(1_000)
+    deadlines.turn(5_000)
+    assert done.count("send_due") == 3
+    assert (done.count("release_holds"), done.count("poll_payments"), done.count("open_runs")) == (3, 2, 1)
+
+
+def test_a_busy_database_postpones_one_duty_and_the_next_is_done(parts: Parts) -> None:
+    deadlines = Deadlines(parts)
+    done: list[str] = []
+
+    def busy() -> int:
+        raise OperationalError("SELECT 1", {}, Exception("lock timeout"))
+
+    def next_one() -> int:
+        done.append("next")
+        return 1
+
+    deadlines._duties[0].work = busy
+    deadlines._duties[1].work = next_one
+    deadlines.turn(0)
+    assert done == ["next"]
+
+
+def test_mail_goes_out_where_a_server_is_set_and_to_the_inbox_page_elsewhere(parts: Parts) -> None:
+    assert isinstance(channel_of(parts.settings), DevInbox)
+    settings = make_settings(parts.settings.database_url)
+    object.__setattr__(settings, "smtp_url", "smtp://localhost")
+    assert isinstance(channel_of(settings), MailChannel)

@@ -1,0 +1,119 @@
+"""The gateway and the simulated locker as they are started, on one real broker: a parcel is loaded and collected."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from app.demo.brokers import Broker
+from locker_protocol.label import Label, write_label
+from locker_protocol.typed_code import hash_secret
+from locker_protocol.uplink_messages import (
+    AccessRefused,
+    CommandAnswered,
+    CredentialManifest,
+    DoorSpec,
+    DoorWasOpened,
+    EntriesApplied,
+    IssueCredential,
+    LoadParcel,
+    ParcelCollected,
+    ParcelLoaded,
+    PlanOrder,
+    ServiceKey,
+    SiteSnapshot,
+)
+from locker_protocol.vocabulary import Refusal, SizeClass, Zone
+from tests.firmware.conftest import small_locker
+from tests.firmware.simulator import Simulator, running_simulator
+from tests.link.gateway_rig import SERVICE_KEY, SITE_NO, Service, running_gateway, until
+from tests.link.test_gateway_on_brokers import DAY_MS, NOW_MS, code, parcel
+
+LABEL = write_label(Label(SITE_NO, 1, "ABCD2345"))
+SALT = bytes(16)
+
+
+@pytest.fixture
+def service(broker: Broker, tmp_path: Path) -> Iterator[Service]:
+    service = Service(broker.url("service"))
+    with running_gateway(broker.url("osmanthus"), tmp_path / "gateway"):
+        doors = [DoorSpec(door, "T1", Zone.CHILLED, SizeClass.L, 27_000, 450, 105) for door in (1, 2)]
+        key = ServiceKey(1, SERVICE_KEY.public_key().public_bytes_raw().hex())
+        packed = msgspec.structs.replace(parcel(1), ref="ABCD2345", doors=[2, 1])
+        secret_hash = hash_secret("482193", SALT).hex()
+        credential = CredentialManifest("o1", 7, 1, (1).to_bytes(8).hex(), NOW_MS + DAY_MS, secret_hash, SALT.hex())
+        service.tell(
+            SiteSnapshot(SITE_NO, doors, [key], [], [], []),
+            PlanOrder("o1", [packed]),
+            IssueCredential(credential),
+            log_id=f"down-{tmp_path.name[-20:]}",
+        )
+        until(lambda: service.heard(EntriesApplied), what="the plan is applied")
+        yield service
+    service.close()
+
+
+@pytest.fixture
+def locker(broker: Broker, tmp_path: Path, service: Service) -> Iterator[Simulator]:
+    lockers = tmp_path / "lockers.json"
+    lockers.write_bytes(msgspec.json.encode([small_locker()]))
+    with running_simulator(broker.url("controllers"), lockers, tmp_path / "memory") as simulator:
+        simulator.until(lambda state: bool(state["linked"]))
+        until(lambda: any(type(event).__name__ == "ControllerCameUp" for event in service.events), what="the locker")
+        yield simulator
+
+
+def test_a_parcel_is_loaded_by_phone_and_collected_by_code(service: Service, locker: Simulator) -> None:
+    load(service, locker)
+    locker.do("scan", text=code(1))
+    until_open(service, locker, times=2)
+    locker.do("doors/2", action="shut")
+    until(lambda: service.told(ParcelCollected), what="it is collected")
+    assert service.told(ParcelCollected) == [ParcelCollected("p1", "o1", "T1", 2)]
+
+
+def test_a_typed_code_opens_the_same_door(service: Service, locker: Simulator) -> None:
+    load(service, locker)
+    locker.do("keys", digits="07 482 193")
+    locker.until(lambda state: door(state, 2) == "open")
+
+
+def test_a_forged_code_is_refused_and_the_door_stays_shut(service: Service, locker: Simulator) -> None:
+    load(service, locker)
+    locker.do("scan", text=code(1)[:-1] + "0")
+    until(lambda: service.told(AccessRefused), what="the refusal")
+    assert service.told(AccessRefused)[0].refusal is Refusal.FORGED
+    assert door(locker.state(), 2) == "shut"
+
+
+def test_a_power_cut_while_the_door_stands_open_loses_no_parcel(service: Service, locker: Simulator) -> None:
+    load(service, locker)
+    locker.do("scan", text=code(1))
+    until_open(service, locker, times=2)
+    locker.do("power", on=False)
+    locker.do("doors/2", action="shut")
+    locker.do("power", on=True)
+    until(lambda: service.told(ParcelCollected), what="it is collected")
+
+
+def load(service: Service, locker: Simulator) -> None:
+    service.send(LoadParcel("c1", LABEL, "lin", NOW_MS + DAY_MS))
+    until(lambda: service.heard(CommandAnswered), what="the answer")
+    assert service.heard(CommandAnswered) == [CommandAnswered("c1", door=2)]
+    until_open(service, locker, times=1)
+    locker.do("doors/2", action="put")
+    locker.do("doors/2", action="shut")
+    until(lambda: service.told(ParcelLoaded), what="it is loaded")
+
+
+def until_open(service: Service, locker: Simulator, *, times: int) -> None:
+    """No hand is faster than the contact's 50 ms debounce: wait until the opening was seen."""
+    locker.until(lambda state: door(state, 2) == "open")
+    until(lambda: len(service.told(DoorWasOpened)) == times, what="the opening is told")
+
+
+def door(state: dict[str, object], number: int) -> str:
+    doors = state["doors"]
+    assert isinstance(doors, list)
+    return next(str(each["state"]) for each in doors if each["door"] == number)

@@ -1,0 +1,142 @@
+"""Opening a door from afar: sent once whoever dies when, never late, and an end for every command."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import insert
+
+from app.db.tables import remote_command
+from app.link.remote_commands import RemoteCommands
+from locker_protocol.uplink_messages import CommandAnswered, LoadParcel, OpenDoor
+from locker_protocol.vocabulary import Refusal
+from tests.link.world import GATEWAY, SHARD, START, Service, add_site, one, rows, wire_ms
+
+
+def ask(service: Service, command: str = "c1", **values: object) -> None:
+    row = {"id": command, "gateway_id": GATEWAY, "kind": "open", "door": 3, "person_id": "person-a", "reason": "stuck"}
+    row |= {"asked_at": START, "not_after": START + timedelta(seconds=10)} | values
+    with service.engine.begin() as conn:
+        conn.execute(insert(remote_command).values(**row))
+
+
+def outcome(service: Service, command: str = "c1") -> tuple[object, ...]:
+    query = "SELECT sent_at IS NOT NULL, answered_door, refusal FROM remote_command WHERE id = :id"
+    return tuple(rows(service.engine, query, id=command)[0])
+
+
+def commands_said(service: Service) -> list[str]:
+    return [each.command_id for each in service.said() if isinstance(each, OpenDoor | LoadParcel)]
+
+
+def test_a_command_is_sent_once_and_its_answer_stored(service: Service) -> None:
+    ask(service)
+    service.commands.turn()
+    service.commands.turn()
+    assert service.said(OpenDoor) == [OpenDoor("c1", 3, "person-a", "stuck", wire_ms(START) + 10_000)]
+    service.hear(CommandAnswered("c1", door=3))
+    assert outcome(service) == (True, 3, None)
+
+
+def test_a_label_is_sent_as_it_was_read(service: Service) -> None:
+    ask(service, kind="load", door=None, label="P1-1-2-ABCDEFGH")
+    service.commands.turn()
+    assert service.said(LoadParcel) == [LoadParcel("c1", "P1-1-2-ABCDEFGH", "person-a", wire_ms(START) + 10_000)]
+
+
+def test_a_refusal_is_stored_in_its_own_word(service: Service) -> None:
+    ask(service)
+    service.commands.turn()
+    service.hear(CommandAnswered("c1", refusal=Refusal.NO_FREE_DOOR))
+    assert outcome(service) == (True, None, "no_free_door")
+
+
+def test_a_worker_killed_between_marking_and_sending_sends_nothing_and_neither_does_the_next(service: Service) -> None:
+    ask(service)
+    service.commands._take(service.clock.now().civil)  # marked, committed; then it dies
+    successor = RemoteCommands(engine=service.engine, shard=SHARD, uplink=service.uplink, clock=service.clock)
+    successor.turn()
+    assert commands_said(service) == []
+    service.clock.pass_ms(12_000)
+    successor.turn()
+    assert commands_said(service) == []
+    assert outcome(service) == (True, None, "locker_silent")
+
+
+def test_two_workers_at_once_send_it_once(service: Service) -> None:
+    for number in range(20):
+        ask(service, f"c{number}")
+    other = RemoteCommands(engine=service.engine, shard=SHARD, uplink=service.uplink, clock=service.clock)
+    with service.engine.begin() as conn:
+        conn.exec_driver_sql("SELECT 1 FROM remote_command WHERE id IN ('c1', 'c2') FOR UPDATE")
+        service.commands.turn()
+    other.turn()
+    assert sorted(commands_said(service)) == sorted(f"c{number}" for number in range(20))
+
+
+def test_a_command_that_could_not_be_sent_in_time_is_too_late_and_never_leaves(service: Service) -> None:
+    ask(service)
+    service.wire.connected = False
+    service.commands.turn()
+    service.clock.pass_ms(10_001)
+    service.wire.connected = True
+    service.commands.turn()
+    assert commands_said(service) == []
+    assert outcome(service) == (False, None, "too_late")
+
+
+def test_a_command_waits_for_a_connection_while_there_is_time(service: Service) -> None:
+    ask(service)
+    service.wire.connected = False
+    service.commands.turn()
+    service.wire.connected = True
+    service.clock.pass_ms(3_000)
+    service.commands.turn()
+    assert commands_said(service) == ["c1"]
+
+
+def test_without_an_answer_the_locker_is_silent_after_twelve_seconds(service: Service) -> None:
+    ask(service)
+    service.commands.turn()
+    service.clock.pass_ms(11_900)
+    service.commands.turn()
+    assert outcome(service) == (True, None, None)
+    service.clock.pass_ms(100)
+    service.commands.turn()
+    assert outcome(service) == (True, None, "locker_silent")
+
+
+def test_an_answer_after_we_gave_up_is_still_the_truth_about_the_door(service: Service) -> None:
+    ask(service)
+    service.commands.turn()
+    service.clock.pass_ms(12_000)
+    service.commands.turn()
+    service.hear(CommandAnswered("c1", door=3))
+    assert outcome(service) == (True, 3, None)
+
+
+def test_the_first_answer_stands(service: Service) -> None:
+    ask(service)
+    service.commands.turn()
+    service.hear(CommandAnswered("c1", door=3))
+    service.hear(CommandAnswered("c1", refusal=Refusal.UNKNOWN))
+    assert outcome(service) == (True, 3, None)
+
+
+def test_another_gateway_cannot_answer(service: Service) -> None:
+    with service.engine.begin() as conn:
+        add_site(conn, site="site-b", gateway="gw-b", locker="locker-b", site_no=2)
+    ask(service)
+    service.commands.turn()
+    service.hear(CommandAnswered("c1", door=3), gateway="gw-b")
+    assert outcome(service) == (True, None, None)
+
+
+@pytest.mark.parametrize("sent", [False, True])
+def test_a_command_of_another_shard_is_left_alone(service: Service, sent: bool) -> None:
+    with service.engine.begin() as conn:
+        conn.exec_driver_sql("UPDATE gateway SET shard = 'other'")
+    ask(service, sent_at=START if sent else None)
+    service.commands.turn()
+    service.clock.pass_ms(60_000)
+    service.commands.turn()
+    assert one(service.engine, "SELECT answered_at FROM remote_command") is None

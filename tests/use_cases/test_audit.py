@@ -1,0 +1,193 @@
+"""The audit finds nothing wrong with a sound day, and every kind of damage done to it."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import Connection, Engine, text
+
+from app.cli import cli
+from app.db.ledger import book
+from app.domain.ledger import Kind
+from app.use_cases.audit import INVARIANTS, Moment, audit
+from locker_protocol.uplink_messages import (
+    DoorWasOpened,
+    DoorWasShut,
+    EntriesApplied,
+    ParcelCollected,
+    ParcelLoaded,
+    UnlockGranted,
+)
+from locker_protocol.vocabulary import Right, Via
+from tests.link.world import (
+    GATEWAY,
+    LOCKER,
+    START,
+    Service,
+    add_credential,
+    add_order,
+    add_person,
+    add_run,
+    add_site,
+    one,
+    site_status,
+    up_batch,
+)
+
+
+@pytest.fixture
+def day(db: Engine) -> Service:
+    """One order collected, one loaded, one still to be packed; all of it told by the site and paid."""
+    service = Service(db)
+    with db.begin() as conn:
+        add_site(conn)
+        add_person(conn)
+        run = add_run(conn)
+        for number, (order, state) in enumerate([("o1", "packed"), ("o2", "packed"), ("o3", "paid")]):
+            add_order(conn, order, run=run, state=state, parcels=["packed" if state == "packed" else "planned"])
+            pay(conn, order)
+            if state == "packed":
+                add_credential(conn, order, handle=number + 1)
+    service.hear(site_status(None))
+    service.turn()
+    service.hear(EntriesApplied(one(db, "SELECT down_log_id FROM gateway"), 1))
+    code = one(db, "SELECT id FROM credential WHERE order_id = 'o1'")
+    grant = UnlockGranted(
+        "g1", LOCKER, [1], "o1", Right.COLLECT, Via.SCANNER, order_id="o1", credential_id=code, generation=1
+    )
+    service.hear(
+        up_batch(
+            [
+                ParcelLoaded("o1-p1", "o1", LOCKER, 1, "driver"),
+                ParcelLoaded("o2-p1", "o2", LOCKER, 2, "driver"),
+                grant,
+                DoorWasOpened(LOCKER, 1, "g1", "o1"),
+                DoorWasShut(LOCKER, 1, "o1"),
+                ParcelCollected("o1-p1", "o1", LOCKER, 1),
+            ]
+        )
+    )
+    return service
+
+
+def pay(conn: Connection, order: str) -> None:
+    values = {"id": f"pay-{order}", "order": order, "at": START}
+    conn.execute(
+        text(
+            "INSERT INTO payment (id, order_id, provider, provider_ref, state, amount_minor, currency, made_at)"
+            " VALUES (:id, :order, 'sandbox', :id, 'captured', 1000, 'CNY', :at)"
+        ),
+        values,
+    )
+    book(
+        conn,
+        transaction_id=f"capture-pay-{order}",
+        kind=Kind.CAPTURE,
+        order_id=order,
+        amount_minor=1_000,
+        currency="CNY",
+        now=START,
+    )
+
+
+def broken(service: Service, *, after: timedelta = timedelta(minutes=5)) -> dict[str, list[str]]:
+    with service.engine.begin() as conn:
+        findings = audit(conn, Moment(START + after))
+    return {each.invariant: each.examples for each in findings if each.violations}
+
+
+def damage(service: Service, *statements: str) -> None:
+    with service.engine.begin() as conn:
+        for statement in statements:
+            conn.execute(text(statement))
+
+
+def booked(order: str, kind: str, debit: str, credit: str, amount: int) -> str:
+    columns = "(transaction_id, at, kind, order_id, account, amount_minor, currency)"
+    lines = [f"('t', now(), '{kind}', '{order}', '{a}', {n}, 'CNY')" for a, n in ((debit, amount), (credit, -amount))]
+    return f"INSERT INTO ledger_entry {columns} VALUES {', '.join(lines)}"  # noqa: S608  made-up rows
+
+
+LEDGER = "INSERT INTO ledger_entry (transaction_id, at, kind, order_id, account, amount_minor, currency) VALUES "
+EVENT = "INSERT INTO site_event (gateway_id, log_id, seq, at, applied_at, type, order_id, body, fault) VALUES "
+MOVE = "INSERT INTO history (at, order_id, subject, subject_id, from_state, event, to_state, actor) VALUES "
+
+LOADED_AGAIN = '{"parcel_id": "o2-p1"}'
+
+EXPIRED_BEFORE = START - timedelta(minutes=6)
+
+DAMAGE = [
+    ("I1", [MOVE + "(now(), 'o1', 'order', 'o1', 'ready', 'all_collected', 'collected', 'clock')"]),
+    ("I1", ["UPDATE customer_order SET state = 'packed' WHERE id = 'o1'"]),
+    ("I2", ["UPDATE parcel SET door = 2, state = 'loaded' WHERE id = 'o3-p1'"]),
+    ("I3", ["UPDATE site_event SET body = body || '{\"grant_id\": \"g2\"}' WHERE type = 'UnlockGranted'"]),
+    ("I3", ["UPDATE site_event SET body = body || '{\"doors\": [3]}' WHERE type = 'UnlockGranted'"]),
+    ("I4", ["UPDATE site_event SET body = body || '{\"generation\": 2}' WHERE type = 'UnlockGranted'"]),
+    ("I4", ["UPDATE credential SET id = 'another' WHERE order_id = 'o1'"]),
+    ("I4", [f"UPDATE credential SET expires_at = '{EXPIRED_BEFORE}' WHERE order_id = 'o1'"]),  # noqa: S608
+    ("I6", ["UPDATE site_event SET body = body || '{\"command_id\": \"c9\"}' WHERE type = 'UnlockGranted'"]),
+    ("I7", ["DELETE FROM site_event WHERE type = 'DoorWasShut'"]),
+    ("I7", ["UPDATE gateway SET up_seq = 7"]),
+    ("I7", [MOVE + f"(now(), 'o2', 'parcel', 'o2-p1', 'packed', 'loaded', 'loaded', 'gateway:{GATEWAY}')"]),
+    ("I8", [booked("o3", "sale", "customer_held", "sales", 2_000)]),
+    ("I8", [booked("o1", "x", "sales", "customer_held", 5)]),
+    ("I8", ["UPDATE payment SET state = 'open' WHERE order_id = 'o3'"]),
+    ("I9", ["UPDATE payment SET state = 'refunded' WHERE order_id = 'o3'"]),
+    ("I9", [booked("o3", "refund", "customer_held", "provider_clearing", 2_000)]),
+    ("I14", [EVENT + f"('{GATEWAY}', 'log-a', 7, now(), now(), 'ParcelLoaded', NULL, '{{}}', 'illegal_move')"]),
+    ("I14", ["UPDATE outbox SET fault = 'invalid_field'"]),
+    ("I14", ["UPDATE outbox SET acked_at = NULL"]),
+    ("I15", [EVENT + f"('{GATEWAY}', 'log-a', 7, now(), now(), 'ParcelLoaded', NULL, '{LOADED_AGAIN}', NULL)"]),
+]
+
+
+def test_a_sound_day_has_no_findings(day: Service) -> None:
+    assert broken(day) == {}
+
+
+@pytest.mark.parametrize(("invariant", "statements"), DAMAGE)
+def test_damage_is_found_under_its_invariant(day: Service, invariant: str, statements: list[str]) -> None:
+    damage(day, *statements)
+    assert invariant in broken(day)
+
+
+def test_a_transaction_that_does_not_sum_to_zero_is_found_should_the_database_ever_let_it_in(day: Service) -> None:
+    damage(day, "ALTER TABLE ledger_entry DISABLE TRIGGER ledger_sums_to_zero")
+    try:
+        damage(day, LEDGER + "('t', now(), 'x', 'o3', 'refunds', 5, 'CNY')")
+    finally:
+        damage(day, "ALTER TABLE ledger_entry ENABLE TRIGGER ledger_sums_to_zero")
+    assert broken(day)["I8"] == ["transaction t sums to 5"]
+
+
+def test_orders_that_stand_for_a_day_after_their_run_are_stuck(day: Service) -> None:
+    assert "I1" not in broken(day, after=timedelta(hours=43))
+    found = broken(day, after=timedelta(hours=45))["I1"]
+    assert found == ["order o2 is still ready long after its run", "order o3 is still paid long after its run"]
+
+
+def test_every_kind_of_damage_is_tried_on_every_invariant() -> None:
+    assert {invariant for invariant, _ in DAMAGE} == {number for number, _ in INVARIANTS}
+
+
+def test_the_command_prints_a_line_an_invariant_writes_json_and_exits_by_what_it_found(
+    day: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = {
+        "DATABASE_URL": day.settings.database_url,
+        "CAIBOX_UPLINK_URL": "mqtt://127.0.0.1:1",
+        "CAIBOX_SECRET_KEY": "not a secret",
+        "CAIBOX_SIGNING_KEYS": "1:" + "c3M" * 14 + "c=",
+        "CAIBOX_SANDBOX_SECRET": "not a secret",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with day.engine.begin() as conn:  # the command reads the real clock
+        conn.execute(text("UPDATE load_run SET removal_from = now() + interval '1 day', load_until = now()"))
+    sound = CliRunner().invoke(cli, ["audit", "--json", str(tmp_path / "audit.json")])
+    assert (sound.exit_code, len(sound.output.splitlines())) == (0, len(INVARIANTS))
+    assert json.loads((tmp_path / "audit.json").read_text())["violations"] == 0
+    damage(day, "UPDATE gateway SET up_seq = 7")
+    assert CliRunner().invoke(cli, ["audit"]).exit_code == 1

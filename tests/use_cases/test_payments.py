@@ -1,0 +1,474 @@
+"""Money: started once, settled by what the provider says now, booked to zero, and back where it came from when late."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy.exc import IntegrityError, InternalError
+
+from app.domain.errors import DomainError, IllegalMove, NotFound
+from app.domain.holding import HoldEnded, NotToBePaid
+from app.payments.provider import Charge, Unavailable, WebhookForged
+from app.payments.sandbox import SIGNATURE_HEADER, SandboxProvider
+from app.use_cases.give_up_order import give_up_order
+from app.use_cases.place_order import PlacedOrder
+from app.use_cases.poll_payments import poll_payments
+from app.use_cases.record_webhook import record_webhook
+from app.use_cases.release_holds import release_holds
+from tests.use_cases.cast import ALICE, BOB, NOW, ORDER_BY, RETURN_URL, Shop, at_once
+
+NOTHING_TAKEN = {"stock": {}, "doors": {}, "places": 0}
+HOLD_OVER = NOW + timedelta(minutes=25)
+
+
+def release(shop: Shop, *, now: object = HOLD_OVER) -> int:
+    with shop.engine.begin() as conn:
+        return release_holds(conn, now=now, limit=10)  # type: ignore[arg-type]
+
+
+def ledger(shop: Shop) -> dict[str, int]:
+    rows = shop.rows("SELECT account, sum(amount_minor)::bigint AS s FROM ledger_entry GROUP BY account")
+    balances = {row.account: int(row.s) for row in rows}
+    assert sum(balances.values()) == 0
+    return {account: amount for account, amount in balances.items() if amount}
+
+
+def payment_state(shop: Shop) -> str:
+    found: str = shop.one("SELECT state FROM payment")
+    return found
+
+
+def captured_late(shop: Shop) -> tuple[PlacedOrder, str]:
+    """An order that was released while its owner was paying, and then paid."""
+    order = shop.order(("tomatoes", 6), ("dumplings", 1))
+    ref = shop.start(order)
+    assert release(shop) == 1
+    shop.provider.decide(ref, paid=True)
+    return order, ref
+
+
+# --- the way it should go
+
+
+def test_a_captured_payment_pays_the_order_and_books_it(shop: Shop) -> None:
+    order = shop.paid(("milk", 1))
+
+    assert (shop.state(order), payment_state(shop)) == ("paid", "captured")
+    assert ledger(shop) == {"provider_clearing": 1380, "customer_held": -1380}
+    assert shop.rows("SELECT kind, contact FROM notification") == [("order_paid", "alice@x.example")]
+
+
+def test_starting_twice_is_one_charge(shop: Shop) -> None:
+    order = shop.order()
+
+    assert shop.start(order) == shop.start(order)
+    assert shop.one("SELECT count(*) FROM payment") == 1
+
+
+def test_the_hold_is_extended_once_when_payment_starts(shop: Shop) -> None:
+    order = shop.order()
+    shop.start(order, now=NOW + timedelta(minutes=8))
+    shop.start(order, now=NOW + timedelta(minutes=16))
+
+    assert shop.one("SELECT hold_until FROM customer_order") == NOW + timedelta(minutes=18)
+
+
+def test_settling_twice_changes_nothing_the_second_time(shop: Shop) -> None:
+    shop.paid()
+    before = shop.everything()
+
+    shop.settle(shop.one("SELECT provider_ref FROM payment"))
+
+    assert shop.everything() == before
+
+
+def test_ten_rivals_settle_once(shop: Shop) -> None:
+    order = shop.order()
+    ref = shop.start(order)
+    shop.provider.decide(ref, paid=True)
+
+    outcomes = at_once(*[lambda: shop.settle(ref)] * 10)
+
+    assert outcomes == [None] * 10
+    assert ledger(shop) == {"provider_clearing": 1380, "customer_held": -1380}
+    assert shop.one("SELECT count(*) FROM outbox") == 1
+    assert shop.one("SELECT count(*) FROM notification") == 1
+
+
+def test_a_declined_payment_leaves_the_order_to_be_paid_again(shop: Shop) -> None:
+    order = shop.order()
+    ref = shop.start(order)
+    shop.provider.decide(ref, paid=False)
+    shop.settle(ref)
+
+    assert (shop.state(order), payment_state(shop)) == ("awaiting_payment", "failed")
+    again = shop.start(order)
+    assert again != ref
+
+
+def test_an_undecided_payment_changes_nothing_but_when_it_was_asked_about(shop: Shop) -> None:
+    order = shop.order()
+    shop.settle(shop.start(order))
+
+    assert (shop.state(order), payment_state(shop)) == ("awaiting_payment", "open")
+
+
+# --- refused
+
+
+def test_somebody_elses_order_is_not_found(shop: Shop) -> None:
+    order = shop.order()
+    before = shop.everything()
+
+    with pytest.raises(NotFound):
+        shop.start(order, person=BOB)
+
+    assert shop.everything() == before
+
+
+@pytest.mark.parametrize(("minutes", "refusal"), [(10, HoldEnded), (600, HoldEnded)])
+def test_an_order_that_holds_nothing_any_more_cannot_be_paid(
+    shop: Shop, minutes: int, refusal: type[DomainError]
+) -> None:
+    order = shop.order()
+    before = shop.everything()
+
+    with pytest.raises(refusal):
+        shop.start(order, now=NOW + timedelta(minutes=minutes))
+
+    assert shop.everything() == before
+
+
+def test_a_paid_order_cannot_be_paid_again(shop: Shop) -> None:
+    order = shop.paid()
+
+    with pytest.raises(NotToBePaid):
+        shop.start(order)
+
+
+def test_a_charge_of_nobody_is_not_found(shop: Shop) -> None:
+    started = shop.provider.start(
+        idempotency_key="k", amount_minor=1, currency="CNY", description="", return_url=RETURN_URL
+    )
+    with pytest.raises(NotFound):
+        shop.settle(started.ref)
+
+
+def test_another_amount_than_ours_pays_nothing(shop: Shop) -> None:
+    order = shop.order()
+    ref = shop.start(order)
+    shop.provider.decide(ref, paid=True)
+    shop.run_sql("UPDATE sandbox_charge SET amount_minor = 1")
+
+    shop.settle(ref)
+
+    assert (shop.state(order), payment_state(shop), ledger(shop)) == ("awaiting_payment", "open", {})
+
+
+# --- holds
+
+
+def test_an_unpaid_order_gives_everything_back(shop: Shop) -> None:
+    order = shop.order(("tomatoes", 3), ("dumplings", 1), ("pak-choi", 12))
+
+    assert release(shop, now=NOW + timedelta(minutes=10)) == 1
+
+    assert shop.state(order) == "released"
+    assert shop.taken() == NOTHING_TAKEN
+
+
+def test_a_hold_that_lasts_is_left_alone(shop: Shop) -> None:
+    shop.order()
+    before = shop.everything()
+
+    assert release(shop, now=NOW + timedelta(minutes=9)) == 0
+    assert shop.everything() == before
+
+
+def test_many_holds_end_together(shop: Shop) -> None:
+    for _ in range(3):
+        shop.order(("milk", 1), ("tomatoes", 1))
+
+    assert release(shop) == 3
+    assert shop.taken() == NOTHING_TAKEN
+
+
+def test_releasing_and_buying_at_once_never_waits_in_a_circle(shop: Shop) -> None:
+    shop.run_sql("UPDATE run_capacity SET total = 1000")
+    for _ in range(20):
+        shop.order(("milk", 1), ("potatoes", 1), ("dumplings", 1))
+
+    doings = [lambda: release(shop)] * 6 + [lambda: shop.order(("dumplings", 1), ("milk", 1))] * 20
+    outcomes = at_once(*doings)
+
+    assert [outcome for outcome in outcomes if isinstance(outcome, Exception)] == []
+    held = shop.one("SELECT count(*) FROM customer_order WHERE state = 'awaiting_payment'")
+    assert shop.taken()["stock"].get("dumplings", 0) == held
+
+
+def test_giving_up_gives_back(shop: Shop) -> None:
+    order = shop.order(("tomatoes", 3))
+    with shop.engine.begin() as conn:
+        give_up_order(conn, order_id=order.order_id, person_id=ALICE, now=NOW)
+
+    assert (shop.state(order), shop.taken()) == ("released", NOTHING_TAKEN)
+
+
+def test_a_paid_order_cannot_be_given_up_and_nobodys_by_others(shop: Shop) -> None:
+    order = shop.paid()
+    before = shop.everything()
+
+    with pytest.raises(IllegalMove), shop.engine.begin() as conn:
+        give_up_order(conn, order_id=order.order_id, person_id=ALICE, now=NOW)
+    with pytest.raises(NotFound), shop.engine.begin() as conn:
+        give_up_order(conn, order_id=order.order_id, person_id=BOB, now=NOW)
+
+    assert shop.everything() == before
+
+
+# --- late
+
+
+def test_late_money_takes_again_what_was_held(shop: Shop) -> None:
+    order, ref = captured_late(shop)
+
+    shop.settle(ref, now=HOLD_OVER)
+
+    assert (shop.state(order), payment_state(shop)) == ("paid", "captured")
+    assert shop.taken() == {
+        "stock": {"dumplings": 1, "tomatoes": 6},
+        "doors": {("chilled", "S"): 1, ("frozen", "S"): 1}
+        if [p.zone for p in shop.parcels(order)] == ["chilled", "frozen"]
+        else {("cool", "S"): 1, ("frozen", "S"): 1},
+        "places": 1,
+    }
+    assert all(parcel.planned_doors for parcel in shop.parcels(order))
+
+
+def test_late_money_for_what_others_have_now_goes_back(shop: Shop) -> None:
+    order, ref = captured_late(shop)
+    shop.order(("tomatoes", 6), person=BOB, now=HOLD_OVER)
+    taken = shop.taken()
+
+    shop.settle(ref, now=HOLD_OVER)
+
+    assert (shop.state(order), payment_state(shop)) == ("refunded", "refunded")
+    assert shop.taken() == taken
+    assert ledger(shop) == {"provider_clearing": order.total_minor, "refunds": -order.total_minor}
+    assert shop.provider.look_up(ref).refunded_minor == order.total_minor
+    assert shop.rows("SELECT kind FROM notification") == [("order_refunded",)]
+
+
+def test_late_money_after_the_cycle_goes_back(shop: Shop) -> None:
+    order, ref = captured_late(shop)
+
+    shop.settle(ref, now=ORDER_BY)
+
+    assert (shop.state(order), shop.taken()) == ("refunded", NOTHING_TAKEN)
+
+
+def test_a_second_payment_of_an_order_goes_back(shop: Shop) -> None:
+    order = shop.order()
+    first = shop.start(order)
+    # As if the first had been given up and a second begun: both were then paid.
+    shop.run_sql("UPDATE payment SET state = 'failed'")
+    second = shop.start(order)
+    shop.run_sql("UPDATE payment SET state = 'open'")
+    for ref in (first, second):
+        shop.provider.decide(ref, paid=True)
+        shop.settle(ref)
+
+    assert shop.state(order) == "paid"
+    assert ledger(shop) == {"provider_clearing": 2760, "customer_held": -1380, "refunds": -1380}
+
+
+class ShyProvider(SandboxProvider):
+    """Refuses the first refund."""
+
+    refunds = 0
+
+    def refund(self, ref: str, *, amount_minor: int, idempotency_key: str) -> None:
+        self.refunds += 1
+        if self.refunds == 1:
+            raise Unavailable("come back later", permanent=False)
+        super().refund(ref, amount_minor=amount_minor, idempotency_key=idempotency_key)
+
+
+def test_a_refund_the_provider_did_not_do_is_asked_for_again_and_done_once(shop: Shop) -> None:
+    shop.provider = ShyProvider(shop.engine, shop.clock, shop.settings)
+    _, ref = captured_late(shop)
+    shop.settle(ref, now=ORDER_BY)
+    assert payment_state(shop) == "refunding"
+
+    later = ORDER_BY + timedelta(minutes=2)
+    assert poll_payments(shop.engine, shop.provider, now=later) == 1
+    assert poll_payments(shop.engine, shop.provider, now=later + timedelta(minutes=2)) == 0
+
+    assert payment_state(shop) == "refunded"
+    assert shop.one("SELECT count(*) FROM ledger_entry WHERE kind = 'refund'") == 2
+
+
+# --- webhooks and polling
+
+
+def test_a_webhook_is_kept_once(shop: Shop) -> None:
+    ref = shop.start(shop.order())
+    body, headers = shop.provider.webhook(ref)
+    event = shop.provider.read_webhook(body, headers)
+
+    with shop.engine.begin() as conn:
+        heard = [record_webhook(conn, provider="sandbox", event=event, body=body, now=NOW) for _ in range(3)]
+
+    assert heard == [True, False, False]
+
+
+def test_settling_marks_what_was_heard(shop: Shop) -> None:
+    ref = shop.start(shop.order())
+    shop.hear(ref)
+    shop.settle(ref)
+
+    assert shop.one("SELECT applied_at FROM payment_webhook") == NOW
+
+
+def test_a_lost_webhook_is_made_up_for_by_polling(shop: Shop) -> None:
+    order = shop.order()
+    shop.provider.decide(shop.start(order), paid=True)
+
+    assert poll_payments(shop.engine, shop.provider, now=NOW + timedelta(minutes=14)) == 0
+    assert poll_payments(shop.engine, shop.provider, now=NOW + timedelta(minutes=15)) == 1
+
+    assert shop.state(order) == "paid"
+
+
+def test_a_message_that_was_not_applied_is_taken_up_a_minute_later(shop: Shop) -> None:
+    order = shop.order()
+    ref = shop.start(order)
+    shop.provider.decide(ref, paid=True)
+    shop.hear(ref)
+
+    assert poll_payments(shop.engine, shop.provider, now=NOW + timedelta(minutes=1)) == 1
+    assert shop.state(order) == "paid"
+
+
+def test_a_charge_whose_reference_was_lost_is_found_by_its_key(shop: Shop) -> None:
+    order = shop.order()
+    shop.provider.decide(shop.start(order), paid=True)
+    shop.run_sql("UPDATE payment SET provider_ref = NULL")
+
+    poll_payments(shop.engine, shop.provider, now=NOW + timedelta(minutes=15))
+
+    assert shop.state(order) == "paid"
+
+
+class DeafProvider(SandboxProvider):
+    """Does not answer for one charge."""
+
+    deaf_to = ""
+
+    def look_up(self, ref: str) -> Charge:
+        if ref == self.deaf_to:
+            raise Unavailable("no answer", permanent=False)
+        return super().look_up(ref)
+
+
+def test_one_payment_without_an_answer_does_not_keep_the_next(shop: Shop) -> None:
+    provider = DeafProvider(shop.engine, shop.clock, shop.settings)
+    shop.provider = provider
+    first, second = shop.order(), shop.order(person=BOB)
+    provider.deaf_to = shop.start(first)
+    ref = shop.start(second, person=BOB)
+    provider.decide(ref, paid=True)
+
+    assert poll_payments(shop.engine, provider, now=NOW + timedelta(minutes=15)) == 2
+
+    assert (shop.state(first), shop.state(second)) == ("awaiting_payment", "paid")
+
+
+# --- the sandbox itself
+
+
+def test_a_forged_or_old_message_is_refused(shop: Shop) -> None:
+    body, headers = shop.provider.webhook(shop.start(shop.order()))
+
+    for forged in ({}, {SIGNATURE_HEADER: "t=1,v1=00"}, {SIGNATURE_HEADER: "t=x"}, {SIGNATURE_HEADER: "💥"}):
+        with pytest.raises(WebhookForged):
+            shop.provider.read_webhook(body, forged)
+    with pytest.raises(WebhookForged):
+        shop.provider.read_webhook(body + b" ", headers)
+    shop.clock.civil = NOW + timedelta(minutes=5, seconds=1)
+    with pytest.raises(WebhookForged):
+        shop.provider.read_webhook(body, headers)
+
+
+def test_a_charge_is_decided_once(shop: Shop) -> None:
+    ref = shop.start(shop.order())
+
+    assert shop.provider.decide(ref, paid=False)
+    assert not shop.provider.decide(ref, paid=True)
+    assert shop.provider.look_up(ref).state == "declined"
+
+
+def test_a_key_of_another_amount_is_refused(shop: Shop) -> None:
+    asked = {"idempotency_key": "k", "currency": "CNY", "description": "", "return_url": RETURN_URL}
+    shop.provider.start(amount_minor=1, **asked)
+
+    with pytest.raises(Unavailable):
+        shop.provider.start(amount_minor=2, **asked)
+
+
+def test_refunds_are_done_once_a_key_and_never_exceed_the_capture(shop: Shop) -> None:
+    ref = shop.start(shop.order())
+    with pytest.raises(Unavailable):
+        shop.provider.refund(ref, amount_minor=1, idempotency_key="early")
+    shop.provider.decide(ref, paid=True)
+    for _ in range(3):
+        shop.provider.refund(ref, amount_minor=1000, idempotency_key="one")
+    with pytest.raises(Unavailable):
+        shop.provider.refund(ref, amount_minor=381, idempotency_key="two")
+
+    assert shop.provider.look_up(ref).refunded_minor == 1000
+
+
+def test_the_page_speaks_the_language_of_the_shop(shop: Shop) -> None:
+    asked = {"amount_minor": 1, "currency": "CNY", "description": ""}
+
+    english = shop.provider.start(idempotency_key="a", return_url="http://x/en/orders/1", **asked)  # type: ignore[arg-type]
+    chinese = shop.provider.start(idempotency_key="b", return_url="http://x/zh-hans/orders/1", **asked)  # type: ignore[arg-type]
+
+    assert "/en/sandbox/pay/" in english.pay_url
+    assert "/zh-hans/sandbox/pay/" in chinese.pay_url
+
+
+def test_a_message_nobody_takes_is_no_failure(shop: Shop) -> None:
+    assert not shop.provider.send_webhook(shop.start(shop.order()))
+
+
+def test_what_the_sandbox_does_not_know_it_says(shop: Shop) -> None:
+    with pytest.raises(Unavailable):
+        shop.provider.look_up("sb_nothing")
+    assert shop.provider.hosted_charge("sb_nothing") is None
+
+
+# --- what only a database can keep
+
+
+def test_a_ledger_transaction_that_does_not_sum_to_zero_is_not_committed(shop: Shop) -> None:
+    order = shop.paid()
+    before = ledger(shop)
+
+    with pytest.raises(IntegrityError, match="sum to zero"):
+        shop.run_sql(
+            "INSERT INTO ledger_entry (transaction_id, at, kind, order_id, account, amount_minor, currency)"
+            " VALUES ('odd', now(), 'capture', :id, 'sales', 5, 'CNY')",
+            id=order.order_id,
+        )
+
+    assert ledger(shop) == before
+
+
+@pytest.mark.parametrize("table", ["ledger_entry", "history"])
+@pytest.mark.parametrize("verb", ["DELETE FROM {table}", "UPDATE {table} SET at = now()"])
+def test_the_ledger_and_the_history_are_insert_only(shop: Shop, table: str, verb: str) -> None:
+    shop.paid()
+
+    with pytest.raises((IntegrityError, InternalError), match="insert-only"):
+        shop.run_sql(verb.format(table=table))

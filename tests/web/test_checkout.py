@@ -1,0 +1,165 @@
+"""From basket to order: what is kept, what is refused and what the page then says."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, func, select, update
+
+from app.db import tables as t
+from app.domain.roles import Role
+from app.payments.provider import Unavailable
+from tests.web.staff_world import Day, day_at
+
+
+@pytest.fixture
+def day(db: Engine, tmp_path: Path) -> Iterator[Day]:
+    with day_at(db, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def buyer(day: Day) -> Any:
+    return filled(day, day.client(Role.RESIDENT))
+
+
+def filled(day: Day, client: Any, **lines: int) -> Any:
+    client.post("/en/sites", data={"site_id": day.site_id})
+    for product_id, quantity in (lines or {"tomatoes": 2, "cucumbers": 1}).items():
+        client.post("/en/basket/items", data={"product_id": product_id, "quantity": str(quantity)})
+    return client
+
+
+def form(day: Day, **changed: str) -> dict[str, str]:
+    return {"window_id": str(day.window_id), "idempotency_key": "one try of this", **changed}
+
+
+def orders(day: Day) -> int:
+    with day.engine.connect() as conn:
+        return conn.execute(select(func.count()).select_from(t.customer_order)).scalar_one()
+
+
+def test_an_order_is_placed_and_one_goes_to_pay(day: Day, buyer: Any) -> None:
+    answer = buyer.post("/en/basket", data=form(day, low_door="1"))
+    assert answer.status_code == 303
+    assert orders(day) == 2
+    with day.engine.connect() as conn:
+        newest = conn.execute(select(t.customer_order).order_by(t.customer_order.c.placed_at.desc())).first()
+    assert newest is not None
+    assert (newest.state, newest.total_minor, newest.low_door) == ("awaiting_payment", 2 * 590 + 490, True)
+    assert "Nothing in it yet" in buyer.get("/en/basket").text
+
+
+def test_sending_the_form_twice_orders_once(day: Day, buyer: Any) -> None:
+    with buyer.session_transaction() as session:
+        before = dict(session)
+    first = buyer.post("/en/basket", data=form(day))
+    with buyer.session_transaction() as session:
+        session.update(before)  # the second tap left the phone before the first answer came
+    second = buyer.post("/en/basket", data=form(day))
+    assert (first.status_code, second.status_code) == (303, 303)
+    assert orders(day) == 2
+
+
+def test_a_guest_signs_in_first_and_everything_is_kept(day: Day) -> None:
+    guest = filled(day, day.client())
+    answer = guest.post("/en/basket", data=form(day, low_door="1"))
+    assert answer.headers["Location"] == "/en/sign-in?next=/en/basket"
+    with guest.session_transaction() as session:
+        assert session["window"] == day.window_id
+        assert session["low_door"] is True
+        assert session["basket"] == {"tomatoes": 2, "cucumbers": 1}
+    assert orders(day) == 1
+
+
+@pytest.mark.parametrize("window", ["", "x", "-1", "1" * 40])
+def test_without_a_window_the_form_comes_back(day: Day, buyer: Any, window: str) -> None:
+    answer = buyer.post("/en/basket", data=form(day, window_id=window))
+    assert answer.status_code == 422
+    assert "Choose when you collect." in answer.text
+    assert orders(day) == 1
+
+
+def test_a_window_nobody_knows_is_said_to_be_gone(day: Day, buyer: Any) -> None:
+    answer = buyer.post("/en/basket", data=form(day, window_id="999999"))
+    assert answer.status_code == 409
+    assert "no longer offered" in answer.text
+    assert orders(day) == 1
+
+
+def test_an_empty_basket_orders_nothing(day: Day) -> None:
+    client = day.client(Role.RESIDENT)
+    client.post("/en/sites", data={"site_id": day.site_id})
+    answer = client.post("/en/basket", data=form(day))
+    assert answer.status_code == 422
+    assert orders(day) == 1
+
+
+@pytest.mark.parametrize("key", ["", "short", "ü" * 20, "x" * 200])
+def test_a_form_without_its_key_orders_nothing(day: Day, buyer: Any, key: str) -> None:
+    assert buyer.post("/en/basket", data=form(day, idempotency_key=key)).status_code == 422
+    assert orders(day) == 1
+
+
+def test_a_full_window_is_said_and_cannot_be_chosen(day: Day, buyer: Any) -> None:
+    with day.engine.begin() as conn:
+        full = update(t.pickup_window).where(t.pickup_window.c.id == day.window_id)
+        conn.execute(full.values(orders_taken=t.pickup_window.c.order_cap))
+    answer = buyer.post("/en/basket", data=form(day))
+    assert answer.status_code == 409
+    assert "That time is full now" in answer.text
+    assert f'value="{day.window_id}" required disabled' in answer.text
+    assert orders(day) == 1
+
+
+def leave(day: Day, product_id: str, left: int) -> None:
+    with day.engine.begin() as conn:
+        of = update(t.run_stock).where(t.run_stock.c.product_id == product_id)
+        conn.execute(of.values(taken=t.run_stock.c.total - left))
+
+
+def test_what_sold_out_leaves_the_basket_and_the_page_says_so(day: Day, buyer: Any) -> None:
+    leave(day, "tomatoes", 0)
+    answer = buyer.post("/en/basket", data=form(day))
+    assert answer.status_code == 409
+    assert "Tomatoes just sold out and was taken out of your basket." in answer.text
+    with buyer.session_transaction() as session:
+        assert session["basket"] == {"cucumbers": 1}
+    assert orders(day) == 1
+
+
+def test_what_is_short_is_cut_to_what_is_left(day: Day, buyer: Any) -> None:
+    leave(day, "tomatoes", 1)
+    answer = buyer.post("/en/basket", data=form(day))
+    assert "Only 1 of Tomatoes are left" in answer.text
+    with buyer.session_transaction() as session:
+        assert session["basket"] == {"tomatoes": 1, "cucumbers": 1}
+
+
+def test_what_is_not_sold_in_that_run_leaves_the_basket(day: Day, buyer: Any) -> None:
+    with day.engine.begin() as conn:
+        conn.execute(t.run_stock.delete().where(t.run_stock.c.product_id == "tomatoes"))
+    answer = buyer.post("/en/basket", data=form(day))
+    assert answer.status_code == 409
+    with buyer.session_transaction() as session:
+        assert session["basket"] == {"cucumbers": 1}
+
+
+def test_a_provider_that_does_not_answer_loses_nothing(day: Day, buyer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent(*_args: object, **_named: object) -> None:
+        raise Unavailable("no answer", permanent=False)
+
+    monkeypatch.setattr("app.web.checkout.start_payment", silent)
+    answer = buyer.post("/en/basket", data=form(day))
+    assert answer.status_code == 303
+    page = buyer.get(answer.headers["Location"])
+    assert "Nothing is lost" in page.text
+    assert "Pay ¥16.70" in page.text
+
+
+def test_the_page_names_every_window_with_its_cut_off(day: Day, buyer: Any) -> None:
+    page = buyer.get("/zh-hans/basket").text
+    assert page.count('name="window_id"') == 2
+    assert "快满了" in page
+    assert "今天 23:00 截单" in page

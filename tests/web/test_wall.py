@@ -1,0 +1,101 @@
+"""The wall is drawn to scale from the cabinet's millimetres, and says in words what it shows."""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from flask import Flask, render_template_string
+from sqlalchemy import Engine, select
+
+from app.db import tables as t
+from tests.web.staff_world import day_at
+
+CALL = "{% from 'wall.html' import wall %}{{ wall(locker, doors, yours=yours, private=private) }}"
+
+
+@pytest.fixture
+def web(db: Engine, tmp_path: Path) -> Iterator[Flask]:
+    with day_at(db, tmp_path) as day:
+        yield day.app
+
+
+@pytest.fixture
+def front(web: Flask, db: Engine) -> tuple[Any, list[Any]]:
+    with db.connect() as conn:
+        locker = conn.execute(select(t.locker).where(t.locker.c.id == "G1")).mappings().one()
+        doors = conn.execute(select(t.compartment).where(t.compartment.c.locker_id == "G1")).mappings().all()
+    return SimpleNamespace(**locker), [SimpleNamespace(**door) for door in doors]
+
+
+def draw(web: Flask, front: tuple[Any, list[Any]], *, yours: Sequence[int] = (), private: bool = False) -> str:
+    with web.test_request_context("/en/shop"):
+        web.preprocess_request()
+        return render_template_string(CALL, locker=front[0], doors=front[1], yours=yours, private=private)
+
+
+def door(drawing: str, number: int) -> str:
+    return drawing.partition(f'id="door-G1-{number}"')[2].partition("</g>")[0]
+
+
+def test_every_door_is_drawn_once(web: Flask, front: tuple[Any, list[Any]]) -> None:
+    drawing = draw(web, front)
+    assert sorted(int(n) for n in re.findall(r'id="door-G1-(\d+)"', drawing)) == list(range(1, 25))
+
+
+def test_a_door_stands_where_it_is_in_the_cabinet(web: Flask, front: tuple[Any, list[Any]]) -> None:
+    locker, doors = front
+    one = doors[6]
+    found = re.search(r'x="(\d+)" y="(\d+)" width="(\d+)" height="(\d+)"', door(draw(web, front), one.door))
+    assert found is not None
+    top = locker.height_mm - one.y_mm - one.height_mm
+    assert [int(n) for n in found.groups()] == [one.x_mm, top, one.width_mm, one.height_mm]
+
+
+def test_no_two_doors_overlap_and_none_leaves_the_cabinet(front: tuple[Any, list[Any]]) -> None:
+    locker, doors = front
+    for one in doors:
+        assert one.x_mm >= 0
+        assert one.y_mm >= 0
+        assert one.x_mm + one.width_mm <= locker.width_mm
+        assert one.y_mm + one.height_mm <= locker.height_mm
+        for other in doors:
+            apart = (
+                one.x_mm + one.width_mm <= other.x_mm
+                or other.x_mm + other.width_mm <= one.x_mm
+                or one.y_mm + one.height_mm <= other.y_mm
+                or other.y_mm + other.height_mm <= one.y_mm
+            )
+            assert one is other or apart
+
+
+@pytest.mark.parametrize("mark", ["empty", "reserved", "loaded", "check", "open", "jammed", "warm", "out", "unknown"])
+def test_every_state_can_be_drawn(web: Flask, front: tuple[Any, list[Any]], mark: str) -> None:
+    front[1][0].mark = mark
+    assert f'id="door-G1-1" class="leaf {mark}"' in draw(web, front)
+
+
+def test_ones_own_doors_are_pointed_at(web: Flask, front: tuple[Any, list[Any]]) -> None:
+    drawing = draw(web, front, yours=(7, 12))
+    assert "Your doors: 7, 12." in drawing
+    assert "yours" in door(drawing, 7)
+    assert "yours" not in door(drawing, 8)
+
+
+def test_a_silent_lockers_doors_are_unknown_whatever_was_told(web: Flask, front: tuple[Any, list[Any]]) -> None:
+    front[0].online = False
+    front[1][0].door_state = "open"
+    front[1][1].mark = "loaded"
+    drawing = draw(web, front)
+    assert drawing.count('class="leaf unknown"') == 24
+
+
+def test_residents_do_not_see_what_others_have(web: Flask, front: tuple[Any, list[Any]]) -> None:
+    front[1][0].mark = "loaded"
+    front[1][1].door_state = "open"
+    front[1][2].out_of_service = True
+    drawing = draw(web, front, yours=(4,), private=True)
+    assert drawing.count("quiet-door") == 23
+    assert not re.search(r'class="leaf (loaded|open|out)', drawing)
