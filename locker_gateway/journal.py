@@ -3,7 +3,6 @@
 A flood of one kind of line is thinned to twenty a second; what was left out is counted in the next line of its kind.
 """
 
-import sys
 from collections.abc import Mapping
 
 import structlog
@@ -24,7 +23,7 @@ def configure_logging(*, site_no: int, gateway: str) -> None:
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(),
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        logger_factory=structlog.PrintLoggerFactory(),
         cache_logger_on_first_use=False,
     )
     structlog.contextvars.bind_contextvars(program="gateway", site=site_no, gateway=gateway)

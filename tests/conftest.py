@@ -180,9 +180,11 @@ def both_links() -> list[Identity]:
     return list(merged.values())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One Chromium for the session. A test makes a context of its own: `browser.new_context(...)`."""
+    """One Chromium for a module's tests: a running playwright keeps an event loop in this thread, which other tests
+    need for their own. A test makes a context of its own: `browser.new_context(...)`.
+    """
     executable = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     if executable is None:
         pytest.fail("these tests need Chromium; `make test` installs it")

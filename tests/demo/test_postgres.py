@@ -43,6 +43,5 @@ def test_nobody_else_can_read_the_cluster(postgres: EmbeddedPostgres) -> None:
 @pytest.mark.parametrize("name", ["first", "second"])
 def test_each_test_finds_every_table_empty(db: Engine, name: str) -> None:
     with db.begin() as connection:
-        connection.execute(text("CREATE TABLE IF NOT EXISTS marks (name text)"))
-        assert connection.execute(text("SELECT count(*) FROM marks")).scalar() == 0
-        connection.execute(text("INSERT INTO marks VALUES (:name)"), {"name": name})
+        assert connection.execute(text("SELECT count(*) FROM category")).scalar() == 0
+        connection.execute(text("INSERT INTO category VALUES (:name, 1, '菜', 'Greens')"), {"name": name})

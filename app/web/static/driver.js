@@ -59,7 +59,8 @@
     busy = true;
     try {
       const answer = await fetch(location.pathname, { headers: { Accept: "text/html" } });
-      if (answer.ok) show(await answer.text());
+      const html = await answer.text();
+      if (answer.ok && performance.now() >= heldUntil) show(html); // a refusal may have come meanwhile
     } catch (error) {
       if (error.name !== "TypeError") throw error; // the network is gone; the page's own line says so
     } finally {
