@@ -31,7 +31,9 @@ DOOR_W_PER_K = 60.0
 FOOD_W_PER_K = 15.0
 COMPRESSOR_W = 200.0
 MAX_STEP_S = 10.0
-MAX_STEPS = 500
+MAX_STEPS = 2200
+# A thermostat needs short steps, or the compressor overshoots; after so long under it nothing earlier can be felt.
+FORGOTTEN_AFTER_S = 6 * 3600.0
 PROBE_STEP_C = 0.0625  # a DS18B20's
 LOWEST_C, HIGHEST_C = -60.0, 90.0
 
@@ -54,6 +56,8 @@ class ZoneFridge:
         if before_ms is None or civil_ms <= before_ms:
             return
         span_s = (civil_ms - before_ms) / 1000
+        if powered and self.target_c is not None:
+            span_s = min(span_s, FORGOTTEN_AFTER_S)
         steps = min(MAX_STEPS, int(span_s / MAX_STEP_S) + 1)
         for _ in range(steps):
             self._step(span_s / steps, open_doors, powered=powered)

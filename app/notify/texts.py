@@ -33,7 +33,7 @@ TEXTS: Mapping[tuple[NoticeKind, str], Notice] = {
     ),
     (NoticeKind.PAID, "zh"): Notice(
         "订单 {order_no} 已付款",
-        "【菜箱】订单 {order_no} 已付款 {total}。取货：{site}，{window}。菜放进柜子后，我们会把开柜码发给您。",
+        "【菜箱】订单 {order_no} 已付款 {total}。取货：{site}，{window}。菜放进柜子后，我们会把取件码发给您。",
     ),
     (NoticeKind.PAID, "en"): Notice(
         "Order {order_no} is paid",
@@ -42,7 +42,7 @@ TEXTS: Mapping[tuple[NoticeKind, str], Notice] = {
     ),
     (NoticeKind.READY, "zh"): Notice(
         "订单 {order_no} 可以取了",
-        "【菜箱】订单 {order_no} 已在{site}：{doors}。开柜码 {code}，请在 {until} 前取走。二维码：{link}",
+        "【菜箱】订单 {order_no} 已在{site}：{doors}。取件码 {code}，请在 {until} 前取走。二维码：{link}",
     ),
     (NoticeKind.READY, "en"): Notice(
         "Order {order_no} is ready",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from app.db.engine import announce
 from app.db.moves import move_order, move_parcels
@@ -19,6 +19,7 @@ from app.domain.order_state import OrderEvent, OrderState
 from app.domain.parcel_state import ParcelEvent, ParcelState
 from app.settings import Settings
 from app.use_cases.complete_order import complete_order
+from app.use_cases.pack_parcel import record_packed
 from app.use_cases.tell_order import tell_order_ready
 from locker_protocol.uplink_messages import (
     AccessRefused,
@@ -105,6 +106,7 @@ def apply_locker_event(conn: Connection, event: SiteEvent, *, told: Told, settin
 
 
 def _loaded(conn: Connection, event: ParcelLoaded, told: Told, settings: Settings) -> None:
+    _pack_what_nobody_marked(conn, event, told, settings)
     values = {"door": event.door, "loaded_at": told.at}
     state = _move_parcel(conn, event, ParcelEvent.LOADED, values, told)
     if _states(conn, event.order_id) <= {ParcelState.LOADED, ParcelState.COLLECTED}:
@@ -113,20 +115,33 @@ def _loaded(conn: Connection, event: ParcelLoaded, told: Told, settings: Setting
         tell_order_ready(conn, order_id=event.order_id, settings=settings, now=told.now)
 
 
+def _pack_what_nobody_marked(conn: Connection, event: ParcelLoaded, told: Told, settings: Settings) -> None:
+    """A bag behind a door was packed, though no picker said so: the order gets its code all the same."""
+    row = _parcel(conn, event, told)
+    if row.state == ParcelState.PLANNED:
+        record_packed(conn, parcel_id=event.parcel_id, actor=told.actor, now=told.at, settings=settings)
+
+
 def _collected(conn: Connection, event: ParcelCollected, told: Told) -> None:
     state = _move_parcel(conn, event, ParcelEvent.COLLECTED, {"collected_at": told.at}, told)
     if _states(conn, event.order_id) == {ParcelState.COLLECTED}:
         complete_order(conn, order_id=event.order_id, state=state, actor=told.actor, now=told.at)
 
 
-def _move_parcel(
-    conn: Connection, event: ParcelLoaded | ParcelCollected, move: ParcelEvent, values: Mapping[str, Any], told: Told
-) -> OrderState:
-    """Move the parcel and return the state of its order."""
+def _parcel(conn: Connection, event: ParcelLoaded | ParcelCollected, told: Told) -> Row[Any]:
+    """Lock the order and read where it and the parcel stand."""
     asked = {"parcel": event.parcel_id, "order": event.order_id, "site": told.site_id}
     row = conn.execute(PARCEL, asked).one_or_none()
     if row is None:
         raise UnknownParcel(parcel=event.parcel_id)
+    return row
+
+
+def _move_parcel(
+    conn: Connection, event: ParcelLoaded | ParcelCollected, move: ParcelEvent, values: Mapping[str, Any], told: Told
+) -> OrderState:
+    """Move the parcel and return the state of its order."""
+    row = _parcel(conn, event, told)
     move_parcels(
         conn,
         order_id=event.order_id,

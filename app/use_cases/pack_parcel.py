@@ -29,12 +29,24 @@ def pack_parcel(
     settings: Settings,
     random: RandomBytes = random_bytes,
 ) -> None:
-    """Record a parcel as packed. Raises NotFound, or IllegalMove when it is not waiting to be packed."""
+    """Record that a picker packed a parcel. Raises NotFound, or IllegalMove when it is not waiting to be packed."""
+    record_packed(conn, parcel_id=parcel_id, actor=f"person:{person_id}", now=now, settings=settings, random=random)
+
+
+def record_packed(
+    conn: Connection,
+    *,
+    parcel_id: str,
+    actor: str,
+    now: datetime,
+    settings: Settings,
+    random: RandomBytes = random_bytes,
+) -> None:
+    """Record a parcel as packed, whoever found that it is. Raises as `pack_parcel` does."""
     order = conn.execute(LOCK, {"parcel_id": parcel_id}).one_or_none()
     if order is None:
         raise NotFound
     states = {row.id: ParcelState(row.state) for row in conn.execute(STATES, {"order_id": order.id})}
-    actor = f"person:{person_id}"
     move_parcels(
         conn,
         order_id=order.id,

@@ -169,3 +169,11 @@ def test_probes_read_within_a_tenth_of_the_truth(random: Callable[[int], bytes])
     reading = read_probes(fridge, random)
     assert reading.air_c == pytest.approx(fridge.air_c, abs=0.1)
     assert reading.product_c == pytest.approx(fridge.food_c, abs=0.1)
+
+
+def test_a_demo_that_jumps_days_ahead_finds_the_cold_where_it_was() -> None:
+    zone = new_zone(Zone.FROZEN)
+    zone.advance(0, open_doors=0, powered=True)
+    zone.advance(3 * 24 * 3_600_000, open_doors=0, powered=True)
+    assert abs(zone.air_c - -20) < 2
+    assert abs(zone.food_c - -20) < 1

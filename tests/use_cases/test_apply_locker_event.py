@@ -103,6 +103,19 @@ def test_an_order_is_ready_with_its_last_parcel_and_its_owner_is_told_once(servi
     assert notices(service) == ["order_ready"]
 
 
+def test_a_loaded_bag_that_nobody_marked_as_packed_counts_as_packed_and_the_order_gets_its_code(
+    service: Service, order: list[str]
+) -> None:
+    with service.engine.begin() as conn:
+        conn.execute(text("UPDATE parcel SET state = 'planned', packed_at = NULL WHERE id = :id"), {"id": order[1]})
+        conn.execute(text("UPDATE customer_order SET state = 'paid'"))
+        conn.execute(text("DELETE FROM credential"))
+    assert tell(service, loaded(order[0], 4), loaded(order[1], 2)) == [None, None]
+    assert parcel_rows(service) == [("loaded", 4), ("loaded", 2)]
+    assert order_state(service) == "ready"
+    assert one(service.engine, "SELECT count(*) FROM credential WHERE ended_at IS NULL") == 1
+
+
 def test_cancelled_parcels_are_not_waited_for(service: Service, order: list[str]) -> None:
     with service.engine.begin() as conn:
         conn.execute(text("UPDATE parcel SET state = 'cancelled' WHERE id = :id"), {"id": order[1]})
