@@ -50,7 +50,7 @@ class Deadlines:
             Duty("release_holds", 1_000, self._release_holds),
             Duty("poll_payments", 5_000, self._poll_payments),
             # A demo's day may take minutes; looking is cheap, and what exists is left alone.
-            Duty("open_runs", 60_000, self._open_runs),
+            Duty("open_runs", 10_000, self._open_runs),
         ]
 
     def run(self, stop: threading.Event) -> None:

@@ -118,7 +118,7 @@ def _broker(environment: Mapping[str, str], name: str) -> BrokerAddress:
 
 
 def _tls(environment: Mapping[str, str]) -> TlsFiles | None:
-    ca, cert, key = (environment.get(f"GATEWAY_TLS_{name}") for name in ("CA", "CERT", "KEY"))
+    ca, cert, key = (environment.get(name) for name in ("GATEWAY_TLS_CA", "GATEWAY_TLS_CERT", "GATEWAY_TLS_KEY"))
     if bool(cert) != bool(key) or (cert and not ca):
         raise SettingsError("GATEWAY_TLS_CERT, GATEWAY_TLS_KEY and GATEWAY_TLS_CA belong together.")
     return TlsFiles(Path(ca), Path(cert) if cert else None, Path(key) if key else None) if ca else None

@@ -28,6 +28,8 @@ def welcome(urls: Mapping[str, str]) -> str:
         "  Sign in with one of these; the code is in the inbox:",
         *(f"    {login}" for login in DEMO_LOGINS),
         "",
+        "  For caibox commands beside it:  set -a; . .caibox/environment; set +a; .venv/bin/caibox audit",
+        "",
         "Ctrl-C stops it.",
     ]
     return "\n".join(lines)

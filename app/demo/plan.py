@@ -1,5 +1,6 @@
 """What a stack will run: ports, secrets, brokers, and the command of every part. Makes files, starts nothing."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,3 +149,10 @@ def _gateway_command(plan: Plan, site: Site) -> Command:
     name = f"gateway-{gateway}"
     port = plan.addresses.gateway_metrics[gateway]
     return module_command(name, "locker_gateway", env, log_of(plan.data, name), port=port)
+
+
+def write_environment(path: Path, plan: Plan) -> None:
+    """Write the service's environment for a shell, readable by its owner alone: it holds the stack's secrets."""
+    env = web_environment(plan.app_env, plan.sites, plan.addresses)
+    path.touch(mode=0o600)
+    path.write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in env.items()), encoding="utf-8")

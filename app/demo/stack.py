@@ -23,6 +23,7 @@ from app.demo.plan import (
     schema_commands,
     server_commands,
     service_commands,
+    write_environment,
 )
 from app.demo.ports import is_free
 from app.demo.postgres import DatabaseUnavailableError
@@ -30,6 +31,7 @@ from app.demo.sites import load_sites
 from app.demo.supervisor import PartFailedError, StopRequestedError, Supervisor
 
 DATA = ".caibox"
+ENVIRONMENT = "environment"  # for `caibox` commands beside a running demo, in a shell's words
 WATCH_EVERY_S = 0.2
 
 
@@ -85,12 +87,14 @@ class Stack:
         for command in schema_commands(plan):
             self.supervisor.run(command)
         self.supervisor.start(*service_commands(plan))
+        write_environment(self.data / ENVIRONMENT, plan)
 
     def stop(self) -> None:
         """End everything in reverse order and leave no lock."""
         self.supervisor.stop()
         if self._plan is not None:
             freeze_clock(self._plan.clock_file)
+            (self.data / ENVIRONMENT).unlink(missing_ok=True)
         if self._folder is not None:
             self._folder.release()
             self._folder = None

@@ -4,11 +4,11 @@ Everything goes over HTTP and through the virtual lockers; the only hand on the 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import cycle
+from itertools import cycle, groupby
 from urllib.parse import urljoin
 
 import aiohttp
@@ -28,7 +28,7 @@ SMALL_BASKETS: tuple[tuple[str, int], ...] = (
 )
 Row = dict[str, Json]
 
-RUN_IS_FULL = frozenset({"window_full", "run_full", "sold_out", "order_cycle_closed"})
+DOES_NOT_FIT = frozenset({"window_full", "run_full", "sold_out", "keeps_too_short"})
 PATIENCE_S = 15.0
 GLANCE_S = 0.01
 
@@ -89,46 +89,68 @@ async def run_waves(stage: Stage, *, orders: int, baskets: Sequence[tuple[str, i
     """Drive `orders` orders, one after another, to their end. Raises Refused or NeverHappened."""
     figures, wishes = Figures(), cycle(baskets)
     while figures.collected < orders:
-        window = await _next_window(stage)
-        placed = await _order_for(stage, window, wishes, orders - figures.orders, figures)
-        await _pack(stage, window["run_no"])
-        await _go_to(stage, window["opens_at"])
-        await _load_all(stage, window, figures)
-        for order_id in placed:
-            await _collect(stage, window["site_id"], order_id, figures)
+        windows = await _next_day(stage)
+        placed = {window["id"]: await _order_for(stage, window, wishes, orders, figures) for window in windows}
+        for run_no, own in groupby(windows, key=lambda window: window["run_no"]):
+            await _visit(stage, run_no, list(own), placed, figures)
     return figures
 
 
-async def _next_window(stage: Stage) -> Row:
-    found = [
-        {**window, "site_id": site["id"]}
-        for site in await stage.people.nobody.get("/api/sites")
-        for window in await stage.people.nobody.get(f"/api/sites/{site['id']}/windows")
-        if window["places_left"] > 0
-    ]
-    return min(found, key=lambda window: (window["opens_at"], window["id"]))
+async def _next_day(stage: Stage) -> list[Row]:
+    """The windows of the next day that can still be ordered for, at all sites, in the order of their runs."""
+    found: list[Row] = []
+
+    async def offered() -> bool:
+        found[:] = [
+            {**window, "site_id": site["id"]}
+            for site in await stage.people.nobody.get("/api/sites")
+            for window in await stage.people.nobody.get(f"/api/sites/{site['id']}/windows")
+            if window["places_left"] > 0
+        ]
+        return bool(found)
+
+    await _until(offered, "something can be ordered for")
+    day = min(window["local_date"] for window in found)
+    first = {window["run_no"]: window["opens_at"] for window in reversed(found)}
+    day_windows = [window for window in found if window["local_date"] == day]
+    return sorted(day_windows, key=lambda window: (first[window["run_no"]], window["run_no"], window["id"]))
 
 
 async def _order_for(
-    stage: Stage, window: Row, wishes: "cycle[tuple[str, int]]", wanted: int, figures: Figures
+    stage: Stage, window: Row, wishes: "cycle[tuple[str, int]]", orders: int, figures: Figures
 ) -> list[str]:
-    """Order until nothing more is wanted or fits."""
+    """Order until nothing more is wanted, or nothing of the kind fits any more."""
     placed: list[str] = []
-    while len(placed) < min(wanted, window["places_left"]):
+    refused = 0
+    while figures.orders < orders and len(placed) < window["places_left"] and refused < len(SMALL_BASKETS):
         product_id, quantity = next(wishes)
         basket = {"window_id": window["id"], "lines": [{"product_id": product_id, "quantity": quantity}]}
         try:
             order = await stage.people.resident.post("/api/orders", basket, Idempotency_Key=random_id())
-        except Refused as refused:
-            if refused.code in RUN_IS_FULL and placed:
-                break
-            raise
+        except Refused as refusal:
+            if refusal.code not in DOES_NOT_FIT:
+                raise
+            refused += 1
+            continue
+        refused = 0
         placed.append(order["id"])
         figures.orders += 1
         await pay(stage.people.resident, order["id"])
         await _reaches(stage, order["id"], "paid")
         figures.paid += 1
     return placed
+
+
+async def _visit(
+    stage: Stage, run_no: int, windows: Sequence[Row], placed: Mapping[int, Sequence[str]], figures: Figures
+) -> None:
+    """Pack a run, go ahead to its first window, load it, and collect everything."""
+    await _pack(stage, run_no)
+    await _go_to(stage, windows[0]["opens_at"])
+    await _load_all(stage, windows[0], figures)
+    for window in windows:
+        for order_id in placed[window["id"]]:
+            await _collect(stage, window["site_id"], order_id, figures)
 
 
 async def _reaches(stage: Stage, order_id: str, state: str) -> None:
