@@ -208,5 +208,5 @@ class VirtualLocker:
 
     def picture(self, name: str) -> None:
         """Keep what is seen."""
-        self.page.evaluate("window.scrollTo(0, 0)")
+        self.page.evaluate("document.querySelectorAll('*').forEach((each) => each.scrollTo(0, 0))")
         self._place.picture(self.page, name, whole=False)
