@@ -6,12 +6,13 @@ from app.domain.order_state import FINAL_ORDER_STATES, ORDER_TABLE, OrderState
 from app.domain.parcel_state import FINAL_PARCEL_STATES, PARCEL_TABLE, ParcelState
 from app.domain.payment_state import PAYMENT_TABLE, PaymentState
 from app.domain.state_table import Event, State, StateTable
+from locker_gateway.doors import MOVES, DoorState
 
 PAGE = Path(__file__).parent / "states.md"
 HEAD = """# States
 
-Drawn from the tables in `app/domain` by `python docs/draw_states.py`. A move that is not drawn is refused and changes
-nothing.
+Drawn by `python docs/draw_states.py` from the tables in `app/domain` and `locker_gateway/doors.py`. A move that is not
+drawn changes nothing; orders, parcels and payments refuse it aloud.
 """
 
 
@@ -23,6 +24,7 @@ def draw() -> str:
             _diagram("Order", OrderState.AWAITING_PAYMENT, ORDER_TABLE, FINAL_ORDER_STATES),
             _diagram("Parcel", ParcelState.PLANNED, PARCEL_TABLE, FINAL_PARCEL_STATES),
             _diagram("Payment", PaymentState.OPEN, PAYMENT_TABLE, frozenset({PaymentState.REFUNDED})),
+            _diagram("Door, as its gateway believes", DoorState.UNKNOWN, MOVES, frozenset()),
         ]
     )
 

@@ -20,7 +20,7 @@ from firmware_sim.journal import Journal
 from firmware_sim.memory import Record
 from firmware_sim.mqtt_device import Address, BusLink, LinkHandlers
 from firmware_sim.settings import Bus, LockerPlan
-from locker_protocol.bus_messages import BootReason, Command, Show
+from locker_protocol.bus_messages import BootReason, Command, Show, Unlock
 from locker_protocol.clock import Clock, Now
 from locker_protocol.codec import decode, encode
 from locker_protocol.errors import ProtocolError
@@ -266,6 +266,8 @@ class LockerDevice:
             self.figures.rejected += 1
             log.warning("command_rejected", locker=self.plan.locker_id, fault=error.fault, reason=error.reason)
             return
+        if isinstance(command, Unlock):
+            log.info("unlock_received", locker=self.plan.locker_id, door=command.door, order_id=command.order_id)
         self.feed(signals.Received(command))
 
     def _set_alarm(self) -> None:

@@ -85,7 +85,8 @@ def repeat(turn: Turn, grant: Grant) -> None:
     """Send the unlocks of the doors still pending, as they were: the controller obeys each id once, and only fresh."""
     for door in grant.doors:
         if door.phase == "pending":
-            turn.command(door.controller, Unlock(door.command_id, door.door, door.boot_id, door.beat))
+            unlock = Unlock(door.command_id, door.door, door.boot_id, door.beat, grant.order_id)
+            turn.command(door.controller, unlock)
 
 
 def outstanding(site: Site, order_id: str) -> Grant | None:

@@ -150,12 +150,16 @@ ControllerPresence = ControllerBirth | ControllerDeath
 
 
 class Unlock(msgspec.Struct, frozen=True, tag=True):
-    """Command, QoS 1, never retained: pulse one lock. Stored in the ring before the lock is energised."""
+    """Command, QoS 1, never retained: pulse one lock. Stored in the ring before the lock is energised.
+
+    `order_id` is for the controller's log alone, so that one id can be followed through every program.
+    """
 
     command_id: Identifier
     door: DoorNumber
     boot_id: Identifier
     beat: Count
+    order_id: Identifier | None = None
 
 
 class EventsReceived(msgspec.Struct, frozen=True, tag=True):

@@ -3,7 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import structlog
 from sqlalchemy import Connection, Engine, create_engine, text
+
+log = structlog.get_logger()
+
+ORDER = "order:"
 
 
 def make_engine(database_url: str, *, pool_size: int = 8) -> Engine:
@@ -39,3 +44,5 @@ def _tell(connection: Connection) -> None:
         with connection.begin():
             for topic in topics:
                 connection.execute(text("SELECT pg_notify('caibox', :topic)"), {"topic": topic})
+                if topic.startswith(ORDER):
+                    log.info("order_changed", order_id=topic.removeprefix(ORDER))

@@ -1,5 +1,6 @@
 """Tomatoes, from the shop to an open door, by hand in a browser, in both languages."""
 
+import json
 import os
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def place(request: pytest.FixtureRequest, stack: Stack, browser: Browser, tmp_pa
     return Place(browser, stack.urls["web"], stack.urls["lockers"], request.param, pictures, PHONE_WIDTH)
 
 
-def test_tomatoes_are_ordered_loaded_and_collected(place: Place) -> None:
+def test_tomatoes_are_ordered_loaded_and_collected(place: Place, stack: Stack) -> None:
     resident = place.person()
     contact = f"journey-{place.language}@demo.caibox.example"
     choose_goods(place, resident, BASKET)
@@ -80,6 +81,15 @@ def test_tomatoes_are_ordered_loaded_and_collected(place: Place) -> None:
         locker.shows_shut(door)
 
     operate(place, locker)
+    follow(stack.data / "log", order.removeprefix("/orders/"))
+
+
+def follow(logs: Path, order_id: str) -> None:
+    """One order's id runs through the logs of all programs, a JSON object a line."""
+    for program in ("web", "worker", "gateway-osmanthus", "lockers"):
+        lines = [line for line in (logs / f"{program}.log").read_text().splitlines() if order_id in line]
+        assert lines, f"{program} says nothing of the order"
+        assert all(json.loads(line)["order_id"] == order_id for line in lines)
 
 
 def operate(place: Place, locker: VirtualLocker) -> None:
