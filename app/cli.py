@@ -63,7 +63,7 @@ def demo_command() -> None:
 @cli.command("audit", with_appcontext=False)
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Also write the findings to this file.")
 def audit_command(json_path: Path | None) -> None:
-    """Check the invariants of design §7 on the live database; exits with 1 when one is broken."""
+    """Check the invariants of docs/invariants.md on the live database; exits with 1 when one is broken."""
     from app.audit import run_audit
 
     sys.exit(run_audit(os.environ, json_path, say=click.echo))

@@ -1,7 +1,7 @@
 """The two MQTT connections. The only file that touches paho.
 
 Its threads only put inputs into the inbox. Every connection gets a client of its own: nothing queued for one that is
-gone is sent on the next, whatever the library would have kept (design §2.2, no ghost opens).
+gone is sent on the next, whatever the library would have kept: no ghost opens.
 """
 
 import socket

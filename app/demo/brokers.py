@@ -1,7 +1,7 @@
 """MQTT brokers as the demo and the tests run them: nats-server from its wheel, or Mosquitto.
 
 Both take the same list of identities, each with a password and the topics it may write and read, and refuse the rest.
-A broker is trusted with nothing more: it may lose everything it was given (design §2).
+A broker is trusted with nothing more: it may lose everything it was given (docs/invariants.md).
 """
 
 import base64
@@ -22,7 +22,7 @@ from locker_protocol.ids import random_bytes
 from locker_protocol.topics import bus_topic, uplink_topic
 
 BrokerKind = Literal["nats", "mosquitto"]
-MAX_PACKET_BYTES = 256 * 1024  # ours are at most 64 KiB (design §2)
+MAX_PACKET_BYTES = 256 * 1024  # ours are at most 64 KiB
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ class MosquittoBroker:
             "allow_anonymous false",
             f"password_file {self.folder / 'passwords'}",
             f"acl_file {self.folder / 'acl'}",
-            # Nagle against delayed ACK makes a QoS 1 round trip 44 ms a side (research, floors A).
+            # Nagle against delayed ACK makes a QoS 1 round trip 44 ms a side longer.
             "set_tcp_nodelay true",
             f"max_packet_size {MAX_PACKET_BYTES}",
             "persistence true",

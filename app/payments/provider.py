@@ -1,4 +1,4 @@
-"""What a payment provider must be able to do. Two kinds stand behind it: our sandbox, and (issue 5) Stripe."""
+"""What a payment provider must be able to do. Two kinds stand behind it: our sandbox today, a real one tomorrow."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,6 @@
-"""`caibox audit`: the invariants of design §7 as SQL on a live system. Each is one named function; none changes a row.
+"""`caibox audit`: the invariants of docs/invariants.md as SQL on a live system.
+
+Each is one named function; none changes a row.
 
 An invariant's function returns what breaks it, as sentences with ids, never names. Those that need the physical truth
 (I5, I10–I13) are the simulation's.

@@ -28,7 +28,7 @@ PICTURES = Path(__file__).parents[2] / "node_modules/@lobehub/fluent-emoji-3d/as
 COUNTED_AS = {"g": 1, "kg": 1_000, "ml": 1, "L": 1_000}
 PRICED_PER = {"500g": 500, "kg": 1_000, "L": 1_000}
 
-# What demo.md fixes: price, cap, unit price, class, hours of life, millilitres, longest side.
+# What the demo was promised: price, cap, unit price, class, hours of life, millilitres, longest side.
 GIVEN = {
     "pak-choi": (390, None, 488, "chilled_quality", 72, 3000, 260),
     "spinach": (450, None, 750, "chilled_quality", 48, 3500, 340),
