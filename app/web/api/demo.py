@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from flask import request
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
 
 from app.db.pages import inbox as pages
 from app.domain.errors import NotFound
@@ -39,7 +39,7 @@ class DemoMessage(Schema):
 
 class WantedTime(Body):
     to = fields.AwareDateTime(required=True, metadata={"description": "The civil time from now on; never earlier."})
-    rate = fields.Float(load_default=None, validate=lambda rate: 1 <= rate <= 600)
+    rate = fields.Float(load_default=None, validate=validate.Range(min=1, max=600))
 
 
 @blueprint.get("/demo")

@@ -1,0 +1,57 @@
+"""What a demo publishes of itself; and that nothing else does."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from locker_protocol.clock import read_anchor
+from tests.web.staff_world import Day, day_at
+
+
+@pytest.fixture
+def day(db: Engine, tmp_path: Path) -> Iterator[Day]:
+    with day_at(db, tmp_path) as made:
+        yield made
+
+
+def test_a_demo_tells_its_time(day: Day) -> None:
+    found = day.client().get("/api/demo").json
+    assert found["clock"]["civil"].startswith("2026-11-2")
+    assert found["clock"]["rate"] == 1.0
+
+
+def test_the_clock_goes_ahead(day: Day, tmp_path: Path) -> None:
+    answer = day.client().post("/api/demo/clock", json={"to": "2030-01-01T00:00:00+00:00", "rate": 60})
+    assert answer.status_code == 200
+    assert answer.json["civil"].startswith("2030-01-01T00:00")
+    assert read_anchor(tmp_path / "clock.json").rate == 60
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"to": "2020-01-01T00:00:00+00:00"}, 422, "no_such_jump"),
+        ({"to": "tomorrow"}, 400, "invalid_field"),
+        ({"to": "2030-01-01T00:00:00+00:00", "rate": 0}, 400, "invalid_field"),
+        ({"to": "2030-01-01T00:00:00+00:00", "rate": -60}, 400, "invalid_field"),
+        ({}, 400, "invalid_field"),
+    ],
+)
+def test_a_wrong_wish_changes_nothing(
+    day: Day, tmp_path: Path, body: dict[str, object], status: int, code: str
+) -> None:
+    before = read_anchor(tmp_path / "clock.json")
+    answer = day.client().post("/api/demo/clock", json=body)
+    assert (answer.status_code, answer.json["code"]) == (status, code)
+    assert read_anchor(tmp_path / "clock.json") == before
+
+
+@pytest.mark.parametrize("path", ["/api/demo", "/api/demo/messages"])
+def test_outside_a_demo_there_is_no_such_thing(day: Day, path: str) -> None:
+    parts = day.app.extensions["caibox"]
+    day.app.extensions["caibox"] = replace(parts, settings=replace(parts.settings, demo=False))
+    assert day.client().get(path).status_code == 404
+    assert day.client().post("/api/demo/clock", json={"to": "2030-01-01T00:00:00+00:00"}).status_code == 404
