@@ -176,3 +176,12 @@ def test_the_last_order_is_offered_again_while_the_basket_is_empty(day: Day) -> 
     assert f"/en/orders/{day.order_id}/again" in client.get("/en/shop").text
     client.post(f"/en/orders/{day.order_id}/again")
     assert "/again" not in client.get("/en/shop").text
+
+
+def test_an_answer_that_changes_nothing_does_not_send_the_session_again(visitor: Any) -> None:
+    """Else a slow one, overtaken by a basket post, would put back the basket of a moment ago."""
+    visitor.post("/en/basket/items", data={"product_id": "tomatoes", "quantity": "1"})
+    assert basket_of(visitor) == {"tomatoes": 1}
+    visitor.get("/en/shop")  # whatever the first look at a page keeps, it has kept now
+    assert "Set-Cookie" not in visitor.get("/en/shop").headers
+    assert "Set-Cookie" not in visitor.get("/en/basket").headers
