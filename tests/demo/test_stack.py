@@ -40,7 +40,6 @@ class Demo:
     root: Path
     home: Path
     output: Path
-    seconds: float = 0
 
     def said(self) -> str:
         return self.output.read_text()

@@ -1,7 +1,6 @@
-"""`make demo` as a whole: every program up, within its budget of time and memory, gone without a trace."""
+"""`make demo` as a whole: every program up, and gone without a trace. Its time and memory are `make bench`'s."""
 
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +11,6 @@ from app.demo.programs import is_healthy
 from tests.demo.test_stack import Demo, demo, left_over, locks_in
 
 RUNNING = "Ctrl-C stops it."
-SECOND_START_S = 10
-MEMORY_MB = 800
 
 
 @pytest.fixture(scope="module")
@@ -31,24 +28,9 @@ def running(folder: Path, port: int) -> Iterator[Demo]:
     """A demo's second start, its first having left its data."""
     with demo(folder, port=port, programs=True) as first:
         first.wait_for(RUNNING, seconds=60)
-    began = time.monotonic()
     with demo(folder, port=port, programs=True) as second:
         second.wait_for(RUNNING, seconds=60)
-        second.seconds = time.monotonic() - began
         yield second
-
-
-def memory_mb(pids: list[str]) -> float:
-    """Proportional set size: memory that processes share counts once."""
-    return sum(pss_kib(Path("/proc", pid, "smaps_rollup")) for pid in pids) / 1024
-
-
-def pss_kib(path: Path) -> int:
-    return int(next(line for line in path.read_text().splitlines() if line.startswith("Pss:")).split()[1])
-
-
-def test_the_second_start_takes_at_most_ten_seconds(running: Demo) -> None:
-    assert running.seconds <= SECOND_START_S
 
 
 def test_the_shop_is_healthy_at_the_port_asked_for(running: Demo, port: int) -> None:
@@ -63,8 +45,10 @@ def test_it_says_who_can_sign_in_and_where(running: Demo, port: int) -> None:
     assert f"http://127.0.0.1:{port + 1}/" in said or "Virtual lockers  http://127.0.0.1:" in said
 
 
-def test_it_stays_below_800_mb(running: Demo) -> None:
-    assert memory_mb(left_over(running.root)) < MEMORY_MB
+def test_it_leaves_its_environment_for_commands_beside_it(running: Demo) -> None:
+    environment = running.root / ".caibox" / "environment"
+    assert environment.stat().st_mode & 0o077 == 0
+    assert "DATABASE_URL=" in environment.read_text()
 
 
 def test_nothing_died_meanwhile(running: Demo) -> None:
@@ -80,3 +64,4 @@ def test_sigterm_ends_everything(running: Demo) -> None:
     assert running.process.wait(30) == 0
     assert left_over(running.root) == []
     assert locks_in(running.root) == []
+    assert not (running.root / ".caibox" / "environment").exists()
