@@ -20,6 +20,7 @@ from app.use_cases.open_runs import open_runs
 from app.use_cases.poll_payments import poll_payments
 from app.use_cases.release_holds import release_holds
 from app.use_cases.send_due import send_due
+from app.use_cases.send_refunds import send_refunds
 
 log = structlog.get_logger()
 
@@ -48,6 +49,7 @@ class Deadlines:
         self._duties = [
             Duty("send_due", 1_000, self._send_due),
             Duty("release_holds", 1_000, self._release_holds),
+            Duty("send_refunds", 1_000, self._send_refunds),
             Duty("poll_payments", 5_000, self._poll_payments),
             # A demo's day may take minutes; looking is cheap, and what exists is left alone.
             Duty("open_runs", 10_000, self._open_runs),
@@ -78,6 +80,9 @@ class Deadlines:
 
     def _poll_payments(self) -> int:
         return poll_payments(self._parts.engine, self._parts.provider, now=self._parts.clock.now().civil)
+
+    def _send_refunds(self) -> int:
+        return send_refunds(self._parts.engine, self._parts.provider, now=self._parts.clock.now().civil)
 
     def _open_runs(self) -> int:
         with transaction(self._parts.engine) as conn:

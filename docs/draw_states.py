@@ -8,6 +8,7 @@ from app.domain.payment_state import PAYMENT_TABLE, PaymentState
 from app.domain.state_table import Event, State, StateTable
 from locker_gateway.doors import MOVES, DoorState
 
+PAID_OR_NOT = frozenset({PaymentState.CAPTURED, PaymentState.FAILED})
 PAGE = Path(__file__).parent / "states.md"
 HEAD = """# States
 
@@ -23,7 +24,7 @@ def draw() -> str:
             HEAD,
             _diagram("Order", OrderState.AWAITING_PAYMENT, ORDER_TABLE, FINAL_ORDER_STATES),
             _diagram("Parcel", ParcelState.PLANNED, PARCEL_TABLE, FINAL_PARCEL_STATES),
-            _diagram("Payment", PaymentState.OPEN, PAYMENT_TABLE, frozenset({PaymentState.REFUNDED})),
+            _diagram("Payment", PaymentState.OPEN, PAYMENT_TABLE, PAID_OR_NOT),
             _diagram("Door, as its gateway believes", DoorState.UNKNOWN, MOVES, frozenset()),
         ]
     )

@@ -89,7 +89,7 @@ class Answer(msgspec.Struct, frozen=True):
     """What a command from afar was answered; a repeat gets the same."""
 
     at: int
-    door: int | None = None
+    doors: tuple[int, ...] = ()
     refusal: Refusal | None = None
 
 

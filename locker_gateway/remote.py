@@ -10,39 +10,39 @@ from locker_gateway.refusals import Refused, refuse
 from locker_gateway.state import Site
 from locker_gateway.turn import Turn
 from locker_protocol.bus_messages import Show
-from locker_protocol.uplink_messages import CommandAnswered, LoadParcel, OpenDoor
+from locker_protocol.uplink_messages import CommandAnswered, LoadParcel, OpenDoors
 from locker_protocol.vocabulary import Refusal, Right, Via
 
 FRESH_MS = 10_000
 
 
-def obey(turn: Turn, command: OpenDoor | LoadParcel, *, received_ms: int) -> None:
+def obey(turn: Turn, command: OpenDoors | LoadParcel, *, received_ms: int) -> None:
     """Carry out a command and answer it."""
     site = turn.site
     answer = site.answers.rows.get(command.command_id)
     if answer is None:
         answer = _act(turn, command, received_ms=received_ms)
         turn.put(site.answers, command.command_id, answer)
-    turn.up(CommandAnswered(command.command_id, answer.door, answer.refusal))
+    turn.up(CommandAnswered(command.command_id, list(answer.doors), answer.refusal))
 
 
-def _act(turn: Turn, command: OpenDoor | LoadParcel, *, received_ms: int) -> Answer:
+def _act(turn: Turn, command: OpenDoors | LoadParcel, *, received_ms: int) -> Answer:
     try:
         _check_time(turn, command, received_ms=received_ms)
         door = _load(turn, command) if isinstance(command, LoadParcel) else _open(turn, command)
     except Refused as refused:
         refuse(turn, _controller(turn.site, command), Via.REMOTE, refused)
         return Answer(turn.civil_ms, refusal=refused.refusal)
-    return Answer(turn.civil_ms, door=door)
+    return Answer(turn.civil_ms, doors=(door,))
 
 
-def _check_time(turn: Turn, command: OpenDoor | LoadParcel, *, received_ms: int) -> None:
+def _check_time(turn: Turn, command: OpenDoors | LoadParcel, *, received_ms: int) -> None:
     if turn.civil_ms > command.not_after or turn.ms - received_ms > FRESH_MS:
         raise Refused(Refusal.TOO_LATE, actor=command.actor)
 
 
-def _controller(site: Site, command: OpenDoor | LoadParcel) -> str | None:
-    return site.controller_of(command.door) if isinstance(command, OpenDoor) else None
+def _controller(site: Site, command: OpenDoors | LoadParcel) -> str | None:
+    return site.controller_of(command.doors[0]) if isinstance(command, OpenDoors) and command.doors else None
 
 
 def _load(turn: Turn, command: LoadParcel) -> int:
@@ -56,11 +56,12 @@ def _load(turn: Turn, command: LoadParcel) -> int:
     )
 
 
-def _open(turn: Turn, command: OpenDoor) -> int:
+def _open(turn: Turn, command: OpenDoors) -> int:
     """Open one door for staff. It changes nothing about the parcel behind it."""
-    if not command.reason.strip():
+    if not command.reason.strip() or len(command.doors) != 1 or command.right is not Right.STAFF:
         raise Refused(Refusal.MALFORMED, actor=command.actor)
-    controller = turn.site.controller_of(command.door)
+    door = command.doors[0]
+    controller = turn.site.controller_of(door)
     if controller is None:
         raise Refused(Refusal.DOOR_UNKNOWN, actor=command.actor)
     if not turn.site.seen[controller].online:
@@ -68,6 +69,6 @@ def _open(turn: Turn, command: OpenDoor) -> int:
     asked = Asked(
         controller, Via.REMOTE, command.actor, Right.STAFF, reason=command.reason, command_id=command.command_id
     )
-    grants.give(turn, asked, [Target(command.door, controller)])
-    turn.command(controller, Show("opening", doors=[command.door]), qos=0)
-    return command.door
+    grants.give(turn, asked, [Target(door, controller)])
+    turn.command(controller, Show("opening", doors=[door]), qos=0)
+    return door

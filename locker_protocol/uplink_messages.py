@@ -5,7 +5,7 @@ applies only `last + 1`, in the transaction that applies it, then acknowledges; 
 Every message is sealed (`signing.py`). Times are civil milliseconds since 1970 UTC.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -13,6 +13,8 @@ from locker_protocol.bus_messages import DoorReading, ZoneReading
 from locker_protocol.vocabulary import (
     CivilMs,
     Count,
+    DoorCondition,
+    DoorFault,
     DoorNumber,
     Identifier,
     Refusal,
@@ -27,6 +29,7 @@ from locker_protocol.vocabulary import (
 
 RESEND_AFTER_MS = 2_000
 MAX_BATCH = 64
+MAX_DOORS = 64  # of one command
 
 
 class LogPosition(msgspec.Struct, frozen=True):
@@ -40,7 +43,10 @@ class LogPosition(msgspec.Struct, frozen=True):
 
 
 class DoorSpec(msgspec.Struct, frozen=True):
-    """A compartment as built. Clear width and depth in mm; `sill_mm` above the floor; volume is the usable 60 %."""
+    """A compartment as built. Clear width and depth in mm; `sill_mm` above the floor; volume is the usable 60 %.
+
+    `condition` is as the service last heard it, for a gateway whose store is new.
+    """
 
     door: DoorNumber
     controller: Identifier
@@ -49,6 +55,7 @@ class DoorSpec(msgspec.Struct, frozen=True):
     volume_ml: Count
     longest_mm: Count
     sill_mm: Count
+    condition: DoorCondition = DoorCondition.FREE
 
 
 class ServiceKey(msgspec.Struct, frozen=True):
@@ -111,7 +118,11 @@ class SiteSnapshot(msgspec.Struct, frozen=True, tag=True):
 
 
 class PlanOrder(msgspec.Struct, frozen=True, tag=True):
-    """A paid order's parcels, each with its planned door first and up to three others."""
+    """A paid order's parcels, each with its planned door first and up to three others.
+
+    Told again, it replaces what was planned for these parcels (another run, other doors), and an order that had been
+    cancelled here is expected once more.
+    """
 
     order_id: Identifier
     parcels: list[ParcelManifest]
@@ -131,9 +142,19 @@ class RevokeCredential(msgspec.Struct, frozen=True, tag=True):
 
 
 class CancelOrder(msgspec.Struct, frozen=True, tag=True):
-    """The order will not be collected; parcels not yet loaded are forgotten, codes end."""
+    """The order will not be collected; parcels not yet loaded are not taken any more, codes end.
+
+    Answered by the event `OrderCancelled` once no door of the order is moving: money goes back after that, not before.
+    """
 
     order_id: Identifier
+
+
+class SetDoorCondition(msgspec.Struct, frozen=True, tag=True):
+    """An operator takes a door out of use, or gives it back; then it is `to_check` before it is loaded."""
+
+    door: DoorNumber
+    condition: Literal["broken", "to_check"]
 
 
 class SetKeys(msgspec.Struct, frozen=True, tag=True):
@@ -142,7 +163,7 @@ class SetKeys(msgspec.Struct, frozen=True, tag=True):
     keys: list[ServiceKey]
 
 
-Entry = SiteSnapshot | PlanOrder | IssueCredential | RevokeCredential | CancelOrder | SetKeys
+Entry = SiteSnapshot | PlanOrder | IssueCredential | RevokeCredential | CancelOrder | SetDoorCondition | SetKeys
 
 
 class NumberedEntry(msgspec.Struct, frozen=True):
@@ -170,26 +191,39 @@ class EventsApplied(msgspec.Struct, frozen=True, tag=True):
 # --- what goes down, once ---------------------------------------------------------------------------------------------
 
 
-class OpenDoor(msgspec.Struct, frozen=True, tag=True):
-    """Open one door from afar. Never numbered, never sent twice, refused after `not_after`."""
+class OpenDoors(msgspec.Struct, frozen=True, tag=True):
+    """Open doors from afar for staff. Never numbered, never sent twice, refused after `not_after`.
+
+    `right` says what for: `staff` to look, `check` to wipe emptied doors, `remove` and `rescue` to take parcels out,
+    `hand_over` to give `order_id`'s parcels to their owner (`doors` may then be empty: all that lie there).
+    All doors or none.
+    """
 
     command_id: Identifier
-    door: DoorNumber
+    doors: Annotated[list[DoorNumber], msgspec.Meta(max_length=MAX_DOORS)]
+    right: Right
     actor: Identifier
     reason: ShortText
     not_after: CivilMs
+    order_id: Identifier | None = None
 
 
 class LoadParcel(msgspec.Struct, frozen=True, tag=True):
-    """A driver's phone read this label in front of the lockers: open the door it shall lie in."""
+    """A driver's phone read this label in front of the lockers: open the door it shall lie in.
+
+    With `instead_of` the door that was opened for it before will not do, for the reason `fault`: another one opens at
+    once, and what was counted as put there is taken back.
+    """
 
     command_id: Identifier
     label: ScanText
     actor: Identifier
     not_after: CivilMs
+    instead_of: DoorNumber | None = None
+    fault: DoorFault | None = None
 
 
-Down = DownBatch | EventsApplied | OpenDoor | LoadParcel
+Down = DownBatch | EventsApplied | OpenDoors | LoadParcel
 
 
 # --- what goes up, numbered -------------------------------------------------------------------------------------------
@@ -268,12 +302,69 @@ class ParcelLoaded(msgspec.Struct, frozen=True, tag=True):
 
 
 class ParcelCollected(msgspec.Struct, frozen=True, tag=True):
-    """A parcel's door was opened by its code and shut again; its code is spent for this parcel."""
+    """A parcel's door was opened for its owner and shut again; its code is spent for this parcel.
+
+    `right` is `collect` by a code, `hand_over` by the keeper `actor`.
+    """
 
     parcel_id: Identifier
     order_id: Identifier
     controller: Identifier
     door: DoorNumber
+    right: Right = Right.COLLECT
+    actor: Identifier | None = None
+
+
+class ParcelRemoved(msgspec.Struct, frozen=True, tag=True):
+    """Staff opened the door to take this parcel out, and it was shut again. `right`: `remove` or `rescue`."""
+
+    parcel_id: Identifier
+    order_id: Identifier
+    controller: Identifier
+    door: DoorNumber
+    right: Right
+    actor: Identifier
+
+
+class ParcelTakenBack(msgspec.Struct, frozen=True, tag=True):
+    """What had been told as loaded does not lie there: its driver wanted another door."""
+
+    parcel_id: Identifier
+    order_id: Identifier
+    controller: Identifier
+    door: DoorNumber
+    actor: Identifier
+
+
+class LoadUnsure(msgspec.Struct, frozen=True, tag=True):
+    """A door opened for a parcel and nobody saw it shut (a power loss, say). Not loaded until its label is shown again.
+
+    The same door is then opened, so that whoever loads looks behind it.
+    """
+
+    parcel_id: Identifier
+    order_id: Identifier
+    controller: Identifier
+    door: DoorNumber
+    actor: Identifier
+
+
+class DoorConditionChanged(msgspec.Struct, frozen=True, tag=True):
+    """A door became free, to be checked, or broken; `actor` is who said so, none where it follows from an event."""
+
+    controller: Identifier
+    door: DoorNumber
+    condition: DoorCondition
+    actor: Identifier | None = None
+
+
+class OrderCancelled(msgspec.Struct, frozen=True, tag=True):
+    """A `CancelOrder` holds: no code of the order opens anything here, and none of its doors is moving.
+
+    Whatever was collected before stands before it in the log.
+    """
+
+    order_id: Identifier
 
 
 class ControllerCameUp(msgspec.Struct, frozen=True, tag=True):
@@ -300,6 +391,11 @@ SiteEvent = (
     | DoorLeftOpen
     | ParcelLoaded
     | ParcelCollected
+    | ParcelRemoved
+    | ParcelTakenBack
+    | LoadUnsure
+    | DoorConditionChanged
+    | OrderCancelled
     | ControllerCameUp
     | ControllerWentSilent
 )
@@ -336,10 +432,10 @@ class EntriesApplied(msgspec.Struct, frozen=True, tag=True):
 
 
 class CommandAnswered(msgspec.Struct, frozen=True, tag=True):
-    """What became of an `OpenDoor` or `LoadParcel`: the door whose lock was released, or why not."""
+    """What became of an `OpenDoors` or `LoadParcel`: the doors whose locks were released, or why none was."""
 
     command_id: Identifier
-    door: DoorNumber | None = None
+    doors: list[DoorNumber] = []
     refusal: Refusal | None = None
 
 

@@ -50,7 +50,27 @@ class Right(StrEnum):
     COLLECT = "collect"
     REOPEN = "reopen"
     LOAD = "load"
-    STAFF = "staff"
+    STAFF = "staff"  # to look; it changes nothing about what lies there
+    CHECK = "check"  # to wipe an emptied door, which is free afterwards
+    REMOVE = "remove"  # to take out what nobody collected
+    RESCUE = "rescue"  # to take a parcel into a keeper's cold bag
+    HAND_OVER = "hand_over"  # to give an order to somebody who has no phone
+
+
+class DoorCondition(StrEnum):
+    """Whether a door may be loaded. Emptied doors are `to_check` until staff have wiped them."""
+
+    FREE = "free"
+    TO_CHECK = "to_check"
+    BROKEN = "broken"
+
+
+class DoorFault(StrEnum):
+    """Why a driver wants another door than the one that opened."""
+
+    NO_FIT = "no_fit"
+    DIRTY = "dirty"
+    BROKEN = "broken"
 
 
 class Refusal(StrEnum):
@@ -84,3 +104,6 @@ class Refusal(StrEnum):
     NO_DRIVER = "no_driver"
     NO_FREE_DOOR = "no_free_door"
     DOOR_UNKNOWN = "door_unknown"
+    DOOR_EMPTY = "door_empty"
+    DOOR_FULL = "door_full"
+    NOT_DUE = "not_due"

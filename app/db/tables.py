@@ -32,7 +32,7 @@ from app.domain.order_state import OrderState
 from app.domain.parcel_state import ParcelState
 from app.domain.payment_state import PaymentState
 from app.domain.roles import Role
-from locker_protocol.vocabulary import SizeClass, Zone
+from locker_protocol.vocabulary import DoorCondition, DoorFault, Right, SizeClass, Zone
 
 metadata = MetaData(
     naming_convention={
@@ -48,7 +48,8 @@ TIME = DateTime(timezone=True)
 
 
 def one_of(
-    column: str, words: type[OrderState | ParcelState | PaymentState | Role | Zone | SizeClass]
+    column: str,
+    words: type[OrderState | ParcelState | PaymentState | Role | Zone | SizeClass | DoorCondition | DoorFault | Right],
 ) -> CheckConstraint:
     """Allow a text column only the words of an enumeration."""
     listed = ", ".join(f"'{word.value}'" for word in words)
@@ -103,11 +104,14 @@ compartment = Table(
     Column("width_mm", Integer, nullable=False),
     Column("height_mm", Integer, nullable=False),
     Column("sill_mm", Integer, nullable=False),
-    Column("out_of_service", Boolean, nullable=False, server_default=text("false")),
+    # Whether it may be loaded, as its site last told: emptied doors wait for the next visit.
+    Column("condition", Text, nullable=False, server_default=DoorCondition.FREE.value),
+    Column("condition_at", TIME),
     # What the site last told. `unknown` whenever its locker is silent; pages must ask locker.online as well.
     Column("door_state", Text, nullable=False, server_default="unknown"),
     Column("door_changed_at", TIME),
     CheckConstraint("door_state IN ('shut', 'open', 'unknown')", name="door_state"),
+    one_of("condition", DoorCondition),
     one_of("zone", Zone),
     one_of("size", SizeClass),
 )
@@ -208,6 +212,8 @@ load_run = Table(
     Column("load_from", TIME, nullable=False),
     Column("load_until", TIME, nullable=False),
     Column("removal_from", TIME, nullable=False),
+    Column("expected_at", TIME),  # when its van is late: the hour that was promised instead
+    Column("called_off_at", TIME),  # it will not come; its orders are brought another way or refunded
     UniqueConstraint("site_id", "local_date", "kind"),
     CheckConstraint("order_by <= load_from AND load_from < load_until AND load_until < removal_from", name="times"),
 )
@@ -226,7 +232,8 @@ pickup_window = Table(
 )
 
 # A parcel that needs an M door takes one of "S or larger" and one of "M or larger": with these nested counters kept,
-# a door that fits is left for every parcel (Hall's condition for nested sets).
+# a door that fits is left for every parcel (Hall's condition for nested sets). `blocked` are doors that broke, or in
+# which parcels of an earlier run lie that are removed only after this run loads; it may come to exceed what is left.
 run_capacity = Table(
     "run_capacity",
     metadata,
@@ -235,9 +242,11 @@ run_capacity = Table(
     Column("size_or_larger", Text, primary_key=True),
     Column("total", Integer, nullable=False),
     Column("taken", Integer, nullable=False, server_default="0"),
+    Column("blocked", Integer, nullable=False, server_default="0"),
     one_of("zone", Zone),
     one_of("size_or_larger", SizeClass),
     CheckConstraint("taken BETWEEN 0 AND total", name="no_overflow"),
+    CheckConstraint("blocked BETWEEN 0 AND total", name="blocked"),
 )
 
 run_stock = Table(
@@ -311,11 +320,14 @@ customer_order = Table(
     Column("currency", Text, nullable=False),
     Column("total_minor", BigInteger, nullable=False),
     Column("low_door", Boolean, nullable=False, server_default=text("false")),
+    Column("substitution", Text, nullable=False, server_default="refund"),  # what to do when something is short
     Column("placed_at", TIME, nullable=False),
     Column("hold_until", TIME, nullable=False),
     Column("hold_extended", Boolean, nullable=False, server_default=text("false")),
+    Column("withdrawn_for", Text),  # the refund's cause, from the moment nothing is handed out any more
     Column("version", Integer, nullable=False, server_default="1"),  # grows with each change; streams compare it
     one_of("state", OrderState),
+    CheckConstraint("substitution IN ('similar', 'refund')", name="substitution"),
     CheckConstraint("total_minor > 0", name="total_positive"),
     Index("ix_customer_order_open_holds", "hold_until", postgresql_where=text("state = 'awaiting_payment'")),
 )
@@ -336,7 +348,10 @@ parcel = Table(
     Column("planned_doors", ARRAY(SmallInteger), nullable=False, server_default="{}"),  # the plan, then alternatives
     Column("confirmed_at", TIME),  # the gateway stored the plan
     Column("packed_at", TIME),
+    Column("packed_by", ForeignKey("person.id")),
+    Column("seal", Text),  # the number on the seal, where a shop uses numbered ones
     Column("door", SmallInteger),  # where it lies, as the site told
+    Column("look_door", SmallInteger),  # a door it may or may not lie behind: the next driver looks first
     Column("loaded_at", TIME),
     Column("opened_at", TIME),
     Column("collected_at", TIME),
@@ -356,7 +371,18 @@ order_line = Table(
     Column("quantity", Integer, nullable=False),
     Column("price_minor", BigInteger, nullable=False),  # of one, as charged: the cap where weight counts
     Column("line_minor", BigInteger, nullable=False),
+    # What the picker did: none of it is set before. Pieces missing are refunded for `short_reason`, or replaced.
+    Column("picked_quantity", Integer),
+    Column("picked_at", TIME),
+    Column("picked_by", ForeignKey("person.id")),
+    Column("weight_g", Integer),  # of all its pieces, net, where weight counts
+    Column("short_reason", Text),
+    Column("substitute_id", ForeignKey("product.id")),
+    Column("substitute_quantity", Integer),
     CheckConstraint("quantity BETWEEN 1 AND 99", name="quantity"),
+    CheckConstraint("picked_quantity BETWEEN 0 AND quantity", name="picked"),
+    CheckConstraint("weight_g > 0", name="weight_positive"),
+    CheckConstraint("(substitute_id IS NULL) = (substitute_quantity IS NULL)", name="substitute_whole"),
     CheckConstraint("line_minor = quantity * price_minor", name="line_adds_up"),
 )
 
@@ -374,6 +400,78 @@ capacity_hold = Table(
         ["run_capacity.run_no", "run_capacity.zone", "run_capacity.size_or_larger"],
     ),
     CheckConstraint("count > 0", name="count_positive"),
+)
+
+# A scale may weigh for trade until its verification ends.
+scale = Table(
+    "scale",
+    metadata,
+    Column("id", Text, primary_key=True),  # the number on its plate
+    Column("verified_until", Date, nullable=False),
+)
+
+# Every weighing as read: the line keeps only the net weight that counted last.
+weighing = Table(
+    "weighing",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("order_id", Text, nullable=False),
+    Column("line_no", SmallInteger, nullable=False),
+    Column("at", TIME, nullable=False),
+    Column("person_id", ForeignKey("person.id"), nullable=False),
+    Column("scale_id", ForeignKey("scale.id"), nullable=False),
+    Column("gross_g", Integer, nullable=False),
+    Column("tare_g", Integer, nullable=False),
+    ForeignKeyConstraint(["order_id", "line_no"], ["order_line.order_id", "order_line.line_no"]),
+    CheckConstraint("tare_g >= 0 AND gross_g > tare_g", name="net_positive"),
+)
+
+# JPEG without metadata, at most 300 kB. Of a packed parcel, or of the lockers at the end of a visit.
+photo = Table(
+    "photo",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("at", TIME, nullable=False),
+    Column("person_id", ForeignKey("person.id"), nullable=False),
+    Column("parcel_id", ForeignKey("parcel.id"), index=True),
+    Column("visit_id", ForeignKey("visit.id"), index=True),
+    Column("jpeg", LargeBinary, nullable=False),
+    CheckConstraint("(parcel_id IS NULL) <> (visit_id IS NULL)", name="of_one_thing"),
+)
+
+# A van at a site, from the first door to the last. One at a time; whoever else comes joins it.
+visit = Table(
+    "visit",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("site_id", ForeignKey("site.id"), nullable=False),
+    Column("person_id", ForeignKey("person.id"), nullable=False),
+    Column("began_at", TIME, nullable=False),
+    Column("gate", JSONB, nullable=False, server_default="{}"),  # locker → zone → {product_c, read_at, open}
+    Column("crates_back", SmallInteger),
+    Column("ice_packs_back", SmallInteger),
+    Column("note", Text, nullable=False, server_default=""),
+    Column("ended_at", TIME),
+    CheckConstraint("crates_back BETWEEN 0 AND 999 AND ice_packs_back BETWEEN 0 AND 999", name="counts"),
+    Index("uq_visit_under_way", "site_id", unique=True, postgresql_where=text("ended_at IS NULL")),
+)
+
+# A choice put to a resident when something does not go as promised: one at a time, answered once.
+offer = Table(
+    "offer",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("order_id", ForeignKey("customer_order.id"), nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    Column("options", ARRAY(Text), nullable=False),
+    Column("facts", JSONB, nullable=False, server_default="{}"),
+    Column("made_at", TIME, nullable=False),
+    Column("answer_by", TIME, nullable=False),
+    Column("chosen", Text),  # one of the options, or none when nobody answered in time
+    Column("closed_at", TIME),
+    CheckConstraint("kind IN ('late_van', 'called_off', 'not_loaded', 'not_collected')", name="kind"),
+    CheckConstraint("chosen IS NULL OR chosen = ANY(options)", name="chosen"),
+    Index("uq_offer_open", "order_id", unique=True, postgresql_where=text("closed_at IS NULL")),
 )
 
 credential = Table(
@@ -447,6 +545,48 @@ payment_webhook = Table(
     Column("body", JSONB, nullable=False),
     Column("applied_at", TIME),
 )
+
+# Money that was decided to go back, once per order and `cause_key`; sent by its id as idempotency key.
+refund = Table(
+    "refund",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("refund_no", Text, nullable=False, unique=True),  # short, for people: R-…
+    Column("order_id", ForeignKey("customer_order.id"), nullable=False),
+    Column("payment_id", ForeignKey("payment.id"), nullable=False, index=True),
+    Column("cause", Text, nullable=False),
+    Column("cause_key", Text, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("decided_at", TIME, nullable=False),
+    Column("decided_by", Text, nullable=False),  # an actor, as in history
+    Column("next_try_at", TIME, nullable=False),
+    Column("tries", SmallInteger, nullable=False, server_default="0"),
+    Column("done_at", TIME),
+    Column("failed", Text),  # the provider will not do it; staff must
+    UniqueConstraint("order_id", "cause_key"),
+    CheckConstraint("amount_minor > 0", name="amount_positive"),
+    CheckConstraint(
+        "cause IN ('short', 'substitute', 'weight', 'not_collected', 'given_up', 'not_brought', 'late_payment',"
+        " 'second_payment', 'staff')",
+        name="cause",
+    ),
+    Index("ix_refund_due", "next_try_at", postgresql_where=text("done_at IS NULL AND failed IS NULL")),
+)
+
+# What of a refund belongs to which line; together no more than the line was charged.
+refund_line = Table(
+    "refund_line",
+    metadata,
+    Column("refund_id", ForeignKey("refund.id"), primary_key=True),
+    Column("order_id", Text, primary_key=True),
+    Column("line_no", SmallInteger, primary_key=True),
+    Column("amount_minor", BigInteger, nullable=False),
+    ForeignKeyConstraint(["order_id", "line_no"], ["order_line.order_id", "order_line.line_no"]),
+    CheckConstraint("amount_minor > 0", name="amount_positive"),
+)
+
+refund_number = Sequence("refund_number", minvalue=1, metadata=metadata)
 
 ledger_entry = Table(
     "ledger_entry",
@@ -532,17 +672,22 @@ remote_command = Table(
     Column("id", Text, primary_key=True),  # the command id on the wire, random
     Column("gateway_id", ForeignKey("gateway.id"), nullable=False),
     Column("kind", Text, nullable=False),
-    Column("door", SmallInteger),
+    Column("doors", ARRAY(SmallInteger), nullable=False, server_default="{}"),
+    Column("right", Text),
+    Column("order_id", Text),
     Column("label", Text),
+    Column("instead_of", SmallInteger),
+    Column("fault", Text),
     Column("person_id", ForeignKey("person.id"), nullable=False),
     Column("reason", Text, nullable=False),
     Column("asked_at", TIME, nullable=False),
     Column("not_after", TIME, nullable=False),
     Column("sent_at", TIME),  # set before it is sent: a remote open is never sent twice
     Column("answered_at", TIME),
-    Column("answered_door", SmallInteger),
+    Column("answered_doors", ARRAY(SmallInteger), nullable=False, server_default="{}"),
     Column("refusal", Text),
-    CheckConstraint("(kind = 'open' AND door IS NOT NULL) OR (kind = 'load' AND label IS NOT NULL)", name="kind"),
+    CheckConstraint("(kind = 'open' AND \"right\" IS NOT NULL) OR (kind = 'load' AND label IS NOT NULL)", name="kind"),
+    one_of("fault", DoorFault),
     Index("ix_remote_command_unsent", "asked_at", postgresql_where=text("sent_at IS NULL")),
 )
 

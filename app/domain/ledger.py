@@ -24,6 +24,7 @@ class Kind(StrEnum):
     CAPTURE = "capture"
     SALE = "sale"
     REFUND = "refund"
+    RETURN = "return"  # earned money is owed again: a refund after the goods were collected
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ _SIDES = {
     Kind.CAPTURE: (Account.PROVIDER_CLEARING, Account.CUSTOMER_HELD),
     Kind.SALE: (Account.CUSTOMER_HELD, Account.SALES),
     Kind.REFUND: (Account.CUSTOMER_HELD, Account.REFUNDS),
+    Kind.RETURN: (Account.SALES, Account.CUSTOMER_HELD),
 }
 
 

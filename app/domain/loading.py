@@ -68,24 +68,27 @@ class LabelledParcel:
     order_over: bool
 
 
-def ref_of(text: str) -> tuple[str, int | None]:
-    """The reference a scanned label or typed reference names, and the run it claims. Raises LabelMalformed."""
+def ref_of(text: str) -> str:
+    """The reference a scanned label or typed reference names. Raises LabelMalformed."""
     label = read_label(text)
     if label is not None:
-        return label.ref, label.run_no
+        return label.ref
     ref = "".join(text.split()).upper()
     if len(ref) != REF_LENGTH or not set(ref) <= set(CROCKFORD):
         raise LabelMalformed
-    return ref, None
+    return ref
 
 
-def refuse_unloadable(parcel: LabelledParcel, *, site_id: str, run_no: int | None, now: datetime) -> None:
-    """Refuse a parcel that must not be loaded here and now. Raises one of the label refusals."""
+def refuse_unloadable(parcel: LabelledParcel, *, site_id: str, now: datetime, another_door: bool = False) -> None:
+    """Refuse a parcel that must not be loaded here and now. Raises one of the label refusals.
+
+    A bag keeps its printed label when its order moves to another run: only the reference counts, which is unique.
+    `another_door`: it may be counted as loaded already, behind a door that will not do.
+    """
     if parcel.site_id != site_id:
         raise LabelOtherSite(site_zh=parcel.site_zh, site_en=parcel.site_en)
-    if run_no not in (None, parcel.run_no):
-        raise LabelUnknown
-    _refuse_state(parcel)
+    if not (another_door and parcel.state is ParcelState.LOADED):
+        _refuse_state(parcel)
     if not loadable_from(parcel.load_from) <= now < parcel.removal_from:
         raise LabelOtherRun(load_from=parcel.load_from.isoformat(), load_until=parcel.removal_from.isoformat())
 

@@ -1,4 +1,9 @@
-"""The life of an order. Two rules: money moves only with a state, and a paid order ends in exactly one final state."""
+"""The life of an order. Two rules: money moves only with a state, and a paid order ends in exactly one final state.
+
+Once paid, an order is refunded whole only by way of `expiring`: its site has been told that nothing of it is handed out
+any more, and the money waits for the site's word (`cancel_confirmed`) or for staff who looked. Then it is refunded, or
+collected if any parcel of it was.
+"""
 
 from enum import StrEnum
 
@@ -12,6 +17,7 @@ class OrderState(StrEnum):
     PAID = "paid"
     PACKED = "packed"
     READY = "ready"
+    EXPIRING = "expiring"
     COLLECTED = "collected"
     RELEASED = "released"
     REFUNDED = "refunded"
@@ -25,7 +31,9 @@ class OrderEvent(StrEnum):
     GIVEN_UP = "given_up"
     ALL_PACKED = "all_packed"
     ALL_LOADED = "all_loaded"
+    LOAD_UNDONE = "load_undone"  # a bag did not fit and was taken back
     ALL_COLLECTED = "all_collected"
+    WITHDRAWN = "withdrawn"  # given up, past its food-safe time, or it could not be brought
     REFUND_DECIDED = "refund_decided"
 
 
@@ -41,9 +49,17 @@ ORDER_TABLE: StateTable[OrderState, OrderEvent] = {
     (_S.RELEASED, _E.PAYMENT_CAPTURED): _S.PAID,
     (_S.RELEASED, _E.REFUND_DECIDED): _S.REFUNDED,
     (_S.PAID, _E.ALL_PACKED): _S.PACKED,
-    (_S.PAID, _E.REFUND_DECIDED): _S.REFUNDED,
+    (_S.PAID, _E.WITHDRAWN): _S.EXPIRING,
     (_S.PACKED, _E.ALL_LOADED): _S.READY,
-    (_S.PACKED, _E.REFUND_DECIDED): _S.REFUNDED,
+    (_S.PACKED, _E.WITHDRAWN): _S.EXPIRING,
     (_S.READY, _E.ALL_COLLECTED): _S.COLLECTED,
+    (_S.READY, _E.LOAD_UNDONE): _S.PACKED,
+    (_S.READY, _E.WITHDRAWN): _S.EXPIRING,
+    # Nothing was left to collect: every parcel was taken out, or went short when it was packed.
+    (_S.PAID, _E.REFUND_DECIDED): _S.REFUNDED,
+    (_S.PACKED, _E.REFUND_DECIDED): _S.REFUNDED,
+    (_S.PACKED, _E.ALL_COLLECTED): _S.COLLECTED,
     (_S.READY, _E.REFUND_DECIDED): _S.REFUNDED,
+    (_S.EXPIRING, _E.REFUND_DECIDED): _S.REFUNDED,
+    (_S.EXPIRING, _E.ALL_COLLECTED): _S.COLLECTED,
 }

@@ -12,6 +12,7 @@ class ParcelState(StrEnum):
     PLANNED = "planned"
     PACKED = "packed"
     LOADED = "loaded"
+    RESCUED = "rescued"  # in a keeper's cold bag
     COLLECTED = "collected"
     RETURNED = "returned"
     DISPOSED = "disposed"
@@ -24,15 +25,17 @@ class ParcelEvent(StrEnum):
     PAID = "paid"
     PACKED = "packed"
     LOADED = "loaded"
+    TAKEN_BACK = "taken_back"  # it did not fit, or its door was broken
     COLLECTED = "collected"
     REMOVED = "removed"
     DISCARDED = "discarded"
+    RESCUED = "rescued"
+    HANDED_OVER = "handed_over"
     CANCELLED = "cancelled"
 
 
-FINAL_PARCEL_STATES = frozenset(
-    {ParcelState.COLLECTED, ParcelState.RETURNED, ParcelState.DISPOSED, ParcelState.CANCELLED}
-)
+# A cancelled parcel is no end: its site may have loaded it before it heard, and then somebody has to take it out.
+FINAL_PARCEL_STATES = frozenset({ParcelState.COLLECTED, ParcelState.RETURNED, ParcelState.DISPOSED})
 
 _S, _E = ParcelState, ParcelEvent
 
@@ -45,4 +48,9 @@ PARCEL_TABLE: StateTable[ParcelState, ParcelEvent] = {
     (_S.LOADED, _E.COLLECTED): _S.COLLECTED,
     (_S.LOADED, _E.REMOVED): _S.RETURNED,
     (_S.LOADED, _E.DISCARDED): _S.DISPOSED,
+    (_S.LOADED, _E.TAKEN_BACK): _S.PACKED,
+    (_S.LOADED, _E.RESCUED): _S.RESCUED,
+    (_S.RESCUED, _E.HANDED_OVER): _S.COLLECTED,
+    (_S.RESCUED, _E.DISCARDED): _S.DISPOSED,
+    (_S.CANCELLED, _E.LOADED): _S.LOADED,
 }

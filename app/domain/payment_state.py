@@ -1,4 +1,7 @@
-"""The life of a payment. Rule: the provider's current state decides, never the message that told of it."""
+"""The life of a payment. Rule: the provider's current state decides, never the message that told of it.
+
+A captured payment stays captured; what goes back are refunds of it, each decided once (table `refund`).
+"""
 
 from enum import StrEnum
 
@@ -11,8 +14,6 @@ class PaymentState(StrEnum):
     OPEN = "open"
     CAPTURED = "captured"
     FAILED = "failed"
-    REFUNDING = "refunding"
-    REFUNDED = "refunded"
 
 
 class PaymentEvent(StrEnum):
@@ -20,8 +21,6 @@ class PaymentEvent(StrEnum):
 
     CAPTURED = "captured"
     FAILED = "failed"
-    REFUND_DECIDED = "refund_decided"
-    REFUNDED = "refunded"
 
 
 _S, _E = PaymentState, PaymentEvent
@@ -29,6 +28,4 @@ _S, _E = PaymentState, PaymentEvent
 PAYMENT_TABLE: StateTable[PaymentState, PaymentEvent] = {
     (_S.OPEN, _E.CAPTURED): _S.CAPTURED,
     (_S.OPEN, _E.FAILED): _S.FAILED,
-    (_S.CAPTURED, _E.REFUND_DECIDED): _S.REFUNDING,
-    (_S.REFUNDING, _E.REFUNDED): _S.REFUNDED,
 }

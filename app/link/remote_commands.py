@@ -18,8 +18,8 @@ from app.link.busy import postponed
 from app.link.uplink import Uplink
 from app.use_cases.wire_time import to_wire
 from locker_protocol.clock import Clock
-from locker_protocol.uplink_messages import CommandAnswered, LoadParcel, OpenDoor
-from locker_protocol.vocabulary import Refusal
+from locker_protocol.uplink_messages import CommandAnswered, LoadParcel, OpenDoors
+from locker_protocol.vocabulary import DoorFault, Refusal, Right
 
 log = structlog.get_logger()
 
@@ -31,13 +31,13 @@ TOO_LATE = text(
     "UPDATE remote_command SET answered_at = :now, refusal = :refusal"
     " FROM gateway WHERE gateway.id = gateway_id AND shard = :shard"
     " AND sent_at IS NULL AND answered_at IS NULL AND not_after < :now"
-    " RETURNING remote_command.id, gateway_id, refusal, answered_door"
+    " RETURNING remote_command.id, gateway_id, refusal, answered_doors"
 )
 TAKE = text(
     "UPDATE remote_command SET sent_at = :now WHERE id IN (SELECT c.id FROM remote_command c"
     " JOIN gateway g ON g.id = c.gateway_id WHERE shard = :shard AND sent_at IS NULL AND answered_at IS NULL"
     " ORDER BY asked_at LIMIT :most FOR UPDATE OF c SKIP LOCKED)"
-    " RETURNING id, gateway_id, kind, door, label, person_id, reason, not_after"
+    ' RETURNING id, gateway_id, kind, doors, "right", order_id, label, instead_of, fault, person_id, reason, not_after'
 )
 WAITING = text(
     "SELECT c.id FROM remote_command c JOIN gateway g ON g.id = c.gateway_id"
@@ -45,13 +45,14 @@ WAITING = text(
 )
 SILENT = text(
     "UPDATE remote_command SET answered_at = :now, refusal = :refusal WHERE id = ANY(CAST(:ids AS text[]))"
-    " AND answered_at IS NULL RETURNING id, gateway_id, refusal, answered_door"
+    " AND answered_at IS NULL RETURNING id, gateway_id, refusal, answered_doors"
 )
 # An answer that comes after we gave up is still the truth about the door.
 ANSWER = text(
-    "UPDATE remote_command SET answered_at = :now, answered_door = :door, refusal = :refusal WHERE id = :id"
+    "UPDATE remote_command SET answered_at = :now, answered_doors = CAST(:doors AS smallint[]), refusal = :refusal"
+    " WHERE id = :id"
     " AND gateway_id = :gateway AND sent_at IS NOT NULL AND (answered_at IS NULL OR refusal = :gave_up)"
-    " RETURNING id, gateway_id, refusal, answered_door"
+    " RETURNING id, gateway_id, refusal, answered_doors"
 )
 
 
@@ -111,7 +112,7 @@ def take_answer(conn: Connection, answer: CommandAnswered, *, gateway_id: str, n
         "id": answer.command_id,
         "gateway": gateway_id,
         "now": now,
-        "door": answer.door,
+        "doors": list(answer.doors),
         "refusal": answer.refusal.value if answer.refusal else None,
         "gave_up": Refusal.LOCKER_SILENT.value,
     }
@@ -124,12 +125,14 @@ def take_answer(conn: Connection, answer: CommandAnswered, *, gateway_id: str, n
 
 def _tell(conn: Connection, row: Row[Any]) -> None:
     metrics.COMMANDS_ANSWERED.labels(outcome=row.refusal or "opened").inc()
-    log.info("command_answered", command=row.id, door=row.answered_door, refusal=row.refusal)
+    log.info("command_answered", command=row.id, doors=row.answered_doors, refusal=row.refusal)
     announce(conn, f"command:{row.id}")
 
 
-def _command(row: Row[Any]) -> OpenDoor | LoadParcel:
+def _command(row: Row[Any]) -> OpenDoors | LoadParcel:
     not_after = to_wire(row.not_after)
     if row.kind == "open":
-        return OpenDoor(row.id, row.door, row.person_id, row.reason, not_after)
-    return LoadParcel(row.id, row.label, row.person_id, not_after)
+        right = Right(row.right)
+        return OpenDoors(row.id, list(row.doors), right, row.person_id, row.reason, not_after, row.order_id)
+    fault = DoorFault(row.fault) if row.fault else None
+    return LoadParcel(row.id, row.label, row.person_id, not_after, row.instead_of, fault)

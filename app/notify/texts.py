@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from app.domain.refunding import RefundCause
+
 
 class NoticeKind(StrEnum):
     """Why somebody is told something."""
@@ -58,13 +60,35 @@ TEXTS: Mapping[tuple[NoticeKind, str], Notice] = {
         " For 15 minutes the same code opens the same doors again.",
     ),
     (NoticeKind.REFUNDED, "zh"): Notice(
-        "订单 {order_no} 已退款", "【菜箱】订单 {order_no} 的付款来晚了，位置已经没有了。{total} 已按原路退回。"
+        "订单 {order_no} 退款 {amount}",
+        "【菜箱】订单 {order_no} 退您 {amount}：{why}。按原路退回，1–3 个工作日到账。编号 {refund_no}。",
     ),
     (NoticeKind.REFUNDED, "en"): Notice(
-        "Order {order_no} is refunded",
-        "Caibox: the payment for order {order_no} came after its place was given away."
-        " {total} is on its way back the way you paid.",
+        "Order {order_no}: {amount} refunded",
+        "Caibox: {amount} of order {order_no} goes back the way you paid: {why}."
+        " It takes 1–3 working days. Ref {refund_no}.",
     ),
+}
+
+REFUND_REASONS: Mapping[tuple[RefundCause, str], str] = {
+    (RefundCause.SHORT, "zh"): "有东西缺货",
+    (RefundCause.SHORT, "en"): "something was short",
+    (RefundCause.SUBSTITUTE, "zh"): "替换的商品更便宜",
+    (RefundCause.SUBSTITUTE, "en"): "what we packed instead costs less",
+    (RefundCause.WEIGHT, "zh"): "实际称重更轻",
+    (RefundCause.WEIGHT, "en"): "it weighed less than you were charged for",
+    (RefundCause.NOT_COLLECTED, "zh"): "没有取走，已过保鲜时间",
+    (RefundCause.NOT_COLLECTED, "en"): "it was not collected while it was fresh",
+    (RefundCause.GIVEN_UP, "zh"): "按您的要求取消",
+    (RefundCause.GIVEN_UP, "en"): "you asked us to cancel it",
+    (RefundCause.NOT_BROUGHT, "zh"): "我们没能送到",
+    (RefundCause.NOT_BROUGHT, "en"): "we could not bring it",
+    (RefundCause.LATE_PAYMENT, "zh"): "付款来晚了，位置已经没有了",
+    (RefundCause.LATE_PAYMENT, "en"): "the payment came after its place was given away",
+    (RefundCause.SECOND_PAYMENT, "zh"): "这单付了两次",
+    (RefundCause.SECOND_PAYMENT, "en"): "it was paid twice",
+    (RefundCause.STAFF, "zh"): "我们决定退给您",
+    (RefundCause.STAFF, "en"): "we decided to give it back",
 }
 
 

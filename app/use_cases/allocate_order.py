@@ -52,7 +52,7 @@ FREE_DOORS = text("""
     FROM compartment c
     LEFT JOIN neighbours n USING (locker_id, column_no)
     LEFT JOIN other_runs t USING (door)
-    WHERE c.site_id = :site_id AND NOT c.out_of_service
+    WHERE c.site_id = :site_id AND c.condition <> 'broken'
         AND NOT EXISTS (SELECT FROM live WHERE live.door = c.door AND (live.run_no = :run_no OR live.lies))
     ORDER BY c.door
 """)

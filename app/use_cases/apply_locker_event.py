@@ -1,7 +1,7 @@
 """What one event of a site means for orders, parcels and doors.
 
-The site says where a parcel lies and what its doors did; the service follows. Decides when an order is ready or
-collected: with its last parcel. Raises a DomainError for a move the tables refuse, and then nothing of the event has an
+The site says where a parcel lies and what its doors did; the service follows. Decides when an order is ready or over:
+with its last parcel. Raises a DomainError for a move the tables refuse, and then nothing of the event has an
 effect; storing it is the caller's. Never asks whether somebody should have been let in: the gateway decided that.
 """
 
@@ -14,32 +14,48 @@ from sqlalchemy import Connection, Row, text
 
 from app.db.engine import announce
 from app.db.moves import move_order, move_parcels
-from app.domain.errors import DomainError
+from app.domain.errors import DomainError, IllegalMove
 from app.domain.order_state import OrderEvent, OrderState
 from app.domain.parcel_state import ParcelEvent, ParcelState
+from app.domain.refunding import RefundCause
+from app.domain.removal import fate
 from app.settings import Settings
-from app.use_cases.complete_order import complete_order
+from app.use_cases.end_order import end_order_when_done
 from app.use_cases.pack_parcel import record_packed
 from app.use_cases.tell_order import tell_order_ready
+from app.use_cases.withdraw_order import close_withdrawn
 from locker_protocol.uplink_messages import (
     AccessRefused,
     ControllerCameUp,
     ControllerWentSilent,
+    DoorConditionChanged,
     DoorLeftOpen,
     DoorStayedShut,
     DoorWasOpened,
     DoorWasShut,
+    LoadUnsure,
+    OrderCancelled,
     ParcelCollected,
     ParcelLoaded,
+    ParcelRemoved,
+    ParcelTakenBack,
     SiteEvent,
     UnlockGranted,
 )
+from locker_protocol.vocabulary import Right
 
 # The order's row is locked before its parcels', as everywhere: a cancellation waits, or has happened.
 PARCEL = text(
-    "SELECT customer_order.state AS order_state, parcel.state FROM customer_order JOIN parcel"
+    "SELECT customer_order.state AS order_state, parcel.state, parcel.collect_until FROM customer_order JOIN parcel"
     " ON parcel.order_id = customer_order.id WHERE parcel.id = :parcel AND customer_order.id = :order"
     " AND customer_order.site_id = :site FOR UPDATE OF customer_order"
+)
+FOOD_CLASSES = text(
+    "SELECT DISTINCT food_class FROM order_line JOIN product ON product.id = product_id WHERE parcel_id = :parcel"
+)
+LOOK_BEHIND = text("UPDATE parcel SET look_door = :door WHERE id = :parcel AND state IN ('planned', 'packed')")
+CONDITION = text(
+    "UPDATE compartment SET condition = :condition, condition_at = :at WHERE site_id = :site AND door = :door"
 )
 STATES = text("SELECT DISTINCT state FROM parcel WHERE order_id = :order AND state <> 'cancelled'")
 # A word that comes late, after a status told of something newer, must not undo it.
@@ -60,6 +76,8 @@ DOORS_UNKNOWN = text(
     " AND (door_changed_at IS NULL OR door_changed_at <= :at)"
 )
 
+
+ParcelTold = ParcelLoaded | ParcelCollected | ParcelRemoved | ParcelTakenBack
 
 # Stored and told to listeners; they change no other row, so they need no savepoint.
 RECORDS_ONLY = (UnlockGranted, AccessRefused, DoorStayedShut, DoorLeftOpen)
@@ -89,10 +107,12 @@ class Told:
 def apply_locker_event(conn: Connection, event: SiteEvent, *, told: Told, settings: Settings) -> None:
     """Apply one event. Raises IllegalMove, MovedMeanwhile or UnknownParcel; then nothing of it counts."""
     match event:
-        case ParcelLoaded():
-            _loaded(conn, event, told, settings)
-        case ParcelCollected():
-            _collected(conn, event, told)
+        case ParcelLoaded() | ParcelCollected() | ParcelRemoved() | ParcelTakenBack() | LoadUnsure():
+            _apply_to_parcel(conn, event, told, settings)
+        case OrderCancelled():
+            close_withdrawn(conn, order_id=event.order_id, site_id=told.site_id, actor=told.actor, now=told.now)
+        case DoorConditionChanged():
+            _condition(conn, event, told)
         case DoorWasOpened():
             _door(conn, event, "open", told)
         case DoorWasShut():
@@ -105,11 +125,32 @@ def apply_locker_event(conn: Connection, event: SiteEvent, *, told: Told, settin
             _announce(conn, event.order_id, told)  # the record is all there is to it
 
 
+def _apply_to_parcel(conn: Connection, event: ParcelTold | LoadUnsure, told: Told, settings: Settings) -> None:
+    match event:
+        case ParcelLoaded():
+            _loaded(conn, event, told, settings)
+        case ParcelCollected():
+            _collected(conn, event, told)
+        case ParcelRemoved():
+            _removed(conn, event, told)
+        case ParcelTakenBack():
+            _taken_back(conn, event, told)
+        case LoadUnsure():
+            conn.execute(LOOK_BEHIND, {"parcel": event.parcel_id, "door": event.door})
+            _announce(conn, event.order_id, told)
+
+
+def _condition(conn: Connection, event: DoorConditionChanged, told: Told) -> None:
+    place = {"site": told.site_id, "door": event.door, "at": told.at}
+    conn.execute(CONDITION, {**place, "condition": event.condition.value})
+    _announce(conn, None, told)
+
+
 def _loaded(conn: Connection, event: ParcelLoaded, told: Told, settings: Settings) -> None:
     _pack_what_nobody_marked(conn, event, told, settings)
-    values = {"door": event.door, "loaded_at": told.at}
+    values = {"door": event.door, "loaded_at": told.at, "look_door": None}
     state = _move_parcel(conn, event, ParcelEvent.LOADED, values, told)
-    if _states(conn, event.order_id) <= {ParcelState.LOADED, ParcelState.COLLECTED}:
+    if state is OrderState.PACKED and _states(conn, event.order_id) <= {ParcelState.LOADED, ParcelState.COLLECTED}:
         ready = OrderEvent.ALL_LOADED
         move_order(conn, order_id=event.order_id, state=state, event=ready, actor=told.actor, now=told.at)
         tell_order_ready(conn, order_id=event.order_id, settings=settings, now=told.now)
@@ -123,12 +164,36 @@ def _pack_what_nobody_marked(conn: Connection, event: ParcelLoaded, told: Told, 
 
 
 def _collected(conn: Connection, event: ParcelCollected, told: Told) -> None:
-    state = _move_parcel(conn, event, ParcelEvent.COLLECTED, {"collected_at": told.at}, told)
-    if _states(conn, event.order_id) == {ParcelState.COLLECTED}:
-        complete_order(conn, order_id=event.order_id, state=state, actor=told.actor, now=told.at)
+    state = OrderState(_parcel(conn, event, told).order_state)
+    if state is OrderState.REFUNDED:  # it must not have been handed out: the audit shows it
+        raise IllegalMove(state=state.value, event=ParcelEvent.COLLECTED.value)
+    _move_parcel(conn, event, ParcelEvent.COLLECTED, {"collected_at": told.at}, told)
+    _end(conn, event.order_id, state, told)
 
 
-def _parcel(conn: Connection, event: ParcelLoaded | ParcelCollected, told: Told) -> Row[Any]:
+def _removed(conn: Connection, event: ParcelRemoved, told: Told) -> None:
+    known = _parcel(conn, event, told)
+    classes = conn.execute(FOOD_CLASSES, {"parcel": event.parcel_id}).scalars().all()
+    rescued = event.right is Right.RESCUE
+    move = ParcelEvent.RESCUED if rescued else fate(classes, collect_until=known.collect_until, now=told.at)
+    _end(conn, event.order_id, _move_parcel(conn, event, move, {}, told), told)
+
+
+def _taken_back(conn: Connection, event: ParcelTakenBack, told: Told) -> None:
+    state = _move_parcel(conn, event, ParcelEvent.TAKEN_BACK, {"door": None, "loaded_at": None}, told)
+    if state is OrderState.READY:
+        undone = OrderEvent.LOAD_UNDONE
+        move_order(conn, order_id=event.order_id, state=state, event=undone, actor=told.actor, now=told.at)
+
+
+def _end(conn: Connection, order_id: str, state: OrderState, told: Told) -> None:
+    """End the order with its last parcel. One that is being withdrawn ends when its site says that it holds."""
+    if state in (OrderState.PACKED, OrderState.READY):
+        cause = RefundCause.NOT_COLLECTED
+        end_order_when_done(conn, order_id=order_id, state=state, cause=cause, actor=told.actor, now=told.at)
+
+
+def _parcel(conn: Connection, event: ParcelTold, told: Told) -> Row[Any]:
     """Lock the order and read where it and the parcel stand."""
     asked = {"parcel": event.parcel_id, "order": event.order_id, "site": told.site_id}
     row = conn.execute(PARCEL, asked).one_or_none()
@@ -138,7 +203,7 @@ def _parcel(conn: Connection, event: ParcelLoaded | ParcelCollected, told: Told)
 
 
 def _move_parcel(
-    conn: Connection, event: ParcelLoaded | ParcelCollected, move: ParcelEvent, values: Mapping[str, Any], told: Told
+    conn: Connection, event: ParcelTold, move: ParcelEvent, values: Mapping[str, Any], told: Told
 ) -> OrderState:
     """Move the parcel and return the state of its order."""
     row = _parcel(conn, event, told)

@@ -1,9 +1,10 @@
-"""Asks a site to open a door now: for an operator with a reason, or for a driver with a label.
+"""Asks a site to open doors now: for staff with a reason, or for a driver with a label.
 
 Decides whether to ask; whether a door opens is the gateway's decision. What is asked is written first, lives ten
 seconds and is never sent twice.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, insert, select, text
@@ -16,6 +17,9 @@ from app.domain.order_state import FINAL_ORDER_STATES, OrderState
 from app.domain.parcel_state import ParcelState
 from locker_protocol.ids import RandomBytes, random_bytes, random_id
 from locker_protocol.label import Label, write_label
+from locker_protocol.vocabulary import DoorFault, Right
+
+Wish = str | int | list[int] | None
 
 LIVES = timedelta(seconds=10)
 SHORTEST_REASON, LONGEST_REASON = 5, 200
@@ -36,29 +40,32 @@ class ReasonNeeded(DomainError):
     status = 422
 
 
-def open_door(
+def open_doors(
     conn: Connection,
     *,
     site_id: str,
-    door: int,
+    doors: Sequence[int],
+    right: Right,
     person_id: str,
     reason: str,
     now: datetime,
+    order_id: str | None = None,
     random: RandomBytes = random_bytes,
     rate: float = 1,
 ) -> str:
-    """Ask for one door; returns the command's id. Raises NotFound or ReasonNeeded.
+    """Ask for doors by a right of staff's; returns the command's id. Raises NotFound or ReasonNeeded.
 
     `rate` is how fast civil time runs (1 outside a demo): the command lives ten real seconds.
     """
     reason = " ".join(reason.split())
     if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON:
         raise ReasonNeeded(least=SHORTEST_REASON, most=LONGEST_REASON)
-    there = select(compartment.c.door).where(compartment.c.site_id == site_id, compartment.c.door == door)
-    if conn.execute(there).one_or_none() is None:
+    there = select(compartment.c.door).where(compartment.c.site_id == site_id, compartment.c.door.in_(doors))
+    if len(conn.execute(there).all()) != len(set(doors)):
         raise NotFound
+    asked: dict[str, Wish] = {"doors": list(doors), "right": right.value, "order_id": order_id}
     return _ask(
-        conn, site_id, (now, now + LIVES * rate), random, kind="open", door=door, person_id=person_id, reason=reason
+        conn, site_id, (now, now + LIVES * rate), random, kind="open", person_id=person_id, reason=reason, **asked
     )
 
 
@@ -69,11 +76,16 @@ def load_parcel(
     label_text: str,
     person_id: str,
     now: datetime,
+    instead_of: int | None = None,
+    fault: DoorFault | None = None,
     random: RandomBytes = random_bytes,
     rate: float = 1,
 ) -> str:
-    """Ask for a labelled parcel's door; returns the command's id. Raises NotFound or a refusal of `domain.loading`."""
-    ref, claimed_run = ref_of(label_text)
+    """Ask for a labelled parcel's door, or for another one than `instead_of`, which has this `fault`.
+
+    Returns the command's id. Raises NotFound or a refusal of `domain.loading`.
+    """
+    ref = ref_of(label_text)
     row = conn.execute(LABELLED, {"ref": ref}).one_or_none()
     if row is None:
         raise LabelUnknown
@@ -88,16 +100,13 @@ def load_parcel(
         door=row.door,
         order_over=OrderState(row.order_state) in FINAL_ORDER_STATES,
     )
-    refuse_unloadable(known, site_id=site_id, run_no=claimed_run, now=now)
+    refuse_unloadable(known, site_id=site_id, now=now, another_door=instead_of is not None)
     label = write_label(Label(row.site_no, row.run_no, ref))
-    return _ask(
-        conn, site_id, (now, now + LIVES * rate), random, kind="load", label=label, person_id=person_id, reason=""
-    )
+    wish: dict[str, Wish] = {"label": label, "instead_of": instead_of, "fault": fault.value if fault else None}
+    return _ask(conn, site_id, (now, now + LIVES * rate), random, kind="load", person_id=person_id, reason="", **wish)
 
 
-def _ask(
-    conn: Connection, site_id: str, life: tuple[datetime, datetime], random: RandomBytes, **values: str | int
-) -> str:
+def _ask(conn: Connection, site_id: str, life: tuple[datetime, datetime], random: RandomBytes, **values: Wish) -> str:
     gateway_id = conn.execute(select(gateway.c.id).where(gateway.c.site_id == site_id)).scalar_one_or_none()
     if gateway_id is None:
         raise NotFound

@@ -67,7 +67,7 @@ def a_paid_order_ends_once_and_none_is_stuck(conn: Connection, moment: Moment) -
         " CROSS JOIN LATERAL (SELECT to_state FROM history WHERE subject = 'order' AND subject_id = o.id"
         " ORDER BY history.id DESC LIMIT 1) h WHERE h.to_state <> o.state",
         "SELECT 'order ' || o.id || ' is still ' || o.state || ' long after its run' FROM customer_order o"
-        " JOIN load_run r ON r.run_no = o.run_no WHERE o.state IN ('paid', 'packed', 'ready')"
+        " JOIN load_run r ON r.run_no = o.run_no WHERE o.state IN ('paid', 'packed', 'ready', 'expiring')"
         " AND r.removal_from < :stuck_since",
         "SELECT 'order ' || id || ' holds goods without payment' FROM customer_order"
         " WHERE state = 'awaiting_payment' AND hold_until < :overdue_since",
@@ -139,13 +139,17 @@ def every_site_event_is_applied_once_and_in_order(conn: Connection, moment: Mome
         "SELECT 'gateway ' || g.id || ' stands at ' || g.up_seq || ', its log at ' || coalesce(l.last, 0)"
         " FROM gateway g LEFT JOIN LATERAL (SELECT max(seq) AS last FROM site_event e WHERE e.gateway_id = g.id"
         " AND e.log_id = g.up_log_id) l ON true WHERE g.up_seq <> coalesce(l.last, 0)",
-        "WITH told AS (SELECT body->>'parcel_id' AS id, CASE type WHEN 'ParcelLoaded' THEN 'loaded' ELSE 'collected'"
-        " END AS event, count(*) AS n FROM site_event WHERE type IN ('ParcelLoaded', 'ParcelCollected')"
-        " AND fault IS NULL GROUP BY 1, 2), moved AS (SELECT subject_id AS id, event, count(*) AS n FROM history"
-        " WHERE subject = 'parcel' AND actor LIKE 'gateway:%' GROUP BY 1, 2)"
+        "WITH told AS (SELECT body->>'parcel_id' AS id, CASE type WHEN 'ParcelLoaded' THEN 'loaded'"
+        " WHEN 'ParcelCollected' THEN 'collected' WHEN 'ParcelTakenBack' THEN 'taken_back' ELSE 'removed' END AS event,"
+        " count(*) AS n FROM site_event WHERE type IN ('ParcelLoaded', 'ParcelCollected', 'ParcelTakenBack',"
+        " 'ParcelRemoved') AND fault IS NULL GROUP BY 1, 2), moved AS (SELECT subject_id AS id, CASE WHEN event IN"
+        " ('discarded', 'rescued') THEN 'removed' ELSE event END AS event, count(*) AS n FROM history"
+        " WHERE subject = 'parcel' AND actor LIKE 'gateway:%' AND event IN ('loaded', 'collected', 'taken_back',"
+        " 'removed', 'discarded', 'rescued') GROUP BY 1, 2)"
         " SELECT 'parcel ' || coalesce(told.id, moved.id) || ' told ' || coalesce(told.n, 0) || ' and moved '"
         " || coalesce(moved.n, 0) || ' times' FROM told FULL JOIN moved ON moved.id = told.id"
-        " AND moved.event = told.event WHERE coalesce(told.n, 0) <> coalesce(moved.n, 0) OR told.n > 1",
+        " AND moved.event = told.event WHERE coalesce(told.n, 0) <> coalesce(moved.n, 0) OR told.n > 1"
+        " AND told.event IN ('collected', 'removed')",
         moment=moment,
     )
 
@@ -158,29 +162,37 @@ def the_ledger_balances(conn: Connection, moment: Moment) -> Iterator[str]:
         " GROUP BY transaction_id, currency HAVING sum(amount_minor) <> 0",
         "SELECT 'order ' || order_id || ' holds ' || -sum(amount_minor) FROM ledger_entry"
         " WHERE account = 'customer_held' GROUP BY order_id, currency HAVING -sum(amount_minor) < 0",
-        "SELECT 'order ' || o.id || ' is ' || o.state || ' and holds ' || h.held FROM customer_order o JOIN ("
-        " SELECT order_id, -sum(amount_minor) AS held FROM ledger_entry WHERE account = 'customer_held'"
-        " GROUP BY order_id) h ON h.order_id = o.id WHERE h.held <> 0 AND (o.state = 'collected' OR o.state ="
-        " 'refunded') AND NOT EXISTS (SELECT FROM payment WHERE order_id = o.id AND state = 'refunding')",
+        "SELECT 'order ' || o.id || ' is ' || o.state || ', holds ' || h.held || ' and owes ' || coalesce(r.owed, 0)"
+        " FROM customer_order o JOIN (SELECT order_id, -sum(amount_minor) AS held FROM ledger_entry"
+        " WHERE account = 'customer_held' GROUP BY order_id) h ON h.order_id = o.id LEFT JOIN (SELECT order_id,"
+        " sum(amount_minor) AS owed FROM refund WHERE done_at IS NULL GROUP BY order_id) r ON r.order_id = o.id"
+        " WHERE o.state IN ('collected', 'refunded') AND h.held <> coalesce(r.owed, 0)",
         "SELECT 'payment ' || p.id || ' is ' || p.state || ' of ' || p.amount_minor || ', booked '"
         " || coalesce(b.booked, 0) FROM payment p LEFT JOIN (SELECT transaction_id, sum(amount_minor) AS booked"
         " FROM ledger_entry WHERE kind = 'capture' AND account = 'provider_clearing' GROUP BY transaction_id) b"
-        " ON b.transaction_id = 'capture-' || p.id WHERE coalesce(b.booked, 0) <> CASE WHEN p.state IN"
-        " ('captured', 'refunding', 'refunded') THEN p.amount_minor ELSE 0 END",
+        " ON b.transaction_id = 'capture-' || p.id WHERE coalesce(b.booked, 0) <> CASE p.state WHEN 'captured'"
+        " THEN p.amount_minor ELSE 0 END",
         moment=moment,
     )
 
 
 def refunds_never_exceed_captures(conn: Connection, moment: Moment) -> Iterator[str]:
-    """I9: per order in sum; and a refunded payment was booked back once and whole."""
+    """I9: no payment and no line gives back more than it took, and a refund that is done was booked once and whole."""
     yield from _each(
         conn,
+        "SELECT 'payment ' || p.id || ' of ' || p.amount_minor || ' gives back ' || sum(r.amount_minor) FROM refund r"
+        " JOIN payment p ON p.id = r.payment_id GROUP BY p.id, p.amount_minor, p.state"
+        " HAVING sum(r.amount_minor) > p.amount_minor OR p.state <> 'captured'",
+        "SELECT 'line ' || order_id || ':' || line_no || ' gives back more than it was charged' FROM refund_line"
+        " JOIN order_line USING (order_id, line_no) GROUP BY order_id, line_no, line_minor"
+        " HAVING sum(refund_line.amount_minor) > line_minor",
+        "SELECT 'refund ' || coalesce(r.id, b.transaction_id) || ' is booked with ' || coalesce(b.booked, 0)"
+        " FROM refund r FULL JOIN (SELECT transaction_id, -sum(amount_minor) AS booked FROM ledger_entry"
+        " WHERE kind = 'refund' AND account = 'refunds' GROUP BY transaction_id) b"
+        " ON b.transaction_id = 'refund-' || r.id WHERE coalesce(b.booked, 0) <>"
+        " CASE WHEN r.done_at IS NULL THEN 0 ELSE r.amount_minor END",
         "SELECT 'order ' || order_id || ' has more refunded than captured' FROM ledger_entry"
-        " WHERE account = 'provider_clearing' GROUP BY order_id, currency HAVING sum(amount_minor) < 0",
-        "SELECT 'payment ' || p.id || ' is ' || p.state || ', booked back ' || coalesce(b.booked, 0) FROM payment p"
-        " LEFT JOIN (SELECT transaction_id, -sum(amount_minor) AS booked FROM ledger_entry WHERE kind = 'refund'"
-        " AND account = 'provider_clearing' GROUP BY transaction_id) b ON b.transaction_id = 'refund-' || p.id"
-        " WHERE coalesce(b.booked, 0) <> CASE WHEN p.state = 'refunded' THEN p.amount_minor ELSE 0 END",
+        " WHERE account IN ('provider_clearing', 'refunds') GROUP BY order_id, currency HAVING sum(amount_minor) < 0",
         moment=moment,
     )
 
@@ -208,8 +220,10 @@ def no_parcel_is_loaded_twice(conn: Connection, moment: Moment) -> Iterator[str]
     """I15."""
     yield from _each(
         conn,
-        "SELECT 'parcel ' || (body->>'parcel_id') || ' was loaded ' || count(*) || ' times' FROM site_event"
-        " WHERE type = 'ParcelLoaded' AND fault IS NULL GROUP BY body->>'parcel_id' HAVING count(*) > 1",
+        "SELECT 'parcel ' || (body->>'parcel_id') || ' was loaded ' || count(*) FILTER (WHERE type = 'ParcelLoaded')"
+        " || ' times' FROM site_event WHERE type IN ('ParcelLoaded', 'ParcelTakenBack') AND fault IS NULL"
+        " GROUP BY body->>'parcel_id' HAVING count(*) FILTER (WHERE type = 'ParcelLoaded')"
+        " > 1 + count(*) FILTER (WHERE type = 'ParcelTakenBack')",
         moment=moment,
     )
 

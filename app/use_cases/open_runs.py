@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or
 from app.db.tables import compartment, load_run, pickup_window, run_capacity, site_calendar
 from app.domain.calendar import Calendar, PlannedRun, local_day, runs_on
 from app.domain.capacity import totals
-from locker_protocol.vocabulary import SizeClass, Zone
+from locker_protocol.vocabulary import DoorCondition, SizeClass, Zone
 
 ADD_STOCK = text("""
     INSERT INTO run_stock (run_no, product_id, total)
@@ -61,7 +61,7 @@ def _open(conn: Connection, site_id: str, run: PlannedRun) -> bool:
 
 def _add_capacity(conn: Connection, site_id: str, run_no: int) -> None:
     usable = select(compartment.c.zone, compartment.c.size).where(
-        compartment.c.site_id == site_id, ~compartment.c.out_of_service
+        compartment.c.site_id == site_id, compartment.c.condition != DoorCondition.BROKEN.value
     )
     counted = totals((Zone(row.zone), SizeClass(row.size)) for row in conn.execute(usable))
     rows = [

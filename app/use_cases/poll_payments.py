@@ -1,4 +1,4 @@
-"""Asks about payments that stayed unclear: no word for 15 minutes, a message not applied, a refund not done."""
+"""Asks about payments that stayed unclear: no word for 15 minutes, or a message that was not applied."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,7 +26,6 @@ UNCLEAR = text("""
     FROM payment p JOIN customer_order o ON o.id = p.order_id
     WHERE p.provider = :provider AND p.made_at > :oldest AND (
         (p.state = 'open' AND coalesce(p.checked_at, p.made_at) <= :unclear)
-        OR (p.state = 'refunding' AND p.checked_at <= :retry)
         OR (p.state = 'open' AND EXISTS (
             SELECT FROM payment_webhook w WHERE w.provider = p.provider AND w.provider_ref = p.provider_ref
                 AND w.applied_at IS NULL AND w.received_at <= :retry

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from babel.numbers import format_currency, get_currency_precision, get_currency_symbol
@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Row, text
 
 from app.domain.collect_link import make_collect_link
 from app.domain.pickup_code import typed_secret
-from app.notify.texts import NoticeKind
+from app.domain.refunding import RefundCause
+from app.notify.texts import REFUND_REASONS, NoticeKind
 from app.settings import Settings
 from app.use_cases.queue_notification import queue_notification
 from locker_protocol.ids import RandomBytes, random_bytes
@@ -43,6 +44,36 @@ def tell_order(
     """Queue a notice that needs no code: paid, collected, refunded."""
     order = conn.execute(LOAD, {"order_id": order_id}).one()
     _queue(conn, order, order_id, kind, _facts(order), now, random)
+
+
+class Amount(Protocol):
+    """What goes back, and its number."""
+
+    @property
+    def refund_no(self) -> str: ...
+
+    @property
+    def amount_minor(self) -> int: ...
+
+
+def tell_refund(
+    conn: Connection,
+    *,
+    order_id: str,
+    decided: Amount,
+    cause: RefundCause,
+    now: datetime,
+    random: RandomBytes = random_bytes,
+) -> None:
+    """Queue the notice that money goes back, how much and why."""
+    order = conn.execute(LOAD, {"order_id": order_id}).one()
+    facts = {
+        **_facts(order),
+        "amount": _money(decided.amount_minor, order.currency),
+        "refund_no": decided.refund_no,
+        "why": REFUND_REASONS[cause, order.language],
+    }
+    _queue(conn, order, order_id, NoticeKind.REFUNDED, facts, now, random)
 
 
 def tell_order_ready(
@@ -89,18 +120,18 @@ def _facts(order: Row[Any]) -> dict[str, str]:
     ends = order.closes_at.astimezone(ZoneInfo(order.timezone))
     return {
         "order_no": order.order_no,
-        "total": _money(order),
+        "total": _money(order.total_minor, order.currency),
         "site": order.name_zh if order.language == "zh" else order.name_en,
         "window": f"{_moment(order.opens_at, order)}–{ends:%H:%M}",
     }
 
 
-def _money(order: Row[Any]) -> str:
-    amount = Decimal(order.total_minor).scaleb(-get_currency_precision(order.currency))
-    written = str(format_currency(amount, order.currency, locale="en"))
+def _money(minor: int, currency: str) -> str:
+    amount = Decimal(minor).scaleb(-get_currency_precision(currency))
+    written = str(format_currency(amount, currency, locale="en"))
     # A site has one currency, so `CN¥` would tell an English reader nothing that `¥` does not.
-    local = get_currency_symbol(order.currency, locale="zh_Hans")
-    return written.replace(get_currency_symbol(order.currency, locale="en"), local)
+    local = get_currency_symbol(currency, locale="zh_Hans")
+    return written.replace(get_currency_symbol(currency, locale="en"), local)
 
 
 def _doors(order: Row[Any]) -> str:

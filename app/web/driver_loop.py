@@ -57,7 +57,7 @@ class Asked(Protocol):
     asked_at: datetime
     not_after: datetime
     answered_at: datetime | None
-    answered_door: int | None
+    answered_doors: Sequence[int]
     refusal: str | None
     stayed_shut: int
 
@@ -73,7 +73,7 @@ def step_of(
     ref = label.ref if label else ""
     if asked.refusal is not None:
         return Step(Word.REFUSED, ref=ref, refusal=asked.refusal)
-    if asked.answered_at is None or asked.answered_door is None:
+    if asked.answered_at is None or not asked.answered_doors:
         late = now > asked.not_after + timedelta(seconds=ANSWER_GRACE_S * rate)
         return Step(Word.SILENT if late else Word.WAIT, ref=ref)
     bag = next((bag for bag in bags if bag.ref == ref), None)
@@ -81,11 +81,11 @@ def step_of(
         return resting
     if bag.state in LAID:
         return resting if resting.word is Word.DONE else Step(Word.NEXT, bag.door, ref)
-    return _at_the_door(asked, doors.get(asked.answered_door), resting, now=now, rate=rate, ref=ref)
+    return _at_the_door(asked, doors.get(asked.answered_doors[0]), resting, now=now, rate=rate, ref=ref)
 
 
 def _at_the_door(asked: Asked, door: DoorNow | None, resting: Step, *, now: datetime, rate: float, ref: str) -> Step:
-    number = asked.answered_door
+    number = asked.answered_doors[0]
     if door is not None and door.door_state == "open":
         long_open = door.door_changed_at and now - door.door_changed_at > timedelta(seconds=PUTTING_S * rate)
         return Step(Word.SHUT if long_open else Word.PUT, number, ref)

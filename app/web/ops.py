@@ -19,11 +19,12 @@ from app.db.pages.ops import DoorNow, LockerNow, SiteNow
 from app.domain.errors import NotFound
 from app.domain.order_state import OrderState
 from app.domain.roles import Role
-from app.use_cases.ask_site import LONGEST_REASON, SHORTEST_REASON, ReasonNeeded, open_door
+from app.use_cases.ask_site import LONGEST_REASON, SHORTEST_REASON, ReasonNeeded, open_doors
 from app.web import words
 from app.web.access import serves
 from app.web.parts import civil_now, civil_rate, read, signed_in, write
 from locker_protocol.ids import random_bytes
+from locker_protocol.vocabulary import Right
 
 blueprint = Blueprint("ops", __name__, url_prefix="/<lang_code>/ops")
 
@@ -77,10 +78,11 @@ def open_from_afar(site_id: str, door_no: int) -> Response | tuple[str, int]:
     """Ask the site to open a door; the reason is kept with it."""
     try:
         with write() as conn:
-            open_door(
+            open_doors(
                 conn,
                 site_id=site_id,
-                door=door_no,
+                doors=[door_no],
+                right=Right.STAFF,
                 person_id=signed_in().id,
                 reason=request.form.get("reason", ""),
                 now=civil_now(),

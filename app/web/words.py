@@ -65,6 +65,8 @@ WORDS: Mapping[str, LazyString] = {
     "not_json": _l("The request must be JSON."),
     "no_such_jump": _l("The clock cannot jump there."),
     "reason_needed": _l("Say why, in 1 to 200 characters; it is kept."),
+    # money
+    "nothing_to_refund": _l("There is nothing left to give back."),
     # rules
     "illegal_move": _l(
         "That is no longer possible: it has moved on meanwhile. Reload the page to see where it stands."
@@ -104,6 +106,9 @@ REFUSALS: Mapping[Refusal, LazyString] = {
     Refusal.NO_DRIVER: _l("Show your staff code first."),
     Refusal.NO_FREE_DOOR: _l("No free door fits this bag. Put it aside and tell the office."),
     Refusal.DOOR_UNKNOWN: _l("There is no door of that number here."),
+    Refusal.DOOR_EMPTY: _l("Nothing lies behind that door."),
+    Refusal.DOOR_FULL: _l("A bag lies behind that door. Take it out first."),
+    Refusal.NOT_DUE: _l("That bag may still be collected. Leave it where it is."),
 }
 
 

@@ -43,6 +43,7 @@ CREATE TRIGGER insert_only BEFORE UPDATE OR DELETE ON history
 def upgrade() -> None:
     """Apply."""
     op.execute(sa.schema.CreateSequence(sa.Sequence("order_number", minvalue=1)))
+    op.execute(sa.schema.CreateSequence(sa.Sequence("refund_number", minvalue=1)))
     op.create_table(
         "category",
         sa.Column("id", sa.Text(), nullable=False),
@@ -87,6 +88,12 @@ def upgrade() -> None:
         sa.CheckConstraint("refunded_minor BETWEEN 0 AND amount_minor", name=op.f("ck_sandbox_charge_refund_capped")),
         sa.PrimaryKeyConstraint("ref", name=op.f("pk_sandbox_charge")),
         sa.UniqueConstraint("idempotency_key", name=op.f("uq_sandbox_charge_idempotency_key")),
+    )
+    op.create_table(
+        "scale",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("verified_until", sa.Date(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_scale")),
     )
     op.create_table(
         "sign_in_code",
@@ -153,6 +160,8 @@ def upgrade() -> None:
         sa.Column("load_from", sa.DateTime(timezone=True), nullable=False),
         sa.Column("load_until", sa.DateTime(timezone=True), nullable=False),
         sa.Column("removal_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expected_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("called_off_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
             "order_by <= load_from AND load_from < load_until AND load_until < removal_from",
             name=op.f("ck_load_run_times"),
@@ -257,9 +266,11 @@ def upgrade() -> None:
         sa.Column("width_mm", sa.Integer(), nullable=False),
         sa.Column("height_mm", sa.Integer(), nullable=False),
         sa.Column("sill_mm", sa.Integer(), nullable=False),
-        sa.Column("out_of_service", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("condition", sa.Text(), server_default="free", nullable=False),
+        sa.Column("condition_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("door_state", sa.Text(), server_default="unknown", nullable=False),
         sa.Column("door_changed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("condition IN ('free', 'to_check', 'broken')", name=op.f("ck_compartment_condition")),
         sa.CheckConstraint("door_state IN ('shut', 'open', 'unknown')", name=op.f("ck_compartment_door_state")),
         sa.CheckConstraint("size IN ('S', 'M', 'L', 'XL')", name=op.f("ck_compartment_size")),
         sa.CheckConstraint("zone IN ('frozen', 'chilled', 'cool', 'ambient')", name=op.f("ck_compartment_zone")),
@@ -316,18 +327,23 @@ def upgrade() -> None:
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("gateway_id", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("door", sa.SmallInteger(), nullable=True),
+        sa.Column("doors", sa.ARRAY(sa.SmallInteger()), server_default="{}", nullable=False),
+        sa.Column("right", sa.Text(), nullable=True),
+        sa.Column("order_id", sa.Text(), nullable=True),
         sa.Column("label", sa.Text(), nullable=True),
+        sa.Column("instead_of", sa.SmallInteger(), nullable=True),
+        sa.Column("fault", sa.Text(), nullable=True),
         sa.Column("person_id", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("not_after", sa.DateTime(timezone=True), nullable=False),
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("answered_door", sa.SmallInteger(), nullable=True),
+        sa.Column("answered_doors", sa.ARRAY(sa.SmallInteger()), server_default="{}", nullable=False),
         sa.Column("refusal", sa.Text(), nullable=True),
+        sa.CheckConstraint("fault IN ('no_fit', 'dirty', 'broken')", name=op.f("ck_remote_command_fault")),
         sa.CheckConstraint(
-            "(kind = 'open' AND door IS NOT NULL) OR (kind = 'load' AND label IS NOT NULL)",
+            "(kind = 'open' AND \"right\" IS NOT NULL) OR (kind = 'load' AND label IS NOT NULL)",
             name=op.f("ck_remote_command_kind"),
         ),
         sa.ForeignKeyConstraint(["gateway_id"], ["gateway.id"], name=op.f("fk_remote_command_gateway_id")),
@@ -348,8 +364,10 @@ def upgrade() -> None:
         sa.Column("size_or_larger", sa.Text(), nullable=False),
         sa.Column("total", sa.Integer(), nullable=False),
         sa.Column("taken", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("blocked", sa.Integer(), server_default="0", nullable=False),
         sa.CheckConstraint("size_or_larger IN ('S', 'M', 'L', 'XL')", name=op.f("ck_run_capacity_size_or_larger")),
         sa.CheckConstraint("zone IN ('frozen', 'chilled', 'cool', 'ambient')", name=op.f("ck_run_capacity_zone")),
+        sa.CheckConstraint("blocked BETWEEN 0 AND total", name=op.f("ck_run_capacity_blocked")),
         sa.CheckConstraint("taken BETWEEN 0 AND total", name=op.f("ck_run_capacity_no_overflow")),
         sa.ForeignKeyConstraint(["run_no"], ["load_run.run_no"], name=op.f("fk_run_capacity_run_no")),
         sa.PrimaryKeyConstraint("run_no", "zone", "size_or_larger", name=op.f("pk_run_capacity")),
@@ -380,6 +398,27 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("gateway_id", "log_id", "seq", name=op.f("pk_site_event")),
     )
     op.create_index(op.f("ix_site_event_order_id"), "site_event", ["order_id"], unique=False)
+    op.create_table(
+        "visit",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("site_id", sa.Text(), nullable=False),
+        sa.Column("person_id", sa.Text(), nullable=False),
+        sa.Column("began_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("gate", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
+        sa.Column("crates_back", sa.SmallInteger(), nullable=True),
+        sa.Column("ice_packs_back", sa.SmallInteger(), nullable=True),
+        sa.Column("note", sa.Text(), server_default="", nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "crates_back BETWEEN 0 AND 999 AND ice_packs_back BETWEEN 0 AND 999", name=op.f("ck_visit_counts")
+        ),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_visit_person_id")),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_visit_site_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_visit")),
+    )
+    op.create_index(
+        "uq_visit_under_way", "visit", ["site_id"], unique=True, postgresql_where=sa.text("ended_at IS NULL")
+    )
     op.create_table(
         "web_session",
         sa.Column("token_hash", sa.LargeBinary(), nullable=False),
@@ -413,14 +452,17 @@ def upgrade() -> None:
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("total_minor", sa.BigInteger(), nullable=False),
         sa.Column("low_door", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("substitution", sa.Text(), server_default="refund", nullable=False),
         sa.Column("placed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("hold_until", sa.DateTime(timezone=True), nullable=False),
         sa.Column("hold_extended", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("withdrawn_for", sa.Text(), nullable=True),
         sa.Column("version", sa.Integer(), server_default="1", nullable=False),
         sa.CheckConstraint(
-            "state IN ('awaiting_payment', 'paid', 'packed', 'ready', 'collected', 'released', 'refunded')",
+            "state IN ('awaiting_payment', 'paid', 'packed', 'ready', 'expiring', 'collected', 'released', 'refunded')",
             name=op.f("ck_customer_order_state"),
         ),
+        sa.CheckConstraint("substitution IN ('similar', 'refund')", name=op.f("ck_customer_order_substitution")),
         sa.CheckConstraint("total_minor > 0", name=op.f("ck_customer_order_total_positive")),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_customer_order_person_id")),
         sa.ForeignKeyConstraint(["run_no"], ["load_run.run_no"], name=op.f("fk_customer_order_run_no")),
@@ -547,6 +589,26 @@ def upgrade() -> None:
         postgresql_where=sa.text("sent_at IS NULL AND failed IS NULL"),
     )
     op.create_table(
+        "offer",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("order_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("options", sa.ARRAY(sa.Text()), nullable=False),
+        sa.Column("facts", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("answer_by", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("chosen", sa.Text(), nullable=True),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "kind IN ('late_van', 'called_off', 'not_loaded', 'not_collected')", name=op.f("ck_offer_kind")
+        ),
+        sa.CheckConstraint("chosen IS NULL OR chosen = ANY(options)", name=op.f("ck_offer_chosen")),
+        sa.ForeignKeyConstraint(["order_id"], ["customer_order.id"], name=op.f("fk_offer_order_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_offer")),
+    )
+    op.create_index(op.f("ix_offer_order_id"), "offer", ["order_id"], unique=False)
+    op.create_index("uq_offer_open", "offer", ["order_id"], unique=True, postgresql_where=sa.text("closed_at IS NULL"))
+    op.create_table(
         "parcel",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("ref", sa.Text(), nullable=False),
@@ -561,13 +623,17 @@ def upgrade() -> None:
         sa.Column("planned_doors", sa.ARRAY(sa.SmallInteger()), server_default="{}", nullable=False),
         sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("packed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("packed_by", sa.Text(), nullable=True),
+        sa.Column("seal", sa.Text(), nullable=True),
         sa.Column("door", sa.SmallInteger(), nullable=True),
+        sa.Column("look_door", sa.SmallInteger(), nullable=True),
         sa.Column("loaded_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("collected_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("size IN ('S', 'M', 'L', 'XL')", name=op.f("ck_parcel_size")),
         sa.CheckConstraint(
-            "state IN ('draft', 'planned', 'packed', 'loaded', 'collected', 'returned', 'disposed', 'cancelled')",
+            "state IN ('draft', 'planned', 'packed', 'loaded', 'rescued', 'collected', 'returned',"
+            " 'disposed', 'cancelled')",
             name=op.f("ck_parcel_state"),
         ),
         sa.CheckConstraint(
@@ -575,6 +641,7 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("zone IN ('frozen', 'chilled', 'cool', 'ambient')", name=op.f("ck_parcel_zone")),
         sa.ForeignKeyConstraint(["order_id"], ["customer_order.id"], name=op.f("fk_parcel_order_id")),
+        sa.ForeignKeyConstraint(["packed_by"], ["person.id"], name=op.f("fk_parcel_packed_by")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_parcel")),
         sa.UniqueConstraint("ref", name=op.f("uq_parcel_ref")),
     )
@@ -590,9 +657,7 @@ def upgrade() -> None:
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("checked_at", sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint(
-            "state IN ('open', 'captured', 'failed', 'refunding', 'refunded')", name=op.f("ck_payment_state")
-        ),
+        sa.CheckConstraint("state IN ('open', 'captured', 'failed')", name=op.f("ck_payment_state")),
         sa.ForeignKeyConstraint(["order_id"], ["customer_order.id"], name=op.f("fk_payment_order_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_payment")),
         sa.UniqueConstraint("provider", "provider_ref", name=op.f("uq_payment_provider_provider_ref")),
@@ -607,14 +672,115 @@ def upgrade() -> None:
         sa.Column("quantity", sa.Integer(), nullable=False),
         sa.Column("price_minor", sa.BigInteger(), nullable=False),
         sa.Column("line_minor", sa.BigInteger(), nullable=False),
+        sa.Column("picked_quantity", sa.Integer(), nullable=True),
+        sa.Column("picked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("picked_by", sa.Text(), nullable=True),
+        sa.Column("weight_g", sa.Integer(), nullable=True),
+        sa.Column("short_reason", sa.Text(), nullable=True),
+        sa.Column("substitute_id", sa.Text(), nullable=True),
+        sa.Column("substitute_quantity", sa.Integer(), nullable=True),
+        sa.CheckConstraint(
+            "(substitute_id IS NULL) = (substitute_quantity IS NULL)", name=op.f("ck_order_line_substitute_whole")
+        ),
         sa.CheckConstraint("line_minor = quantity * price_minor", name=op.f("ck_order_line_line_adds_up")),
+        sa.CheckConstraint("picked_quantity BETWEEN 0 AND quantity", name=op.f("ck_order_line_picked")),
         sa.CheckConstraint("quantity BETWEEN 1 AND 99", name=op.f("ck_order_line_quantity")),
+        sa.CheckConstraint("weight_g > 0", name=op.f("ck_order_line_weight_positive")),
         sa.ForeignKeyConstraint(["order_id"], ["customer_order.id"], name=op.f("fk_order_line_order_id")),
         sa.ForeignKeyConstraint(["parcel_id"], ["parcel.id"], name=op.f("fk_order_line_parcel_id")),
+        sa.ForeignKeyConstraint(["picked_by"], ["person.id"], name=op.f("fk_order_line_picked_by")),
         sa.ForeignKeyConstraint(["product_id"], ["product.id"], name=op.f("fk_order_line_product_id")),
+        sa.ForeignKeyConstraint(["substitute_id"], ["product.id"], name=op.f("fk_order_line_substitute_id")),
         sa.PrimaryKeyConstraint("order_id", "line_no", name=op.f("pk_order_line")),
     )
     op.create_index(op.f("ix_order_line_parcel_id"), "order_line", ["parcel_id"], unique=False)
+    op.create_table(
+        "photo",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("person_id", sa.Text(), nullable=False),
+        sa.Column("parcel_id", sa.Text(), nullable=True),
+        sa.Column("visit_id", sa.Text(), nullable=True),
+        sa.Column("jpeg", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint("(parcel_id IS NULL) <> (visit_id IS NULL)", name=op.f("ck_photo_of_one_thing")),
+        sa.ForeignKeyConstraint(["parcel_id"], ["parcel.id"], name=op.f("fk_photo_parcel_id")),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_photo_person_id")),
+        sa.ForeignKeyConstraint(["visit_id"], ["visit.id"], name=op.f("fk_photo_visit_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_photo")),
+    )
+    op.create_index(op.f("ix_photo_parcel_id"), "photo", ["parcel_id"], unique=False)
+    op.create_index(op.f("ix_photo_visit_id"), "photo", ["visit_id"], unique=False)
+    op.create_table(
+        "refund",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("refund_no", sa.Text(), nullable=False),
+        sa.Column("order_id", sa.Text(), nullable=False),
+        sa.Column("payment_id", sa.Text(), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("cause_key", sa.Text(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("decided_by", sa.Text(), nullable=False),
+        sa.Column("next_try_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("tries", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("failed", sa.Text(), nullable=True),
+        sa.CheckConstraint(
+            "cause IN ('short', 'substitute', 'weight', 'not_collected', 'given_up', 'not_brought',"
+            " 'late_payment', 'second_payment', 'staff')",
+            name=op.f("ck_refund_cause"),
+        ),
+        sa.CheckConstraint("amount_minor > 0", name=op.f("ck_refund_amount_positive")),
+        sa.ForeignKeyConstraint(["order_id"], ["customer_order.id"], name=op.f("fk_refund_order_id")),
+        sa.ForeignKeyConstraint(["payment_id"], ["payment.id"], name=op.f("fk_refund_payment_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_refund")),
+        sa.UniqueConstraint("order_id", "cause_key", name=op.f("uq_refund_order_id_cause_key")),
+        sa.UniqueConstraint("refund_no", name=op.f("uq_refund_refund_no")),
+    )
+    op.create_index(
+        "ix_refund_due",
+        "refund",
+        ["next_try_at"],
+        unique=False,
+        postgresql_where=sa.text("done_at IS NULL AND failed IS NULL"),
+    )
+    op.create_index(op.f("ix_refund_payment_id"), "refund", ["payment_id"], unique=False)
+    op.create_table(
+        "refund_line",
+        sa.Column("refund_id", sa.Text(), nullable=False),
+        sa.Column("order_id", sa.Text(), nullable=False),
+        sa.Column("line_no", sa.SmallInteger(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("amount_minor > 0", name=op.f("ck_refund_line_amount_positive")),
+        sa.ForeignKeyConstraint(
+            ["order_id", "line_no"],
+            ["order_line.order_id", "order_line.line_no"],
+            name=op.f("fk_refund_line_order_id_line_no"),
+        ),
+        sa.ForeignKeyConstraint(["refund_id"], ["refund.id"], name=op.f("fk_refund_line_refund_id")),
+        sa.PrimaryKeyConstraint("refund_id", "order_id", "line_no", name=op.f("pk_refund_line")),
+    )
+    op.create_table(
+        "weighing",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("order_id", sa.Text(), nullable=False),
+        sa.Column("line_no", sa.SmallInteger(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("person_id", sa.Text(), nullable=False),
+        sa.Column("scale_id", sa.Text(), nullable=False),
+        sa.Column("gross_g", sa.Integer(), nullable=False),
+        sa.Column("tare_g", sa.Integer(), nullable=False),
+        sa.CheckConstraint("tare_g >= 0 AND gross_g > tare_g", name=op.f("ck_weighing_net_positive")),
+        sa.ForeignKeyConstraint(
+            ["order_id", "line_no"],
+            ["order_line.order_id", "order_line.line_no"],
+            name=op.f("fk_weighing_order_id_line_no"),
+        ),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_weighing_person_id")),
+        sa.ForeignKeyConstraint(["scale_id"], ["scale.id"], name=op.f("fk_weighing_scale_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_weighing")),
+    )
     op.execute(LEDGER_SUMS_TO_ZERO)
     op.execute(INSERT_ONLY)
 
@@ -624,14 +790,20 @@ def downgrade() -> None:
     for table in TABLES:
         op.drop_table(table)
     op.execute(sa.schema.DropSequence(sa.Sequence("order_number")))
+    op.execute(sa.schema.DropSequence(sa.Sequence("refund_number")))
     op.execute("DROP FUNCTION ledger_sums_to_zero, refuse_change")
 
 
 # In the order in which they can be dropped.
 TABLES = (
+    "weighing",
+    "refund_line",
+    "refund",
+    "photo",
     "order_line",
     "payment",
     "parcel",
+    "offer",
     "notification",
     "ledger_entry",
     "history",
@@ -640,6 +812,7 @@ TABLES = (
     "customer_order",
     "zone_reading",
     "web_session",
+    "visit",
     "site_event",
     "run_stock",
     "run_capacity",
@@ -657,6 +830,7 @@ TABLES = (
     "worker_beat",
     "site",
     "sign_in_code",
+    "scale",
     "sandbox_charge",
     "rejected_message",
     "payment_webhook",

@@ -34,7 +34,6 @@ from app.domain.loading import (
     LabelNotPacked,
     LabelOtherRun,
     LabelOtherSite,
-    LabelUnknown,
     ref_of,
     refuse_unloadable,
 )
@@ -218,8 +217,8 @@ def labelled(**changes: object) -> LabelledParcel:
 
 
 def test_a_label_may_be_scanned_or_its_reference_typed() -> None:
-    assert ref_of("P1-1-7-0A1B2C3D") == ("0A1B2C3D", 7)
-    assert ref_of(" 0a1b 2c3d ") == ("0A1B2C3D", None)
+    assert ref_of("P1-1-7-0A1B2C3D") == "0A1B2C3D"
+    assert ref_of(" 0a1b 2c3d ") == "0A1B2C3D"
 
 
 @pytest.mark.parametrize("text", ["", "0A1B2C3", "0A1B2C3U", "https://example.com", "L1" + "0" * 132])
@@ -232,7 +231,6 @@ def test_what_is_no_label_is_refused(text: str) -> None:
     ("parcel", "refusal"),
     [
         (labelled(site_id="sunny"), LabelOtherSite),
-        (labelled(run_no=8), LabelUnknown),
         (labelled(load_from=NOW + timedelta(hours=3)), LabelOtherRun),
         (labelled(load_from=NOW - timedelta(hours=20), removal_from=NOW), LabelOtherRun),
         (labelled(state=ParcelState.PLANNED), LabelNotPacked),
@@ -244,13 +242,20 @@ def test_what_is_no_label_is_refused(text: str) -> None:
 )
 def test_a_parcel_is_loaded_only_here_and_now(parcel: LabelledParcel, refusal: type[DomainError]) -> None:
     with pytest.raises(refusal):
-        refuse_unloadable(parcel, site_id="osmanthus", run_no=7, now=NOW)
+        refuse_unloadable(parcel, site_id="osmanthus", now=NOW)
+
+
+def test_a_loaded_parcel_may_be_given_another_door() -> None:
+    lying = labelled(state=ParcelState.LOADED, door=3)
+    refuse_unloadable(lying, site_id="osmanthus", now=NOW, another_door=True)
+    with pytest.raises(LabelLoaded):
+        refuse_unloadable(labelled(state=ParcelState.COLLECTED), site_id="osmanthus", now=NOW, another_door=True)
 
 
 def test_two_hours_before_the_run_loading_begins() -> None:
-    refuse_unloadable(labelled(), site_id="osmanthus", run_no=None, now=NOW - timedelta(hours=2))
+    refuse_unloadable(labelled(), site_id="osmanthus", now=NOW - timedelta(hours=2))
     with pytest.raises(LabelOtherRun):
-        refuse_unloadable(labelled(), site_id="osmanthus", run_no=None, now=NOW - timedelta(hours=2, seconds=1))
+        refuse_unloadable(labelled(), site_id="osmanthus", now=NOW - timedelta(hours=2, seconds=1))
 
 
 # --- money

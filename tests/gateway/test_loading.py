@@ -248,7 +248,7 @@ def test_a_door_emptied_in_an_earlier_run_is_free() -> None:
 def test_a_drivers_phone_loads_without_a_scanner() -> None:
     world = site_with(parcel())
     assert unlocks(world.down(load_command(world))) == [1]
-    assert answers(world) == [CommandAnswered("c1", door=1)]
+    assert answers(world) == [CommandAnswered("c1", doors=[1])]
     world.g1.report()
     world.g1.shut(1)
     assert world.told_events(ParcelLoaded)[0].actor == "lin"
@@ -263,7 +263,7 @@ def test_a_repeated_command_gets_the_same_answer_and_moves_nothing() -> None:
     assert unlocks(world.down(load_command(world))) == []
     world.crash()
     assert unlocks(world.down(load_command(world))) == []
-    assert answers(world) == [CommandAnswered("c1", door=1)] * 3
+    assert answers(world) == [CommandAnswered("c1", doors=[1])] * 3
     assert world.durable() == before
 
 

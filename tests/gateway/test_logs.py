@@ -18,7 +18,7 @@ from locker_protocol.uplink_messages import (
     LoadedParcel,
     LogPosition,
     NumberedEntry,
-    OpenDoor,
+    OpenDoors,
     PlanOrder,
     RevokeCredential,
     ServiceKey,
@@ -26,6 +26,7 @@ from locker_protocol.uplink_messages import (
     SiteStatus,
     UpBatch,
 )
+from locker_protocol.vocabulary import Right
 from tests.gateway.world import (
     STRANGER,
     World,
@@ -231,7 +232,7 @@ def test_a_batch_stays_below_the_contracts_size() -> None:
     world = World()
     world.give(UplinkDown())
     for number in range(100):
-        world.down(OpenDoor(f"c{number}", 1, "op-4", "🔒" * 200, world.civil_ms))
+        world.down(OpenDoors(f"c{number}", [1], Right.STAFF, "op-4", "🔒" * 200, world.civil_ms))
     before = len(batches(world))
     world.give(UplinkUp())
     sizes = [len(each.payload) for each in world.sent if b"UpBatch" in each.payload]

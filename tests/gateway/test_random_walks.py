@@ -13,10 +13,11 @@ from locker_protocol.uplink_messages import (
     CancelOrder,
     IssueCredential,
     LoadParcel,
-    OpenDoor,
+    OpenDoors,
     PlanOrder,
     RevokeCredential,
 )
+from locker_protocol.vocabulary import Right
 from tests.gateway.world import SECRET, Controller, World, code, credential, label, parcel, snapshot, staff_code
 
 
@@ -54,7 +55,8 @@ class Walker:
         self.world.down(LoadParcel(self.command(number), label(1 + number % 4), "lin", self.world.civil_ms + 10_000))
 
     def open_from_afar(self, number: int) -> None:
-        self.world.down(OpenDoor(self.command(number), 1 + number % 7, "op", "why", self.world.civil_ms + 10_000))
+        until = self.world.civil_ms + 10_000
+        self.world.down(OpenDoors(self.command(number), [1 + number % 7], Right.STAFF, "op", "why", until))
 
     def shut_all(self, number: int) -> None:
         self.at(number).shut(*self.open_doors(number))

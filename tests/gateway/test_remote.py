@@ -8,8 +8,8 @@ from locker_gateway.outputs import AppendAudit
 from locker_protocol.bus_messages import ControllerBirth
 from locker_protocol.codec import encode
 from locker_protocol.signing import Direction, seal
-from locker_protocol.uplink_messages import CommandAnswered, OpenDoor, ParcelCollected, ServiceKey, SetKeys
-from locker_protocol.vocabulary import Refusal
+from locker_protocol.uplink_messages import CommandAnswered, OpenDoors, ParcelCollected, ServiceKey, SetKeys
+from locker_protocol.vocabulary import Refusal, Right
 from tests.gateway.world import SERVICE, STRANGER, World, loaded_world, public_hex, unlocks
 
 
@@ -21,7 +21,7 @@ def test_an_operator_opens_a_door_and_the_audit_has_the_reason() -> None:
     assert b'"reason":"the lamp inside"' in audit
     assert b'"actor":"op-4"' in audit
     assert b'"right":"staff"' in audit
-    assert answers(world) == [CommandAnswered("c1", door=1)]
+    assert answers(world) == [CommandAnswered("c1", doors=[1])]
 
 
 def test_opening_from_afar_spends_nothing() -> None:
@@ -37,13 +37,13 @@ def test_the_same_command_again_moves_nothing_and_gets_the_same_answer() -> None
     world.down(command(world))
     world.pass_ms(3_000)
     assert unlocks(world.down(command(world))) == []
-    assert answers(world) == [CommandAnswered("c1", door=1)] * 2
+    assert answers(world) == [CommandAnswered("c1", doors=[1])] * 2
 
 
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"door": 77}, Refusal.DOOR_UNKNOWN),
+        ({"doors": [77]}, Refusal.DOOR_UNKNOWN),
         ({"reason": "  "}, Refusal.MALFORMED),
         ({"not_after": 1}, Refusal.TOO_LATE),
     ],
@@ -116,8 +116,8 @@ def test_after_keys_are_set_the_old_key_commands_nothing() -> None:
     assert unlocks(world.down(command(world), key=STRANGER)) == [1]
 
 
-def command(world: World) -> OpenDoor:
-    return OpenDoor("c1", 1, "op-4", "the lamp inside", world.civil_ms + 10_000)
+def command(world: World) -> OpenDoors:
+    return OpenDoors("c1", [1], Right.STAFF, "op-4", "the lamp inside", world.civil_ms + 10_000)
 
 
 def answers(world: World) -> list[CommandAnswered]:

@@ -386,7 +386,7 @@ def test_a_topic_the_database_cannot_store_is_stored_all_the_same(service: Servi
 
 
 def test_an_answer_to_a_command_nobody_gave_changes_nothing(service: Service) -> None:
-    service.hear(CommandAnswered("c0ffee", door=1))
+    service.hear(CommandAnswered("c0ffee", doors=[1]))
     assert one(service.engine, "SELECT count(*) FROM remote_command") == 0
     assert rejected(service) == []
 

@@ -21,14 +21,14 @@ from locker_protocol.uplink_messages import (
     GatewayBirth,
     GatewayDeath,
     LoadedParcel,
-    OpenDoor,
+    OpenDoors,
     ParcelCollected,
     ParcelManifest,
     ServiceKey,
     SiteSnapshot,
     UnlockGranted,
 )
-from locker_protocol.vocabulary import SizeClass, Zone
+from locker_protocol.vocabulary import Right, SizeClass, Zone
 from tests.conftest import both_links, running
 from tests.link.gateway_rig import (
     LOCKER,
@@ -98,9 +98,9 @@ def test_a_forged_code_opens_nothing(rig: Rig) -> None:
 
 def test_an_operator_opens_a_door_from_afar(rig: Rig) -> None:
     wait_for_life(rig)
-    rig.service.send(OpenDoor("c1", 2, "op-4", "lamp", RealClock().now().civil_ms + 10_000))
+    rig.service.send(OpenDoors("c1", [2], Right.STAFF, "op-4", "lamp", RealClock().now().civil_ms + 10_000))
     until(lambda: rig.service.heard(CommandAnswered), what="the answer")
-    assert rig.service.heard(CommandAnswered) == [CommandAnswered("c1", door=2)]
+    assert rig.service.heard(CommandAnswered) == [CommandAnswered("c1", doors=[2])]
     until(lambda: rig.locker.pulses == [2], what="the door opens")
 
 

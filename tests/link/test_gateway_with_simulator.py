@@ -100,7 +100,7 @@ def test_a_power_cut_while_the_door_stands_open_loses_no_parcel(service: Service
 def load(service: Service, locker: Simulator) -> None:
     service.send(LoadParcel("c1", LABEL, "lin", NOW_MS + DAY_MS))
     until(lambda: service.heard(CommandAnswered), what="the answer")
-    assert service.heard(CommandAnswered) == [CommandAnswered("c1", door=2)]
+    assert service.heard(CommandAnswered) == [CommandAnswered("c1", doors=[2])]
     until_open(service, locker, times=1)
     locker.do("doors/2", action="put")
     locker.do("doors/2", action="shut")

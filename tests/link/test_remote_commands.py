@@ -7,38 +7,45 @@ from sqlalchemy import insert
 
 from app.db.tables import remote_command
 from app.link.remote_commands import RemoteCommands
-from locker_protocol.uplink_messages import CommandAnswered, LoadParcel, OpenDoor
-from locker_protocol.vocabulary import Refusal
+from locker_protocol.uplink_messages import CommandAnswered, LoadParcel, OpenDoors
+from locker_protocol.vocabulary import Refusal, Right
 from tests.link.world import GATEWAY, SHARD, START, Service, add_site, one, rows, wire_ms
 
 
 def ask(service: Service, command: str = "c1", **values: object) -> None:
-    row = {"id": command, "gateway_id": GATEWAY, "kind": "open", "door": 3, "person_id": "person-a", "reason": "stuck"}
-    row |= {"asked_at": START, "not_after": START + timedelta(seconds=10)} | values
+    row: dict[str, object] = {
+        "id": command,
+        "gateway_id": GATEWAY,
+        "kind": "open",
+        "doors": [3],
+        "right": "staff",
+        "person_id": "person-a",
+    }
+    row |= {"reason": "stuck", "asked_at": START, "not_after": START + timedelta(seconds=10)} | values
     with service.engine.begin() as conn:
         conn.execute(insert(remote_command).values(**row))
 
 
 def outcome(service: Service, command: str = "c1") -> tuple[object, ...]:
-    query = "SELECT sent_at IS NOT NULL, answered_door, refusal FROM remote_command WHERE id = :id"
+    query = "SELECT sent_at IS NOT NULL, answered_doors[1], refusal FROM remote_command WHERE id = :id"
     return tuple(rows(service.engine, query, id=command)[0])
 
 
 def commands_said(service: Service) -> list[str]:
-    return [each.command_id for each in service.said() if isinstance(each, OpenDoor | LoadParcel)]
+    return [each.command_id for each in service.said() if isinstance(each, OpenDoors | LoadParcel)]
 
 
 def test_a_command_is_sent_once_and_its_answer_stored(service: Service) -> None:
     ask(service)
     service.commands.turn()
     service.commands.turn()
-    assert service.said(OpenDoor) == [OpenDoor("c1", 3, "person-a", "stuck", wire_ms(START) + 10_000)]
-    service.hear(CommandAnswered("c1", door=3))
+    assert service.said(OpenDoors) == [OpenDoors("c1", [3], Right.STAFF, "person-a", "stuck", wire_ms(START) + 10_000)]
+    service.hear(CommandAnswered("c1", doors=[3]))
     assert outcome(service) == (True, 3, None)
 
 
 def test_a_label_is_sent_as_it_was_read(service: Service) -> None:
-    ask(service, kind="load", door=None, label="P1-1-2-ABCDEFGH")
+    ask(service, kind="load", doors=[], label="P1-1-2-ABCDEFGH")
     service.commands.turn()
     assert service.said(LoadParcel) == [LoadParcel("c1", "P1-1-2-ABCDEFGH", "person-a", wire_ms(START) + 10_000)]
 
@@ -110,14 +117,14 @@ def test_an_answer_after_we_gave_up_is_still_the_truth_about_the_door(service: S
     service.commands.turn()
     service.clock.pass_ms(12_000)
     service.commands.turn()
-    service.hear(CommandAnswered("c1", door=3))
+    service.hear(CommandAnswered("c1", doors=[3]))
     assert outcome(service) == (True, 3, None)
 
 
 def test_the_first_answer_stands(service: Service) -> None:
     ask(service)
     service.commands.turn()
-    service.hear(CommandAnswered("c1", door=3))
+    service.hear(CommandAnswered("c1", doors=[3]))
     service.hear(CommandAnswered("c1", refusal=Refusal.UNKNOWN))
     assert outcome(service) == (True, 3, None)
 
@@ -127,7 +134,7 @@ def test_another_gateway_cannot_answer(service: Service) -> None:
         add_site(conn, site="site-b", gateway="gw-b", locker="locker-b", site_no=2)
     ask(service)
     service.commands.turn()
-    service.hear(CommandAnswered("c1", door=3), gateway="gw-b")
+    service.hear(CommandAnswered("c1", doors=[3]), gateway="gw-b")
     assert outcome(service) == (True, None, None)
 
 

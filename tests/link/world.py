@@ -10,6 +10,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, Engine, insert, text
 
 from app.db import tables
+from app.db.ledger import book
+from app.domain.ledger import Kind
 from app.link.command_relay import CommandRelay
 from app.link.event_intake import EventIntake
 from app.link.mqtt_client import Message
@@ -235,6 +237,27 @@ def add_order(
             )
         )  # fmt: skip
     return ids
+
+
+def add_payment(conn: Connection, order: str) -> None:
+    """What the order costs, captured and booked."""
+    values = {"id": f"pay-{order}", "order": order, "at": START}
+    conn.execute(
+        text(
+            "INSERT INTO payment (id, order_id, provider, provider_ref, state, amount_minor, currency, made_at)"
+            " VALUES (:id, :order, 'sandbox', :id, 'captured', 1000, 'CNY', :at)"
+        ),
+        values,
+    )
+    book(
+        conn,
+        transaction_id=f"capture-pay-{order}",
+        kind=Kind.CAPTURE,
+        order_id=order,
+        amount_minor=1_000,
+        currency="CNY",
+        now=START,
+    )
 
 
 def add_credential(conn: Connection, order: str, *, handle: int = 7, typed: bool = False) -> str:

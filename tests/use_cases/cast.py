@@ -26,6 +26,7 @@ from app.use_cases.open_runs import open_runs
 from app.use_cases.pack_parcel import pack_parcel
 from app.use_cases.place_order import PlacedOrder, place_order
 from app.use_cases.record_webhook import record_webhook
+from app.use_cases.send_refunds import send_refunds
 from app.use_cases.settle_payment import settle_payment
 from app.use_cases.start_payment import start_payment
 from locker_protocol.clock import Now
@@ -111,6 +112,9 @@ class Shop:
 
     def settle(self, ref: str, *, now: datetime = NOW) -> None:
         settle_payment(self.engine, self.provider, provider_ref=ref, now=now)
+
+    def send_refunds(self, *, now: datetime = NOW) -> int:
+        return send_refunds(self.engine, self.provider, now=now)
 
     def paid(self, *wanted: tuple[str, int], person: str = ALICE, **changes: Any) -> PlacedOrder:
         """Place an order and pay it."""

@@ -15,6 +15,7 @@ from locker_protocol.uplink_messages import (
     DoorWasShut,
     ParcelCollected,
     ParcelLoaded,
+    ParcelRemoved,
     SiteEvent,
     UnlockGranted,
 )
@@ -27,6 +28,7 @@ from tests.link.world import (
     Service,
     add_credential,
     add_order,
+    add_payment,
     add_person,
     add_run,
     add_site,
@@ -57,6 +59,7 @@ def order(service: Service, run: tuple[int, int]) -> list[str]:
     """A packed order of two parcels with its code."""
     with service.engine.begin() as conn:
         parcels = add_order(conn, "o1", run=run, parcels=["packed", "packed"])
+        add_payment(conn, "o1")
         add_credential(conn, "o1", typed=True)
     return parcels
 
@@ -134,7 +137,7 @@ def test_an_order_is_collected_with_its_last_parcel_its_code_ends_and_the_money_
     assert order_state(service) == "collected"
     assert one(service.engine, "SELECT ended_at IS NOT NULL FROM credential") is True
     assert notices(service) == ["order_collected", "order_ready"]
-    ledger = "SELECT account, amount_minor FROM ledger_entry ORDER BY amount_minor DESC"
+    ledger = "SELECT account, amount_minor FROM ledger_entry WHERE kind = 'sale' ORDER BY amount_minor DESC"
     assert rows(service.engine, ledger) == [("customer_held", 1_000), ("sales", -1_000)]
 
 
@@ -165,13 +168,20 @@ def test_a_refused_event_takes_nothing_from_the_next(service: Service, order: li
     assert parcel_rows(service)[0] == ("loaded", 4)
 
 
-def test_a_parcel_of_an_order_that_was_refunded_meanwhile_changes_nothing(service: Service, order: list[str]) -> None:
+def test_a_parcel_loaded_before_its_site_heard_of_the_refund_lies_there_and_is_handed_to_nobody(
+    service: Service, order: list[str]
+) -> None:
     with service.engine.begin() as conn:
-        conn.execute(text("UPDATE parcel SET state = 'cancelled' WHERE id = :id"), {"id": order[1]})
+        conn.execute(text("UPDATE parcel SET state = 'cancelled'"))
         conn.execute(text("UPDATE customer_order SET state = 'refunded'"))
-    assert tell(service, loaded(order[0], 4)) == ["illegal_move"]
-    assert parcel_rows(service)[0] == ("packed", None)
-    assert notices(service) == []
+    assert tell(service, loaded(order[0], 4)) == [None]
+    assert parcel_rows(service)[0] == ("loaded", 4)
+    assert tell(service, collected(order[0], 4)) == ["illegal_move"]
+    assert parcel_rows(service)[0] == ("loaded", 4)
+    assert (order_state(service), notices(service)) == ("refunded", [])
+    assert tell(service, ParcelRemoved(order[0], "o1", LOCKER, 4, Right.REMOVE, DRIVER)) == [None]
+    assert parcel_rows(service)[0] == ("returned", 4)
+    assert order_state(service) == "refunded"
 
 
 def test_parcels_and_orders_of_elsewhere_are_unknown(service: Service, order: list[str], run: tuple[int, int]) -> None:

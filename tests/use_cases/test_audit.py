@@ -6,11 +6,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Engine, text
 
 from app.cli import cli
-from app.db.ledger import book
-from app.domain.ledger import Kind
 from app.use_cases.audit import INVARIANTS, Moment, audit
 from locker_protocol.uplink_messages import (
     DoorWasOpened,
@@ -28,6 +26,7 @@ from tests.link.world import (
     Service,
     add_credential,
     add_order,
+    add_payment,
     add_person,
     add_run,
     add_site,
@@ -47,7 +46,7 @@ def day(db: Engine) -> Service:
         run = add_run(conn)
         for number, (order, state) in enumerate([("o1", "packed"), ("o2", "packed"), ("o3", "paid")]):
             add_order(conn, order, run=run, state=state, parcels=["packed" if state == "packed" else "planned"])
-            pay(conn, order)
+            add_payment(conn, order)
             if state == "packed":
                 add_credential(conn, order, handle=number + 1)
     service.hear(site_status(None))
@@ -72,26 +71,6 @@ def day(db: Engine) -> Service:
     return service
 
 
-def pay(conn: Connection, order: str) -> None:
-    values = {"id": f"pay-{order}", "order": order, "at": START}
-    conn.execute(
-        text(
-            "INSERT INTO payment (id, order_id, provider, provider_ref, state, amount_minor, currency, made_at)"
-            " VALUES (:id, :order, 'sandbox', :id, 'captured', 1000, 'CNY', :at)"
-        ),
-        values,
-    )
-    book(
-        conn,
-        transaction_id=f"capture-pay-{order}",
-        kind=Kind.CAPTURE,
-        order_id=order,
-        amount_minor=1_000,
-        currency="CNY",
-        now=START,
-    )
-
-
 def broken(service: Service, *, after: timedelta = timedelta(minutes=5)) -> dict[str, list[str]]:
     with service.engine.begin() as conn:
         findings = audit(conn, Moment(START + after))
@@ -110,6 +89,11 @@ def booked(order: str, kind: str, debit: str, credit: str, amount: int) -> str:
     return f"INSERT INTO ledger_entry {columns} VALUES {', '.join(lines)}"  # noqa: S608  made-up rows
 
 
+REFUND = (
+    "INSERT INTO refund (id, refund_no, order_id, payment_id, cause, cause_key, amount_minor, currency, decided_at,"
+    " decided_by, next_try_at) VALUES "
+)
+DONE = "UPDATE refund SET done_at = now()"
 LEDGER = "INSERT INTO ledger_entry (transaction_id, at, kind, order_id, account, amount_minor, currency) VALUES "
 EVENT = "INSERT INTO site_event (gateway_id, log_id, seq, at, applied_at, type, order_id, body, fault) VALUES "
 MOVE = "INSERT INTO history (at, order_id, subject, subject_id, from_state, event, to_state, actor) VALUES "
@@ -134,8 +118,9 @@ DAMAGE = [
     ("I8", [booked("o3", "sale", "customer_held", "sales", 2_000)]),
     ("I8", [booked("o1", "x", "sales", "customer_held", 5)]),
     ("I8", ["UPDATE payment SET state = 'open' WHERE order_id = 'o3'"]),
-    ("I9", ["UPDATE payment SET state = 'refunded' WHERE order_id = 'o3'"]),
-    ("I9", [booked("o3", "refund", "customer_held", "provider_clearing", 2_000)]),
+    ("I9", [REFUND + "('r1', 'R-1', 'o3', 'pay-o3', 'staff', 'x', 1001, 'CNY', now(), 'p', now())"]),
+    ("I9", [REFUND + "('r1', 'R-1', 'o3', 'pay-o3', 'staff', 'x', 9, 'CNY', now(), 'p', now())", DONE]),
+    ("I9", [booked("o3", "refund", "customer_held", "refunds", 2_000)]),
     ("I14", [EVENT + f"('{GATEWAY}', 'log-a', 7, now(), now(), 'ParcelLoaded', NULL, '{{}}', 'illegal_move')"]),
     ("I14", ["UPDATE outbox SET fault = 'invalid_field'"]),
     ("I14", ["UPDATE outbox SET acked_at = NULL"]),

@@ -3,11 +3,13 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from app.db.engine import transaction
 from app.domain.errors import IllegalMove, NotFound
 from app.domain.order_state import OrderState
-from app.use_cases.complete_order import complete_order
+from app.domain.refunding import RefundCause
+from app.use_cases.end_order import end_order
 from app.use_cases.issue_credential import NoLiveCode, reissue_credential, revoke_credential
 from app.use_cases.place_order import PlacedOrder
 from app.use_cases.show_code import ShownCode, show_code
@@ -90,7 +92,7 @@ def test_whoever_asked_for_a_low_door_gets_one(shop: Shop) -> None:
 
 def test_without_a_free_door_the_order_stays_paid_and_its_history_says_so(shop: Shop) -> None:
     first, second = shop.order(("milk", 1)), shop.order(("milk", 1))
-    shop.run_sql("UPDATE compartment SET out_of_service = true WHERE zone = 'chilled' AND door <> 5")
+    shop.run_sql("UPDATE compartment SET condition = 'broken' WHERE zone = 'chilled' AND door <> 5")
     for order in (first, second):
         ref = shop.start(order)
         shop.provider.decide(ref, paid=True)
@@ -288,7 +290,15 @@ def test_a_collected_order_is_earned_ended_and_thanked_for(shop: Shop) -> None:
     order = shop.packed(("milk", 1))
     load_all(shop, order)
     with transaction(shop.engine) as conn:
-        complete_order(conn, order_id=order.order_id, state=OrderState.READY, actor="gateway:osmanthus", now=LOAD_FROM)
+        conn.execute(text("UPDATE parcel SET state = 'collected'"))
+        end_order(
+            conn,
+            order_id=order.order_id,
+            state=OrderState.READY,
+            cause=RefundCause.NOT_COLLECTED,
+            actor="gateway:osmanthus",
+            now=LOAD_FROM,
+        )
 
     assert shop.state(order) == "collected"
     balances = shop.rows("SELECT account, sum(amount_minor)::int FROM ledger_entry GROUP BY 1 ORDER BY 1")
@@ -300,11 +310,12 @@ def test_a_collected_order_is_earned_ended_and_thanked_for(shop: Shop) -> None:
         shown(shop, order, now=LOAD_FROM + timedelta(minutes=15))
 
 
-def test_an_order_that_is_not_ready_cannot_be_completed(shop: Shop) -> None:
-    order = shop.packed()
+def test_an_order_that_is_not_paid_cannot_be_ended(shop: Shop) -> None:
+    order = shop.order()
     before = shop.everything()
+    unpaid, cause = OrderState.AWAITING_PAYMENT, RefundCause.NOT_COLLECTED
 
     with pytest.raises(IllegalMove), transaction(shop.engine) as conn:
-        complete_order(conn, order_id=order.order_id, state=OrderState.PACKED, actor="x", now=NOW)
+        end_order(conn, order_id=order.order_id, state=unpaid, cause=cause, actor="x", now=NOW)
 
     assert shop.everything() == before

@@ -251,7 +251,9 @@ def test_late_money_for_what_others_have_now_goes_back(shop: Shop) -> None:
 
     shop.settle(ref, now=HOLD_OVER)
 
-    assert (shop.state(order), payment_state(shop)) == ("refunded", "refunded")
+    assert (shop.state(order), payment_state(shop)) == ("refunded", "captured")
+    assert ledger(shop) == {"provider_clearing": order.total_minor, "customer_held": -order.total_minor}
+    assert shop.send_refunds(now=HOLD_OVER) == 1
     assert shop.taken() == taken
     assert ledger(shop) == {"provider_clearing": order.total_minor, "refunds": -order.total_minor}
     assert shop.provider.look_up(ref).refunded_minor == order.total_minor
@@ -278,6 +280,8 @@ def test_a_second_payment_of_an_order_goes_back(shop: Shop) -> None:
         shop.settle(ref)
 
     assert shop.state(order) == "paid"
+    assert shop.one("SELECT cause FROM refund") == "second_payment"
+    shop.send_refunds()
     assert ledger(shop) == {"provider_clearing": 2760, "customer_held": -1380, "refunds": -1380}
 
 
@@ -297,13 +301,13 @@ def test_a_refund_the_provider_did_not_do_is_asked_for_again_and_done_once(shop:
     shop.provider = ShyProvider(shop.engine, shop.clock, shop.settings)
     _, ref = captured_late(shop)
     shop.settle(ref, now=ORDER_BY)
-    assert payment_state(shop) == "refunding"
 
-    later = ORDER_BY + timedelta(minutes=2)
-    assert poll_payments(shop.engine, shop.provider, now=later) == 1
-    assert poll_payments(shop.engine, shop.provider, now=later + timedelta(minutes=2)) == 0
+    assert shop.send_refunds(now=ORDER_BY) == 0
+    assert shop.send_refunds(now=ORDER_BY + timedelta(seconds=29)) == 0
+    assert shop.one("SELECT count(*) FROM refund WHERE done_at IS NULL AND tries = 1") == 1
+    assert shop.send_refunds(now=ORDER_BY + timedelta(seconds=30)) == 1
+    assert shop.send_refunds(now=ORDER_BY + timedelta(days=1)) == 0
 
-    assert payment_state(shop) == "refunded"
     assert shop.one("SELECT count(*) FROM ledger_entry WHERE kind = 'refund'") == 2
 
 

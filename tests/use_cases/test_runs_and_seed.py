@@ -58,7 +58,7 @@ def test_what_can_no_longer_be_ordered_is_not_opened(shop: Shop) -> None:
 
 def test_a_door_out_of_service_is_not_sold(shop: Shop) -> None:
     shop.run_sql("TRUNCATE load_run RESTART IDENTITY CASCADE")
-    shop.run_sql("UPDATE compartment SET out_of_service = true WHERE door = 1")
+    shop.run_sql("UPDATE compartment SET condition = 'broken' WHERE door = 1")
     add_runs(shop)
 
     assert shop.one("SELECT max(total) FROM run_capacity WHERE zone = 'chilled' AND size_or_larger = 'S'") == 4

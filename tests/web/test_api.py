@@ -289,7 +289,7 @@ def test_a_door_is_asked_for_and_its_answer_read(day: Day) -> None:
     command = f"/api/commands/{asked.json['command_id']}"
     assert day.client().get(command, headers=operator).json["state"] == "waiting"
     with day.engine.begin() as conn:
-        conn.execute(update(t.remote_command).values(answered_at=NOW, answered_door=7))
+        conn.execute(update(t.remote_command).values(answered_at=NOW, answered_doors=[7]))
     answered = day.client().get(command, headers=operator).json
     assert (answered["state"], answered["door"], answered["refusal"]) == ("opened", 7, None)
 

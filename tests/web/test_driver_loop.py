@@ -1,5 +1,6 @@
 """The driver's next step, from what was asked and what the site told. Pure: no database, no browser."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,13 +21,13 @@ class Asked:
     asked_at: datetime = NOW
     not_after: datetime = NOW + timedelta(seconds=10)
     answered_at: datetime | None = None
-    answered_door: int | None = None
+    answered_doors: Sequence[int] = ()
     refusal: str | None = None
     stayed_shut: int = 0
 
 
 def answered(**more: object) -> Asked:
-    return Asked(answered_at=NOW, answered_door=12, **more)  # type: ignore[arg-type]
+    return Asked(answered_at=NOW, answered_doors=[12], **more)  # type: ignore[arg-type]
 
 
 def bag(ref: str = REF, state: ParcelState = ParcelState.PACKED, door: int | None = None) -> Bag:
@@ -35,7 +36,7 @@ def bag(ref: str = REF, state: ParcelState = ParcelState.PACKED, door: int | Non
 
 def door(state: str, changed_at: datetime = NOW) -> dict[int, DoorNow]:
     place = (1, 1, "chilled", "M", 0, 0, 100, 100)
-    return {12: DoorNow("G1", 12, *place, False, state, changed_at, None, None, None, None)}
+    return {12: DoorNow("G1", 12, *place, "free", state, changed_at, None, None, None, None)}
 
 
 TWO = [bag(), bag("AAAAAAA1")]

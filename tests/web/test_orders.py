@@ -20,6 +20,7 @@ HEADINGS = {
     OrderState.READY: ("Your food is in the locker", "菜已入柜"),
     OrderState.COLLECTED: ("Collected. Enjoy it!", "已取走，请慢用！"),
     OrderState.RELEASED: ("This order was let go", "这单没有付款，已放弃"),
+    OrderState.EXPIRING: ("This order is being withdrawn", "这单正在撤回"),
     OrderState.REFUNDED: ("This order was refunded", "这单已退款"),
 }
 

@@ -95,7 +95,7 @@ def test_a_driver_loads_with_the_keyboard_alone(day: Day, url: str, browser: Bro
     page.keyboard.type(label_of(day, day.parcels[0]))
     page.keyboard.press("Enter")
     expect(page.locator(".word-big")).to_have_text("Wait")
-    answer(day, answered_door=DOOR)
+    answer(day, answered_doors=[DOOR])
     expect(page.locator(".word-door")).to_contain_text(str(DOOR))
     expect(page.locator(".word-door")).to_be_in_viewport()
     expect(page.locator(f"#door-G1-{DOOR}")).to_have_class("leaf empty yours")
@@ -158,7 +158,7 @@ def test_an_operator_opens_a_door_and_sees_what_became_of_it(day: Day, url: str,
     page.get_by_label("Reason").fill("the resident stands in front")
     page.get_by_role("button", name="Open door 7").click()
     expect(page.locator("#asked")).to_contain_text("asking…")
-    answer(day, answered_door=7)
+    answer(day, answered_doors=[7])
     expect(page.locator("#asked")).to_contain_text("unlocked")
     page.context.close()
 

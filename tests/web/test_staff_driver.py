@@ -75,7 +75,7 @@ def test_the_answered_door_stands_in_large_digits_and_on_the_wall(day: Day) -> N
             person_id=day.people[Role.DRIVER],
             label=label(day, day.parcels[0]),
             answered_at=NOW,
-            answered_door=12,
+            answered_doors=[12],
         )
     page = day.client(Role.DRIVER).get(path(day)).text
     assert word(page) == "put"
@@ -92,7 +92,7 @@ def test_a_loaded_bag_is_counted_and_the_next_is_asked_for(day: Day) -> None:
             person_id=day.people[Role.DRIVER],
             label=label(day, day.parcels[0]),
             answered_at=NOW,
-            answered_door=12,
+            answered_doors=[12],
         )
     page = day.client(Role.DRIVER).get(path(day)).text
     assert word(page) == ("done" if len(day.parcels) == 1 else "next")

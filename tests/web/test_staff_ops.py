@@ -76,8 +76,8 @@ def test_a_keeper_sees_the_sites_but_neither_orders_nor_the_button(day: Day) -> 
     assert keeper.get("/en/ops/orders").status_code == 403
 
 
-def commands(day: Day) -> list[tuple[str, int, str]]:
-    columns = (t.remote_command.c.kind, t.remote_command.c.door, t.remote_command.c.reason)
+def commands(day: Day) -> list[tuple[str, list[int], str]]:
+    columns = (t.remote_command.c.kind, t.remote_command.c.doors, t.remote_command.c.reason)
     with day.engine.begin() as conn:
         return [tuple(row) for row in conn.execute(select(*columns))]
 
@@ -86,7 +86,7 @@ def test_a_door_is_asked_for_with_its_reason(day: Day) -> None:
     client = day.client(Role.OPERATOR)
     url = f"/en/ops/sites/{day.site_id}/doors/7"
     answer = client.post(f"{url}/open", data={"reason": "the resident stands in front"}, follow_redirects=True)
-    assert commands(day) == [("open", 7, "the resident stands in front")]
+    assert commands(day) == [("open", [7], "the resident stands in front")]
     assert "asking…" in answer.text
     assert "the resident stands in front" in answer.text
 
@@ -111,7 +111,7 @@ def test_a_door_that_is_not_there_is_not_found(day: Day, door: str) -> None:
 @pytest.mark.parametrize(
     ("answer", "words_said"),
     [
-        ({"answered_at": NOW, "answered_door": 7}, "unlocked"),
+        ({"answered_at": NOW, "answered_doors": [7]}, "unlocked"),
         ({"answered_at": NOW, "refusal": "locker_silent"}, "The locker does not answer."),
         ({"at": NOW - timedelta(minutes=2)}, "no answer"),
     ],
@@ -123,7 +123,8 @@ def test_what_became_of_an_opening_is_said(day: Day, answer: dict[str, object], 
             gateway_id="gw-1",
             person_id=day.people[Role.OPERATOR],
             kind="open",
-            door=7,
+            doors=[7],
+            right="staff",
             reason="because",
             **answer,  # type: ignore[arg-type]
         )

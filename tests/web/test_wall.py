@@ -95,7 +95,7 @@ def test_a_silent_lockers_doors_are_unknown_whatever_was_told(web: Flask, front:
 def test_residents_do_not_see_what_others_have(web: Flask, front: tuple[Any, list[Any]]) -> None:
     front[1][0].mark = "loaded"
     front[1][1].door_state = "open"
-    front[1][2].out_of_service = True
+    front[1][2].condition = "broken"
     drawing = draw(web, front, yours=(4,), private=True)
     assert drawing.count("quiet-door") == 23
     assert not re.search(r'class="leaf (loaded|open|out)', drawing)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, or_, select
+from sqlalchemy import Connection, Row, Select, any_, func, literal, or_, select
 
 from app.db.tables import (
     compartment,
@@ -51,7 +51,7 @@ class DoorNow:
     y_mm: int
     width_mm: int
     height_mm: int
-    out_of_service: bool
+    condition: str
     door_state: str
     door_changed_at: datetime | None
     order_id: str | None
@@ -64,7 +64,7 @@ class DoorNow:
         """How the wall draws it; what is told now goes before what was planned."""
         if self.door_state != "shut":
             return self.door_state
-        if self.out_of_service:
+        if self.condition == "broken":
             return "out"
         return "loaded" if self.parcel_ref else "empty"
 
@@ -151,7 +151,7 @@ def openings_asked(conn: Connection, *, site_id: str, door_no: int) -> Sequence[
         .join_from(remote_command, gateway)
         .join(person, person.c.id == remote_command.c.person_id)
         .where(gateway.c.site_id == site_id)
-        .where(or_(remote_command.c.door == door_no, remote_command.c.answered_door == door_no))
+        .where(literal(door_no) == any_(remote_command.c.doors))
         .order_by(remote_command.c.asked_at.desc())
         .limit(LATEST)
     )

@@ -39,7 +39,7 @@ def order_list(conn: Connection, *, person_id: str) -> Sequence[Row[Any]]:
     """A person's orders, newest first, with the pictures of what is in them."""
     pictures = (
         select(func.array_agg(product.c.picture.distinct()))
-        .select_from(order_line.join(product))
+        .select_from(order_line.join(product, product.c.id == order_line.c.product_id))
         .where(order_line.c.order_id == customer_order.c.id)
         .scalar_subquery()
         .label("pictures")
@@ -100,7 +100,7 @@ def _lines(conn: Connection, order_id: str) -> Sequence[Row[Any]]:
             func.sum(order_line.c.line_minor).label("line_minor"),
             *columns,
         )
-        .join_from(order_line, product)
+        .join_from(order_line, product, product.c.id == order_line.c.product_id)
         .where(order_line.c.order_id == order_id)
         .group_by(order_line.c.product_id, *columns)
         .order_by(func.min(order_line.c.line_no))

@@ -78,7 +78,7 @@ def last_order(conn: Connection, *, person_id: str) -> Row[Any] | None:
     """The newest order of a person that was paid, with the pictures of what was in it."""
     pictures = (
         select(func.array_agg(product.c.picture.distinct()))
-        .select_from(order_line.join(product))
+        .select_from(order_line.join(product, product.c.id == order_line.c.product_id))
         .where(order_line.c.order_id == customer_order.c.id, product.c.active)
         .scalar_subquery()
         .label("pictures")

@@ -129,7 +129,7 @@ def last_load(conn: Connection, *, site_id: str, person_id: str, now: datetime) 
             site_event.c.gateway_id == remote_command.c.gateway_id,
             site_event.c.type == "DoorStayedShut",
             site_event.c.at >= remote_command.c.asked_at,
-            site_event.c.body["door"].as_integer() == remote_command.c.answered_door,
+            site_event.c.body["door"].as_integer() == remote_command.c.answered_doors[1],
         )
         .scalar_subquery()
         .label("stayed_shut")

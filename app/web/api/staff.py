@@ -6,7 +6,7 @@ from typing import Any
 from app.db.pages import api as pages
 from app.domain.errors import IllegalMove, NotFound
 from app.domain.roles import Role
-from app.use_cases.ask_site import load_parcel, open_door
+from app.use_cases.ask_site import load_parcel, open_doors
 from app.use_cases.pack_parcel import pack_parcel
 from app.web.access import serves
 from app.web.api import blueprint, schemas
@@ -15,6 +15,7 @@ from app.web.ops import command_state
 from app.web.parts import civil_now, civil_rate, parts, read, signed_in, write
 from locker_protocol.ids import random_bytes
 from locker_protocol.label import Label, write_label
+from locker_protocol.vocabulary import Right
 
 SEES_ALL_COMMANDS = frozenset({Role.OPERATOR, Role.ADMIN})
 
@@ -62,10 +63,11 @@ def ask_to_load(site_id: str, body: dict[str, Any]) -> dict[str, str]:
 @operation("Ask a site to open a door", body=schemas.Reason, answer=schemas.CommandAsked, status=202)
 def ask_to_open(site_id: str, door_no: int, body: dict[str, Any]) -> dict[str, str]:
     with write() as conn:
-        command_id = open_door(
+        command_id = open_doors(
             conn,
             site_id=site_id,
-            door=door_no,
+            doors=[door_no],
+            right=Right.STAFF,
             person_id=signed_in().id,
             reason=body["reason"],
             now=civil_now(),
@@ -86,5 +88,5 @@ def show_command(command_id: str) -> dict[str, Any]:
     return {
         **{name: getattr(found, name) for name in ("id", "kind", "refusal", "asked_at", "not_after", "answered_at")},
         "state": command_state(found),
-        "door": found.answered_door or found.door,
+        "door": next(iter(found.answered_doors or found.doors), None),
     }

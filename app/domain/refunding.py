@@ -1,0 +1,51 @@
+"""How much of what was paid may go back, line by line.
+
+Decides amounts only. A line never gives back more than it was charged; whoever asks for more gets what is left.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from app.domain.errors import DomainError
+
+
+class RefundCause(StrEnum):
+    """Why money goes back; people are told in words."""
+
+    SHORT = "short"
+    SUBSTITUTE = "substitute"
+    WEIGHT = "weight"
+    NOT_COLLECTED = "not_collected"
+    GIVEN_UP = "given_up"
+    NOT_BROUGHT = "not_brought"
+    LATE_PAYMENT = "late_payment"
+    SECOND_PAYMENT = "second_payment"
+    STAFF = "staff"
+
+
+class NothingToRefund(DomainError):
+    """All of it went back already, or it was never paid."""
+
+    code = "nothing_to_refund"
+
+
+@dataclass(frozen=True, slots=True)
+class ChargedLine:
+    """A line of a paid order, in minor units."""
+
+    line_no: int
+    charged_minor: int
+    refunded_minor: int
+
+    @property
+    def left_minor(self) -> int:
+        """What may still go back."""
+        return self.charged_minor - self.refunded_minor
+
+
+def shares(lines: Sequence[ChargedLine], wanted: Mapping[int, int] | None) -> dict[int, int]:
+    """Minor units to refund a line: what is wanted, at most what is left; `None` wants everything that is left."""
+    asked = {line.line_no: line.left_minor if wanted is None else wanted.get(line.line_no, 0) for line in lines}
+    found = {line.line_no: min(asked[line.line_no], line.left_minor) for line in lines}
+    return {line_no: amount for line_no, amount in found.items() if amount > 0}
