@@ -60,6 +60,17 @@ def demo_command() -> None:
     sys.exit(run_demo(ROOT, int(port), os.environ.get("RESET") == "1"))
 
 
+@cli.command("deployment", with_appcontext=False)
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--public-url", default="http://127.0.0.1:8000", show_default=True, help="Where people reach the shop.")
+@click.option("--smtp-url", default="", help="Where mail leaves; without it this is a demo with an inbox page.")
+def deployment_command(folder: Path, public_url: str, smtp_url: str) -> None:
+    """Write what docker-compose.yml needs into FOLDER: secrets, brokers, settings. Kept where they are there."""
+    from app.demo.deployment import write_deployment
+
+    click.echo(write_deployment(folder, public_url=public_url, smtp_url=smtp_url))
+
+
 @cli.command("audit", with_appcontext=False)
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Also write the findings to this file.")
 def audit_command(json_path: Path | None) -> None:

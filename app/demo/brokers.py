@@ -147,6 +147,28 @@ def _subject(topic: str) -> str:
     return topic.replace("/", ".").replace("+", "*")
 
 
+TUNED_MOSQUITTO = (
+    "allow_anonymous false",
+    # Nagle against delayed ACK makes a QoS 1 round trip 44 ms a side longer.
+    "set_tcp_nodelay true",
+    f"max_packet_size {MAX_PACKET_BYTES}",
+    "persistence true",
+    "autosave_interval 60",
+    "log_dest stderr",
+    "log_timestamp_format %Y-%m-%dT%H:%M:%S",
+)
+
+
+def mosquitto_passwords(identities: Sequence[Identity]) -> str:
+    """Write a password file; it holds hashes only."""
+    return "".join(_password_line(identity) for identity in identities)
+
+
+def mosquitto_rights(identities: Sequence[Identity]) -> str:
+    """Write an ACL file: each identity and what it may read and write, and nothing for anybody else."""
+    return "\n".join(_acl(identity) for identity in identities)
+
+
 @dataclass(frozen=True, slots=True)
 class MosquittoBroker:
     """Mosquitto 2, from the machine's packages."""
@@ -160,8 +182,8 @@ class MosquittoBroker:
     def prepare(self) -> None:
         """Write its configuration, passwords and rights, which its owner alone can read."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _write_private(self.folder / "passwords", "".join(_password_line(identity) for identity in self.identities))
-        _write_private(self.folder / "acl", "\n".join(_acl(identity) for identity in self.identities))
+        _write_private(self.folder / "passwords", mosquitto_passwords(self.identities))
+        _write_private(self.folder / "acl", mosquitto_rights(self.identities))
         _write_private(self.folder / "mosquitto.conf", "\n".join(self._settings()) + "\n")
 
     def command(self) -> Command:
@@ -176,17 +198,10 @@ class MosquittoBroker:
     def _settings(self) -> list[str]:
         return [
             f"listener {self.port} 127.0.0.1",
-            "allow_anonymous false",
+            *TUNED_MOSQUITTO,
             f"password_file {self.folder / 'passwords'}",
             f"acl_file {self.folder / 'acl'}",
-            # Nagle against delayed ACK makes a QoS 1 round trip 44 ms a side longer.
-            "set_tcp_nodelay true",
-            f"max_packet_size {MAX_PACKET_BYTES}",
-            "persistence true",
             f"persistence_location {self.folder}/",
-            "autosave_interval 60",
-            "log_dest stderr",
-            "log_timestamp_format %Y-%m-%dT%H:%M:%S",
             # Started by root it would become a user who cannot read our folder.
             *(["user root"] if os.geteuid() == 0 else []),
         ]
