@@ -6,14 +6,16 @@ from app.domain.order_state import FINAL_ORDER_STATES, ORDER_TABLE, OrderState
 from app.domain.parcel_state import FINAL_PARCEL_STATES, PARCEL_TABLE, ParcelState
 from app.domain.payment_state import PAYMENT_TABLE, PaymentState
 from app.domain.state_table import Event, State, StateTable
+from locker_gateway import conditions
 from locker_gateway.doors import MOVES, DoorState
+from locker_protocol.vocabulary import DoorCondition
 
 PAID_OR_NOT = frozenset({PaymentState.CAPTURED, PaymentState.FAILED})
 PAGE = Path(__file__).parent / "states.md"
 HEAD = """# States
 
-Drawn by `python docs/draw_states.py` from the tables in `app/domain` and `locker_gateway/doors.py`. A move that is not
-drawn changes nothing; orders, parcels and payments refuse it aloud.
+Drawn by `python docs/draw_states.py` from the tables in `app/domain`, `locker_gateway/doors.py` and `conditions.py`.
+A move that is not drawn changes nothing; orders, parcels and payments refuse it aloud.
 """
 
 
@@ -26,6 +28,7 @@ def draw() -> str:
             _diagram("Parcel", ParcelState.PLANNED, PARCEL_TABLE, FINAL_PARCEL_STATES),
             _diagram("Payment", PaymentState.OPEN, PAYMENT_TABLE, PAID_OR_NOT),
             _diagram("Door, as its gateway believes", DoorState.UNKNOWN, MOVES, frozenset()),
+            _diagram("Condition of a door", DoorCondition.FREE, conditions.MOVES, frozenset()),
         ]
     )
 

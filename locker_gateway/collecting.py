@@ -1,13 +1,15 @@
 """Collecting: which doors a good code opens, and when a parcel is spent.
 
-All doors of the order that are loaded open at once. A parcel is spent when its door was opened by a code and shut
-again. For 15 minutes after the last one the same code re-opens what has not been filled anew.
+All doors of the order that are loaded open at once. A parcel is spent when its door was opened by a code, or by the
+keeper who hands it over, and shut again. For 15 minutes after the last one the same code re-opens what has not been
+filled anew.
 """
 
 from collections.abc import Sequence
 
-from locker_gateway import grants
+from locker_gateway import cancelling, conditions, grants
 from locker_gateway.codes import Holder
+from locker_gateway.conditions import Finding
 from locker_gateway.controllers import caught_up
 from locker_gateway.grants import Asked, Target
 from locker_gateway.records import Grant, GrantDoor, Placement
@@ -19,6 +21,8 @@ from locker_protocol.uplink_messages import ParcelCollected
 from locker_protocol.vocabulary import Refusal, Right, Via
 
 REOPEN_MS = 900_000
+TAKES_OUT = frozenset({Right.REMOVE, Right.RESCUE})
+SPENDS = frozenset({Right.COLLECT, Right.HAND_OVER})
 
 
 def open_for(turn: Turn, holder: Holder, *, controller: str, via: Via) -> None:
@@ -30,7 +34,7 @@ def open_for(turn: Turn, holder: Holder, *, controller: str, via: Via) -> None:
         _go_on(turn, running, holder)
         return
     placements = [each for each in site.placements.rows.values() if each.order_id == holder.order_id]
-    loaded = [each for each in placements if each.state == "loaded"]
+    loaded = [each for each in placements if each.state == "loaded" and not _being_taken_out(site, each)]
     right, wanted = (Right.COLLECT, loaded) if loaded else (Right.REOPEN, _reopenable(turn, placements))
     if not wanted:
         raise Refused(_why_nothing(placements), order_id=holder.order_id)
@@ -45,17 +49,27 @@ def open_for(turn: Turn, holder: Holder, *, controller: str, via: Via) -> None:
 
 
 def parcel_opened(turn: Turn, grant: Grant, door: GrantDoor) -> None:
-    """A door opened by its code: from now on, shutting it spends the parcel."""
+    """A door opened for its owner: from now on, shutting it spends the parcel.
+
+    Not when the service was told meanwhile that nothing of the order is collected any more: a lock may yield late.
+    """
     placement = turn.site.placements.rows.get(door.parcel_id or "")
-    if grant.right is Right.COLLECT and placement is not None and placement.state == "loaded":
+    if grant.right not in SPENDS or placement is None or placement.state != "loaded":
+        return
+    if not cancelling.was_told(turn.site, placement.order_id):
         keep(turn, turn.site.placements, placement.parcel_id, state="opened", changed_at=turn.civil_ms)
 
 
-def door_shut(turn: Turn, door: int) -> None:
-    """Whatever a code had opened behind this door is collected now."""
+def door_shut(turn: Turn, door: int, ended: Sequence[tuple[Grant, GrantDoor]]) -> None:
+    """Whatever had been opened for its owner behind this door is collected now. `ended`: the grants it stood open for.
+
+    What was re-opened may have been wiped meanwhile: somebody has to look again.
+    """
     for placement in list(turn.site.placements.rows.values()):
         if placement.door == door and placement.state == "opened":
-            _collected(turn, placement)
+            _collected(turn, placement, ended)
+    if any(grant.right is Right.REOPEN for grant, _ in ended):
+        conditions.change(turn, door, Finding.EMPTIED)
 
 
 def show_end(turn: Turn, grant: Grant) -> None:
@@ -67,6 +81,8 @@ def show_end(turn: Turn, grant: Grant) -> None:
 
 def _go_on(turn: Turn, running: Grant, holder: Holder) -> None:
     """The same code again while its doors are being opened: the same commands again, and no new grant."""
+    if running.right is Right.HAND_OVER:
+        raise Refused(Refusal.IN_PROGRESS, order_id=holder.order_id)
     if not any(turn.site.sight_of(door.controller).online for door in running.doors if door.phase == "pending"):
         raise Refused(Refusal.LOCKER_SILENT, order_id=holder.order_id)
     grants.repeat(turn, running)
@@ -91,9 +107,10 @@ def _reachable(turn: Turn, controller: str, *, shown_at: str) -> bool:
 
 def _reopenable(turn: Turn, placements: Sequence[Placement]) -> list[Placement]:
     """What was collected a moment ago and not filled since, when nothing else of the order is left."""
-    if any(each.state != "collected" for each in placements):
+    if any(each.lies for each in placements):
         return []
-    return [each for each in placements if _just_collected(turn, each) and not _taken_since(turn.site, each)]
+    gone = [each for each in placements if each.state == "collected"]
+    return [each for each in gone if _just_collected(turn, each) and not _taken_since(turn.site, each)]
 
 
 def _just_collected(turn: Turn, placement: Placement) -> bool:
@@ -108,22 +125,43 @@ def _just_collected(turn: Turn, placement: Placement) -> bool:
 
 
 def _taken_since(site: Site, placement: Placement) -> bool:
-    lies_there = any(
-        each.door == placement.door and each.state != "collected" for each in site.placements.rows.values()
-    )
-    loading = any(grant.right is Right.LOAD for grant, _ in grants.at_door(site, placement.door, "pending", "opened"))
-    return lies_there or loading
+    lies_there = site.lying_at(placement.door) is not None
+    may_lie = any(each.door == placement.door for each in site.doubts.rows.values())
+    loading = any(grant.right is Right.LOAD for grant, _ in grants.at_door(site, placement.door, *grants.AT_WORK))
+    return lies_there or may_lie or loading
 
 
 def _why_nothing(placements: Sequence[Placement]) -> Refusal:
     if not placements:
         return Refusal.NOT_LOADED
-    standing_open = any(each.state == "opened" for each in placements)
+    standing_open = any(each.lies for each in placements)
     return Refusal.IN_PROGRESS if standing_open else Refusal.SPENT
 
 
-def _collected(turn: Turn, placement: Placement) -> None:
+def _being_taken_out(site: Site, placement: Placement) -> bool:
+    """Staff have its door open to take it out: the owner's lock must not yield after that door is shut."""
+    return any(grant.right in TAKES_OUT for grant, _ in grants.at_door(site, placement.door, "opened"))
+
+
+def _collected(turn: Turn, placement: Placement, ended: Sequence[tuple[Grant, GrantDoor]]) -> None:
+    by_keeper = [grant for grant, door in ended if grant.right is Right.HAND_OVER and _is_for(door, placement)]
+    by_code = any(grant.right is Right.COLLECT and _is_for(door, placement) for grant, door in ended)
+    handed_over = by_keeper[0] if by_keeper and not by_code else None
     keep(turn, turn.site.placements, placement.parcel_id, state="collected", changed_at=turn.civil_ms)
     turn.site.collected_ms[placement.parcel_id] = turn.ms
-    turn.event(ParcelCollected(placement.parcel_id, placement.order_id, placement.controller, placement.door))
+    turn.event(
+        ParcelCollected(
+            placement.parcel_id,
+            placement.order_id,
+            placement.controller,
+            placement.door,
+            Right.HAND_OVER if handed_over else Right.COLLECT,
+            handed_over.actor if handed_over else None,
+        )
+    )
+    conditions.change(turn, placement.door, Finding.EMPTIED)
     turn.say("parcel_collected", order_id=placement.order_id, parcel_id=placement.parcel_id, door=placement.door)
+
+
+def _is_for(door: GrantDoor, placement: Placement) -> bool:
+    return door.parcel_id == placement.parcel_id

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from locker_gateway import collecting, grants, loading
+from locker_gateway import collecting, doubts, grants, loading, staff_doors
 from locker_gateway.controllers import caught_up
 from locker_gateway.doors import STANDS_OPEN, DoorState, Happening
+from locker_gateway.records import Grant, GrantDoor
 from locker_gateway.state import Site
 from locker_gateway.turn import Turn
 from locker_protocol.bus_messages import DoorReading
@@ -32,8 +33,11 @@ def door_opened(turn: Turn, controller: str, door: int, command_id: str | None) 
     turn.say("door_opened", order_id=grant.order_id, controller=controller, door=door)
 
 
-def door_shut(turn: Turn, controller: str, door: int) -> None:
-    """A door's sensor went shut: what it was opened for is done."""
+def door_shut(turn: Turn, controller: str, door: int, *, told: bool = True) -> None:
+    """A door's sensor went shut: what it was opened for is done.
+
+    Not `told`: it is only found shut, its event was lost. Then nobody knows what happened behind it meanwhile.
+    """
     if not _is_its_own(turn, controller, door):
         return
     turn.site.seen[controller].doors[door] = "shut"
@@ -42,12 +46,25 @@ def door_shut(turn: Turn, controller: str, door: int) -> None:
     order_id = next((grant.order_id for grant, _ in ended if grant.order_id), None)
     turn.event(DoorWasShut(controller, door, order_id))
     turn.say("door_shut", order_id=order_id, controller=controller, door=door)
-    collecting.door_shut(turn, door)
     for grant, grant_door in ended:
-        if grant.right is Right.LOAD:
-            loading.door_shut(turn, grant, grant_door)
-        else:
+        staff_doors.taken_out(turn, grant, grant_door)
+    collecting.door_shut(turn, door, ended)
+    for grant, grant_door in ended:
+        _end(turn, grant, grant_door, told=told)
+
+
+def _end(turn: Turn, grant: Grant, door: GrantDoor, *, told: bool) -> None:
+    match grant.right:
+        case Right.LOAD if told:
+            loading.door_shut(turn, grant, door)
+        case Right.LOAD:
+            doubts.remember(turn, grant, door)
+        case Right.CHECK if told:
+            staff_doors.checked(turn, grant, door)
+        case Right.COLLECT | Right.REOPEN | Right.HAND_OVER | Right.STAFF:
             collecting.show_end(turn, turn.site.grants.rows[grant.grant_id])
+        case _:
+            pass  # what was taken out is recorded; a check nobody saw the end of is made again
 
 
 def see_doors(turn: Turn, controller: str, readings: Sequence[DoorReading]) -> None:
@@ -100,7 +117,7 @@ def _is_its_own(turn: Turn, controller: str, door: int) -> bool:
 def _know_again(turn: Turn, reading: DoorReading) -> None:
     if reading.state == "shut":
         turn.move(reading.door, Happening.SEEN_SHUT)
-        if any(grants.at_door(turn.site, reading.door, "pending")):
+        if any(grants.at_door(turn.site, reading.door, *grants.MAY_OPEN)):
             turn.move(reading.door, Happening.GRANT)
     elif reading.state == "open":
         opened = _recorded_open(turn.site, reading.door)
@@ -124,7 +141,7 @@ def _put_right(turn: Turn, controller: str, reading: DoorReading) -> None:
         if reading.state == "open":
             door_opened(turn, controller, reading.door, None)
         else:
-            door_shut(turn, controller, reading.door)
+            door_shut(turn, controller, reading.door, told=False)
 
 
 def _recorded_open(site: Site, door: int) -> bool:

@@ -1,14 +1,16 @@
 """Grants: a decision to open doors, recorded and audited before an unlock leaves, and what became of each door.
 
-A grant is outstanding while one of its doors is pending. A pending door lapses only when it can no longer open: ten
-seconds have passed, its command is too old for the controller to obey, and every event the controller made is known.
+A grant is outstanding while one of its doors is pending. Such a door, and a recalled one, lapses only when it can no
+longer open: ten seconds have passed, its command is too old for the controller to obey, and every event the controller
+made is known.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
+from locker_gateway import doubts
 from locker_gateway.controllers import caught_up
 from locker_gateway.doors import Happening
 from locker_gateway.records import DoorPhase, Grant, GrantDoor
@@ -23,6 +25,11 @@ MAX_PULSES = 3
 PULSE_WINDOW_MS = 120_000
 # A door may still open after its grant lapsed (a bag held it): for so long it is known which grant that was.
 KEEP_MS = 600_000
+# In these phases a door may still open; in the last one it stands open.
+MAY_OPEN: tuple[DoorPhase, ...] = ("pending", "recalled")
+AT_WORK: tuple[DoorPhase, ...] = (*MAY_OPEN, "opened")
+BY_CODE = frozenset({Right.COLLECT, Right.REOPEN})
+TO_OWNERS = frozenset({Right.COLLECT, Right.REOPEN, Right.HAND_OVER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +97,22 @@ def repeat(turn: Turn, grant: Grant) -> None:
 
 
 def outstanding(site: Site, order_id: str) -> Grant | None:
-    """The order's grant to a resident that still has a pending door, if any."""
-    return next((grant for grant in _to_residents(site, order_id) if _pending(grant)), None)
+    """The order's grant to its owner that still has a pending door, if any."""
+    return next((grant for grant in _of_order(site, order_id, TO_OWNERS) if _pending(grant)), None)
 
 
 def pulses(turn: Turn, order_id: str) -> int:
     """How many grants the order's residents had in the last 120 s."""
     site = turn.site
-    return sum(turn.ms - site.granted_ms[grant.grant_id] < PULSE_WINDOW_MS for grant in _to_residents(site, order_id))
+    granted = [site.granted_ms[grant.grant_id] for grant in _of_order(site, order_id, BY_CODE)]
+    return sum(turn.ms - granted_ms < PULSE_WINDOW_MS for granted_ms in granted)
 
 
 def at_door(site: Site, door: int, *phases: DoorPhase) -> Iterator[tuple[Grant, GrantDoor]]:
-    """Grants of a door in one of these phases, newest first."""
+    """Grants of a door in one of these phases (none named: in any), newest first."""
     for grant in reversed(site.grants.rows.values()):
         for each in grant.doors:
-            if each.door == door and each.phase in phases:
+            if each.door == door and (not phases or each.phase in phases):
                 yield grant, each
 
 
@@ -118,9 +126,9 @@ def opened(turn: Turn, door: int, command_id: str | None) -> tuple[Grant, GrantD
     named = _named(turn.site, door, command_id)
     if named is None or named[1].phase != "pending":
         named = next(at_door(turn.site, door, "pending"), named)
-    if named is None or named[1].phase not in {"pending", "lapsed"}:
+    if named is None or named[1].phase not in {"pending", "lapsed", "recalled"}:
         return named
-    return _mark(turn, *named, "opened")
+    return _mark(turn, *named, "given_up" if named[1].phase == "recalled" else "opened")
 
 
 def shut(turn: Turn, door: int) -> list[tuple[Grant, GrantDoor]]:
@@ -128,10 +136,17 @@ def shut(turn: Turn, door: int) -> list[tuple[Grant, GrantDoor]]:
     return [_mark(turn, grant, each, "shut") for grant, each in list(at_door(turn.site, door, "opened"))]
 
 
+def give_up(turn: Turn, parcel_id: str, door: int) -> None:
+    """The parcel goes elsewhere: whatever this door was granted for it, shutting it loads nothing."""
+    for grant, each in list(at_door(turn.site, door)):
+        if grant.right is Right.LOAD and each.parcel_id == parcel_id and each.phase != "recalled":
+            _mark(turn, grant, each, "recalled" if each.phase == "pending" else "given_up")
+
+
 def unlock_done(turn: Turn, done: UnlockDone) -> None:
     """A controller that refused to pulse will not open this door: the code is usable again at once."""
     found = _named(turn.site, done.door, done.command_id)
-    if found and found[1].phase == "pending" and done.outcome != "pulsed":
+    if found and found[1].phase in MAY_OPEN and done.outcome != "pulsed":
         turn.say("unlock_not_obeyed", level="warning", order_id=found[0].order_id, door=done.door, outcome=done.outcome)
         _lapse(turn, *found)
 
@@ -142,16 +157,24 @@ def lapse_what_stayed_shut(turn: Turn) -> None:
     for grant in list(site.grants.rows.values()):
         age_ms = turn.ms - site.granted_ms[grant.grant_id]
         for door in grant.doors:
-            if door.phase == "pending" and age_ms >= LAPSE_AFTER_MS and _settled(turn, door):
+            if door.phase in MAY_OPEN and age_ms >= LAPSE_AFTER_MS and _settled(turn, door):
                 _lapse(turn, site.grants.rows[grant.grant_id], door)
-        if age_ms >= KEEP_MS and not any(door.phase in {"pending", "opened"} for door in grant.doors):
+        if age_ms >= KEEP_MS and not any(door.phase in AT_WORK for door in grant.doors):
             turn.delete(site.grants, grant.grant_id)
             del site.granted_ms[grant.grant_id]
 
 
 def _door(turn: Turn, target: Target) -> GrantDoor:
     seen = turn.site.seen[target.controller]
-    return GrantDoor(target.door, target.controller, turn.new_id(), seen.boot_id, seen.beat, parcel_id=target.parcel_id)
+    return GrantDoor(
+        target.door,
+        target.controller,
+        turn.new_id(),
+        seen.boot_id,
+        seen.beat,
+        parcel_id=target.parcel_id,
+        store_id=seen.store_id,
+    )
 
 
 def _audit_row(grant: Grant, asked: Asked) -> UnlockGranted:
@@ -170,9 +193,9 @@ def _audit_row(grant: Grant, asked: Asked) -> UnlockGranted:
     )
 
 
-def _to_residents(site: Site, order_id: str) -> Iterator[Grant]:
+def _of_order(site: Site, order_id: str, rights: Collection[Right]) -> Iterator[Grant]:
     for grant in site.grants.rows.values():
-        if grant.order_id == order_id and grant.right in {Right.COLLECT, Right.REOPEN}:
+        if grant.order_id == order_id and grant.right in rights:
             yield grant
 
 
@@ -181,8 +204,7 @@ def _pending(grant: Grant) -> bool:
 
 
 def _named(site: Site, door: int, command_id: str) -> tuple[Grant, GrantDoor] | None:
-    found = at_door(site, door, "pending", "opened", "shut", "lapsed")
-    return next(((grant, each) for grant, each in found if each.command_id == command_id), None)
+    return next(((grant, each) for grant, each in at_door(site, door) if each.command_id == command_id), None)
 
 
 def _settled(turn: Turn, door: GrantDoor) -> bool:
@@ -200,7 +222,14 @@ def _mark(turn: Turn, grant: Grant, door: GrantDoor, phase: DoorPhase) -> tuple[
 
 
 def _lapse(turn: Turn, grant: Grant, door: GrantDoor) -> None:
-    _mark(turn, grant, door, "lapsed")
     turn.move(door.door, Happening.LAPSED)
+    if door.phase == "recalled":
+        _mark(turn, grant, door, "given_up")
+        return
+    _mark(turn, grant, door, "lapsed")
+    if grant.right is Right.LOAD and door.store_id != turn.site.sight_of(door.controller).store_id:
+        # The controller lost its memory meanwhile: it may have opened the door, and seen it shut, and told nobody.
+        doubts.remember(turn, grant, door)
+        return
     turn.event(DoorStayedShut(door.controller, door.door, grant.grant_id, grant.order_id))
     turn.say("door_stayed_shut", level="warning", order_id=grant.order_id, door=door.door)

@@ -1,14 +1,15 @@
-"""Loading: whether a labelled parcel may be loaded now, and behind which door. The site decides where a parcel lies.
+"""Loading: whether a labelled parcel may be loaded now, and whether it was. The site decides where a parcel lies.
 
-The plan's door comes first, then its alternatives, then the smallest door of the same zone that fits. A parcel counts
-as loaded when its door was opened for it and shut again; anything less leaves it not loaded.
+A parcel counts as loaded when its door was opened for it and shut again; anything less leaves it not loaded. A driver
+who wants another door for it has it in hand: whatever was counted before does not hold.
 """
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 
-from locker_gateway import grants
+from locker_gateway import conditions, doubts, grants
+from locker_gateway.choosing import choose_door
 from locker_gateway.codes import code_of
-from locker_gateway.doors import DoorState
+from locker_gateway.conditions import Finding
 from locker_gateway.grants import Asked, Target
 from locker_gateway.records import Grant, GrantDoor, Placement
 from locker_gateway.refusals import Refused
@@ -16,59 +17,71 @@ from locker_gateway.state import Site
 from locker_gateway.turn import Turn
 from locker_protocol.bus_messages import Show
 from locker_protocol.label import Label, read_label
-from locker_protocol.uplink_messages import DoorSpec, ParcelLoaded, ParcelManifest
-from locker_protocol.vocabulary import SIZES, Refusal, Right, Via
+from locker_protocol.uplink_messages import ParcelLoaded, ParcelManifest, ParcelTakenBack
+from locker_protocol.vocabulary import DoorFault, Refusal, Right, Via
+
+FINDINGS = {DoorFault.BROKEN: Finding.BROKE, DoorFault.DIRTY: Finding.DOUBTED}
 
 
-def load(turn: Turn, text: str, *, actor: str, via: Via, controller: str | None, command_id: str | None = None) -> int:
-    """Open a door for the parcel with this label and return its number. Raises Refused.
+@dataclass(frozen=True, slots=True)
+class LabelShown:
+    """A label and who showed it. `controller` is where; `None` when a phone read it.
 
-    `controller` is where the label was shown; `None` when a phone read it.
+    `instead_of` is the door that will not do, for the reason `fault`.
     """
-    parcel = _judge_label(turn, text, actor)
+
+    text: str
+    actor: str
+    via: Via
+    controller: str | None = None
+    command_id: str | None = None
+    instead_of: int | None = None
+    fault: DoorFault | None = None
+
+
+def load(turn: Turn, shown: LabelShown) -> int:
+    """Open a door for the parcel with this label and return its number. Raises Refused."""
+    label, parcel = _read(turn.site, shown)
+    if shown.instead_of is not None:
+        _give_up(turn, parcel, shown, shown.instead_of)
+    refusal = _why_not(turn, parcel, label)
+    if refusal is not None:
+        raise Refused(refusal, order_id=parcel.order_id, actor=shown.actor)
     running = _being_loaded(turn.site, parcel.parcel_id)
     if running is not None:
-        return _go_on(turn, *running, actor=actor)
-    spec = _choose_door(turn, parcel)
-    if spec is None:
-        raise Refused(Refusal.NO_FREE_DOOR, order_id=parcel.order_id, actor=actor)
-    asked = Asked(
-        controller or spec.controller, via, actor, Right.LOAD, order_id=parcel.order_id, command_id=command_id
-    )
-    grant = grants.give(turn, asked, [Target(spec.door, spec.controller, parcel.parcel_id)])
-    for where in {grant.controller: None, spec.controller: None}:
-        turn.command(where, Show("load", doors=[spec.door]), qos=0)
-    return spec.door
+        return _go_on(turn, *running, actor=shown.actor)
+    return _open(turn, parcel, shown)
 
 
 def door_shut(turn: Turn, grant: Grant, door: GrantDoor) -> None:
     """The door a parcel was to be put behind is shut again: it lies there."""
-    parcel_id, order_id = door.parcel_id, grant.order_id
-    if parcel_id is None or order_id is None or parcel_id in turn.site.placements.rows:
+    site, parcel_id, order_id = turn.site, door.parcel_id, grant.order_id
+    if parcel_id is None or order_id is None or parcel_id in site.placements.rows:
         return
-    manifest = turn.site.parcels.rows.get(parcel_id)
-    run_no = manifest.run_no if manifest else 0  # a snapshot without it came while the door stood open
-    placement = Placement(parcel_id, order_id, run_no, door.controller, door.door, "loaded", turn.civil_ms)
-    turn.put(turn.site.placements, parcel_id, placement)
+    if site.lying_at(door.door) is not None:
+        turn.say("door_taken_meanwhile", level="warning", order_id=order_id, parcel_id=parcel_id, door=door.door)
+        return
+    placement = Placement(parcel_id, order_id, door.controller, door.door, "loaded", turn.civil_ms, grant.actor)
+    turn.put(site.placements, parcel_id, placement)
     turn.event(ParcelLoaded(parcel_id, order_id, door.controller, door.door, grant.actor))
+    doubts.settle(turn, parcel_id, door.door)
     turn.command(door.controller, Show("loaded", doors=[door.door]), qos=0)
     turn.say("parcel_loaded", order_id=order_id, parcel_id=parcel_id, door=door.door)
 
 
-def _judge_label(turn: Turn, text: str, actor: str) -> ParcelManifest:
-    site = turn.site
-    label = read_label(text)
+def _read(site: Site, shown: LabelShown) -> tuple[Label, ParcelManifest]:
+    """The label and the parcel it names."""
+    label = read_label(shown.text)
     if label is None:
-        raise Refused(Refusal.LABEL_MALFORMED, actor=actor)
+        raise Refused(Refusal.LABEL_MALFORMED, actor=shown.actor)
+    if shown.fault is not None and shown.instead_of is None:
+        raise Refused(Refusal.MALFORMED, actor=shown.actor)
     if label.site_no != site.config.site_no:
-        raise Refused(Refusal.LABEL_OTHER_SITE, actor=actor)
+        raise Refused(Refusal.LABEL_OTHER_SITE, actor=shown.actor)
     parcel = next((each for each in site.parcels.rows.values() if each.ref == label.ref), None)
     if parcel is None:
-        raise Refused(Refusal.LABEL_UNKNOWN, actor=actor)
-    refusal = _why_not(turn, parcel, label)
-    if refusal is not None:
-        raise Refused(refusal, order_id=parcel.order_id, actor=actor)
-    return parcel
+        raise Refused(Refusal.LABEL_UNKNOWN, actor=shown.actor)
+    return label, parcel
 
 
 def _why_not(turn: Turn, parcel: ParcelManifest, label: Label) -> Refusal | None:
@@ -97,47 +110,54 @@ def _go_on(turn: Turn, grant: Grant, door: GrantDoor, *, actor: str) -> int:
     return door.door
 
 
-# --- choosing a door --------------------------------------------------------------------------------------------------
-
-
-def _choose_door(turn: Turn, parcel: ParcelManifest) -> DoorSpec | None:
-    free = (spec for spec in _in_order(turn.site, parcel) if _is_free(turn.site, spec, parcel))
-    return next(free, None)
-
-
-def _in_order(site: Site, parcel: ParcelManifest) -> Iterator[DoorSpec]:
-    """Planned doors as the plan has them, then the smallest that fits, those promised to nobody else first."""
-    planned = [site.doors.rows[str(door)] for door in parcel.doors if str(door) in site.doors.rows]
-    promised = {
-        each.doors[0]
-        for each in site.parcels.rows.values()
-        if each.doors and each.run_no == parcel.run_no and each.parcel_id not in site.placements.rows
-    }
-    others = [spec for spec in site.doors.rows.values() if fits(parcel, spec) and spec not in planned]
-    yield from planned
-    yield from sorted(others, key=lambda spec: (spec.door in promised, spec.volume_ml, spec.door))
-
-
-def fits(parcel: ParcelManifest, spec: DoorSpec) -> bool:
-    """True when the parcel may stand behind this door: its zone, size class, volume and longest side."""
-    return (
-        spec.zone is parcel.zone
-        and SIZES.index(spec.size) >= SIZES.index(parcel.size)
-        and spec.volume_ml >= parcel.volume_ml
-        and spec.longest_mm >= parcel.longest_mm
+def _open(turn: Turn, parcel: ParcelManifest, shown: LabelShown) -> int:
+    spec = choose_door(turn.site, parcel, never=shown.instead_of)
+    if spec is None:
+        raise Refused(Refusal.NO_FREE_DOOR, order_id=parcel.order_id, actor=shown.actor)
+    asked = Asked(
+        shown.controller or spec.controller,
+        shown.via,
+        shown.actor,
+        Right.LOAD,
+        order_id=parcel.order_id,
+        command_id=shown.command_id,
     )
+    grant = grants.give(turn, asked, [Target(spec.door, spec.controller, parcel.parcel_id)])
+    for where in {grant.controller: None, spec.controller: None}:
+        turn.command(where, Show("load", doors=[spec.door]), qos=0)
+    return spec.door
 
 
-def _is_free(site: Site, spec: DoorSpec, parcel: ParcelManifest) -> bool:
-    """Nobody's parcel lies there, nobody is at it, its sensor says shut, and this run has not used it before."""
-    seen = site.seen.get(spec.controller)
-    if seen is None or not seen.online or seen.doors.get(spec.door) != "shut":
-        return False
-    if site.door_state(spec.door) is not DoorState.SHUT:
-        return False
-    if any(grants.at_door(site, spec.door, "pending", "opened")):
-        return False
-    return not any(
-        each.door == spec.door and (each.state != "collected" or each.run_no == parcel.run_no)
-        for each in site.placements.rows.values()
-    )
+# --- another door -----------------------------------------------------------------------------------------------------
+
+
+def _give_up(turn: Turn, parcel: ParcelManifest, shown: LabelShown, door: int) -> None:
+    """The driver has the parcel in hand and this door will not do. It holds whether or not another door is found."""
+    site = turn.site
+    if str(door) not in site.doors.rows:
+        raise Refused(Refusal.DOOR_UNKNOWN, order_id=parcel.order_id, actor=shown.actor)
+    running = _being_loaded(site, parcel.parcel_id)
+    if running is not None and running[0].actor != shown.actor:
+        raise Refused(Refusal.IN_PROGRESS, order_id=parcel.order_id, actor=shown.actor)
+    placement = site.placements.rows.get(parcel.parcel_id)
+    if placement is not None:
+        _take_back(turn, parcel, placement, shown)
+    grants.give_up(turn, parcel.parcel_id, door)
+    doubt = site.doubts.rows.get(parcel.parcel_id)
+    if doubt is not None and doubt.door == door:
+        turn.delete(site.doubts, parcel.parcel_id)
+    if shown.fault in FINDINGS:
+        conditions.change(turn, door, FINDINGS[shown.fault], actor=shown.actor)
+
+
+def _take_back(turn: Turn, parcel: ParcelManifest, placement: Placement, shown: LabelShown) -> None:
+    """Only by whoever put it there, at that door, while the run is being loaded and nobody is about to collect it."""
+    in_hand = placement.state == "loaded" and placement.door == shown.instead_of and placement.actor == shown.actor
+    if not in_hand or not parcel.loadable_from <= placement.changed_at <= turn.civil_ms <= parcel.loadable_until:
+        raise Refused(Refusal.LABEL_LOADED, order_id=parcel.order_id, actor=shown.actor)
+    if any(grant.right is not Right.STAFF for grant, _ in grants.at_door(turn.site, placement.door, *grants.AT_WORK)):
+        raise Refused(Refusal.IN_PROGRESS, order_id=parcel.order_id, actor=shown.actor)
+    turn.delete(turn.site.placements, parcel.parcel_id)
+    where = (placement.controller, placement.door)
+    turn.event(ParcelTakenBack(parcel.parcel_id, parcel.order_id, *where, shown.actor))
+    turn.say("parcel_taken_back", order_id=parcel.order_id, parcel_id=parcel.parcel_id, door=placement.door)

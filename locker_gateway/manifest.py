@@ -3,8 +3,9 @@
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from locker_gateway import codes
+from locker_gateway import cancelling, codes, conditions
 from locker_gateway.codes import code_of
+from locker_gateway.conditions import Finding
 from locker_gateway.records import Placement, Row, Table
 from locker_gateway.turn import Turn
 from locker_protocol.errors import ProtocolError, ProtocolFault
@@ -17,6 +18,7 @@ from locker_protocol.uplink_messages import (
     PlanOrder,
     RevokeCredential,
     ServiceKey,
+    SetDoorCondition,
     SetKeys,
     SiteSnapshot,
 )
@@ -37,6 +39,8 @@ def check(turn: Turn, entry: Entry) -> None:
             _check_secret(credential)
         case SetKeys(keys):
             _check_keys(keys)
+        case SetDoorCondition(door) if str(door) not in turn.site.doors.rows:
+            raise ProtocolError(ProtocolFault.INVALID_FIELD, f"door {door}")
 
 
 def apply(turn: Turn, entry: Entry) -> None:
@@ -45,6 +49,7 @@ def apply(turn: Turn, entry: Entry) -> None:
         case SiteSnapshot():
             _replace_everything_told(turn, entry)
         case PlanOrder():
+            cancelling.expect(turn, entry.order_id)
             for parcel in entry.parcels:
                 turn.put(turn.site.parcels, parcel.parcel_id, parcel)
         case IssueCredential(credential):
@@ -52,9 +57,11 @@ def apply(turn: Turn, entry: Entry) -> None:
         case RevokeCredential():
             _revoke(turn, entry)
         case CancelOrder():
-            _cancel(turn, entry.order_id)
+            cancelling.cancel(turn, entry.order_id)
         case SetKeys(keys):
             _set_keys(turn, keys)
+        case SetDoorCondition(door, condition):
+            conditions.change(turn, door, Finding.BROKE if condition == "broken" else Finding.GIVEN_BACK)
 
 
 def _check_keys(keys: list[ServiceKey]) -> None:
@@ -77,25 +84,28 @@ def _check_secret(credential: CredentialManifest) -> None:
 
 
 def _replace_everything_told(turn: Turn, snapshot: SiteSnapshot) -> None:
-    """What the site found out by itself stays: where parcels lie, what is spent, revoked or cancelled."""
-    site = turn.site
+    """What the site found out by itself stays: where parcels lie, what is spent, revoked, cancelled or to be checked.
+
+    Only a store that is new believes the service about where parcels lie; our own record is nearer the truth.
+    """
+    site, store_is_new = turn.site, turn.site.down is None
     _clear(turn, site.doors)
     _clear(turn, site.parcels)
     _clear(turn, site.credentials)
     _set_keys(turn, snapshot.keys)
     for spec in snapshot.doors:
         turn.put(site.doors, str(spec.door), spec)
+        conditions.told(turn, spec)
     for parcel in snapshot.parcels:
         turn.put(site.parcels, parcel.parcel_id, parcel)
     for credential in snapshot.credentials:
         codes.told(turn, credential)
-    for loaded in snapshot.loaded:
+    for loaded in snapshot.loaded if store_is_new else []:
         _believe_loaded(turn, loaded)
     turn.say("snapshot_taken", parcels=len(snapshot.parcels), doors=len(snapshot.doors))
 
 
 def _believe_loaded(turn: Turn, loaded: LoadedParcel) -> None:
-    """Only a store that is new believes the service about where a parcel lies; our own record is nearer the truth."""
     site = turn.site
     manifest, spec = site.parcels.rows.get(loaded.parcel_id), site.doors.rows.get(str(loaded.door))
     if manifest is None or spec is None or loaded.parcel_id in site.placements.rows:
@@ -103,7 +113,6 @@ def _believe_loaded(turn: Turn, loaded: LoadedParcel) -> None:
     placement = Placement(
         loaded.parcel_id,
         manifest.order_id,
-        manifest.run_no,
         spec.controller,
         loaded.door,
         loaded.state,
@@ -116,12 +125,6 @@ def _revoke(turn: Turn, entry: RevokeCredential) -> None:
     code = code_of(turn.site, entry.order_id)
     through = max(code.revoked_through, entry.generation)
     turn.put(turn.site.codes, entry.order_id, msgspec.structs.replace(code, revoked_through=through))
-
-
-def _cancel(turn: Turn, order_id: str) -> None:
-    """Codes end. Parcels not loaded stay listed, so that their label can be refused by what happened."""
-    code = code_of(turn.site, order_id)
-    turn.put(turn.site.codes, order_id, msgspec.structs.replace(code, cancelled=True))
 
 
 def _set_keys(turn: Turn, keys: list[ServiceKey]) -> None:

@@ -9,10 +9,12 @@ from typing import Generic, Literal, TypeVar
 import msgspec
 
 from locker_protocol.uplink_messages import EntryResult
-from locker_protocol.vocabulary import Refusal, Right, Via
+from locker_protocol.vocabulary import DoorCondition, Refusal, Right, Via
 
-PlacementState = Literal["loaded", "opened", "collected"]
-DoorPhase = Literal["pending", "opened", "shut", "lapsed"]
+PlacementState = Literal["loaded", "opened", "collected", "removed"]
+# A door that is not wanted any more for the parcel it was granted for is `recalled` while its lock may still move, and
+# `given_up` from then on: shutting it loads nothing.
+DoorPhase = Literal["pending", "opened", "shut", "lapsed", "recalled", "given_up"]
 
 Row = TypeVar("Row", bound=msgspec.Struct)
 
@@ -42,19 +44,51 @@ class Code(msgspec.Struct, frozen=True):
 
 
 class Placement(msgspec.Struct, frozen=True):
-    """Where a parcel physically lies, or lay; `changed_at` is civil milliseconds of its last change."""
+    """Where a parcel physically lies, or lay; `changed_at` is civil milliseconds of its last change.
+
+    `actor` is who loaded it, where that was seen here.
+    """
 
     parcel_id: str
     order_id: str
-    run_no: int
     controller: str
     door: int
     state: PlacementState
     changed_at: int
+    actor: str | None = None
+
+    @property
+    def lies(self) -> bool:
+        """True while the parcel is behind its door, by the record."""
+        return self.state in {"loaded", "opened"}
+
+
+class Condition(msgspec.Struct, frozen=True):
+    """A door's condition, where anything was ever found out or told of it."""
+
+    door: int
+    condition: DoorCondition
+
+
+class Doubt(msgspec.Struct, frozen=True):
+    """A parcel that may lie behind this door: it was opened for it and nobody saw it shut."""
+
+    parcel_id: str
+    order_id: str
+    door: int
+
+
+class Cancellation(msgspec.Struct, frozen=True):
+    """An order's cancellation that the service was not told to hold yet: one of its doors was moving."""
+
+    order_id: str
 
 
 class GrantDoor(msgspec.Struct, frozen=True):
-    """One door of a grant and the unlock that was sent for it, with the boot and beat it echoes."""
+    """One door of a grant and the unlock that was sent for it, with the boot and beat it echoes.
+
+    `store_id` is the controller's memory at that time: with another one, events of this door may be lost.
+    """
 
     door: int
     controller: str
@@ -63,6 +97,7 @@ class GrantDoor(msgspec.Struct, frozen=True):
     beat: int
     phase: DoorPhase = "pending"
     parcel_id: str | None = None
+    store_id: str = ""
 
 
 class Grant(msgspec.Struct, frozen=True):

@@ -1,17 +1,17 @@
-"""Commands from afar: open a door, load a parcel. Answered once; a repeat gets the first answer and moves nothing.
+"""Commands from afar: open doors, load a parcel. Answered once; a repeat gets the first answer and moves nothing.
 
 Such a command is worth nothing after `not_after`, nor after it lay here for ten seconds: whoever sent it has gone.
 """
 
-from locker_gateway import grants, loading
-from locker_gateway.grants import Asked, Target
+from locker_gateway import loading, staff_doors
+from locker_gateway.loading import LabelShown
 from locker_gateway.records import Answer
 from locker_gateway.refusals import Refused, refuse
+from locker_gateway.staff_doors import Wish
 from locker_gateway.state import Site
 from locker_gateway.turn import Turn
-from locker_protocol.bus_messages import Show
 from locker_protocol.uplink_messages import CommandAnswered, LoadParcel, OpenDoors
-from locker_protocol.vocabulary import Refusal, Right, Via
+from locker_protocol.vocabulary import Refusal, Via
 
 FRESH_MS = 10_000
 
@@ -29,11 +29,11 @@ def obey(turn: Turn, command: OpenDoors | LoadParcel, *, received_ms: int) -> No
 def _act(turn: Turn, command: OpenDoors | LoadParcel, *, received_ms: int) -> Answer:
     try:
         _check_time(turn, command, received_ms=received_ms)
-        door = _load(turn, command) if isinstance(command, LoadParcel) else _open(turn, command)
+        doors = (_load(turn, command),) if isinstance(command, LoadParcel) else _open(turn, command)
     except Refused as refused:
         refuse(turn, _controller(turn.site, command), Via.REMOTE, refused)
         return Answer(turn.civil_ms, refusal=refused.refusal)
-    return Answer(turn.civil_ms, doors=(door,))
+    return Answer(turn.civil_ms, doors=doors)
 
 
 def _check_time(turn: Turn, command: OpenDoors | LoadParcel, *, received_ms: int) -> None:
@@ -46,29 +46,27 @@ def _controller(site: Site, command: OpenDoors | LoadParcel) -> str | None:
 
 
 def _load(turn: Turn, command: LoadParcel) -> int:
-    return loading.load(
-        turn,
+    shown = LabelShown(
         command.label,
-        actor=command.actor,
-        via=Via.REMOTE,
-        controller=None,
+        command.actor,
+        Via.REMOTE,
+        command_id=command.command_id,
+        instead_of=command.instead_of,
+        fault=command.fault,
+    )
+    return loading.load(turn, shown)
+
+
+def _open(turn: Turn, command: OpenDoors) -> tuple[int, ...]:
+    if not command.reason.strip():
+        raise Refused(Refusal.MALFORMED, actor=command.actor)
+    wish = Wish(
+        command.right,
+        tuple(command.doors),
+        command.actor,
+        Via.REMOTE,
+        reason=command.reason,
+        order_id=command.order_id,
         command_id=command.command_id,
     )
-
-
-def _open(turn: Turn, command: OpenDoors) -> int:
-    """Open one door for staff. It changes nothing about the parcel behind it."""
-    if not command.reason.strip() or len(command.doors) != 1 or command.right is not Right.STAFF:
-        raise Refused(Refusal.MALFORMED, actor=command.actor)
-    door = command.doors[0]
-    controller = turn.site.controller_of(door)
-    if controller is None:
-        raise Refused(Refusal.DOOR_UNKNOWN, actor=command.actor)
-    if not turn.site.seen[controller].online:
-        raise Refused(Refusal.LOCKER_SILENT, actor=command.actor)
-    asked = Asked(
-        controller, Via.REMOTE, command.actor, Right.STAFF, reason=command.reason, command_id=command.command_id
-    )
-    grants.give(turn, asked, [Target(door, controller)])
-    turn.command(controller, Show("opening", doors=[door]), qos=0)
-    return door
+    return staff_doors.open_doors(turn, wish)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import msgspec
 
 from locker_gateway import (
+    cancelling,
     codes,
     collecting,
     controllers,
@@ -17,6 +18,7 @@ from locker_gateway import (
     loading,
     refusals,
     remote,
+    staff_doors,
     status,
     tidy,
     uplink_log,
@@ -34,6 +36,7 @@ from locker_gateway.inputs import (
     UplinkMessage,
     UplinkUp,
 )
+from locker_gateway.loading import LabelShown
 from locker_gateway.outputs import Output
 from locker_gateway.records import UpLog
 from locker_gateway.refusals import Refused
@@ -68,6 +71,8 @@ from locker_protocol.vocabulary import Refusal, Via
 SHOWN_FRESH_MS = 10_000
 SESSION_MS = 600_000
 LABEL_PREFIX = "P1-"
+# A door's number; typed pickup codes are longer.
+DOOR_DIGITS = 3
 
 
 class UnreadableRecord(Exception):
@@ -117,6 +122,7 @@ def step(site: Site, given: Input, *, now: Now, random: RandomBytes) -> list[Out
             _hear_bus(turn, given)
         case EventsRead(events):
             uplink_log.take_read(turn, events)
+    cancelling.tell_settled(turn)
     uplink_log.pump(turn)
     status.send_when_due(turn)
     return turn.finish()
@@ -237,7 +243,9 @@ def _shown(turn: Turn, controller: str, shown: str, via: Via, *, fresh: bool) ->
         refusals.refuse(turn, controller, via, Refused(Refusal.TOO_LATE))
         return
     try:
-        if via is Via.KEYPAD:
+        if via is Via.KEYPAD and len(shown) <= DOOR_DIGITS and _session(turn, controller) is not None:
+            _door_typed(turn, controller, shown)
+        elif via is Via.KEYPAD:
             collecting.open_for(turn, codes.judge_keys(turn, controller, shown), controller=controller, via=via)
         elif shown.startswith(LABEL_PREFIX) or read_label(shown):
             _label_shown(turn, controller, shown)
@@ -258,8 +266,20 @@ def _symbol_shown(turn: Turn, controller: str, text: str) -> None:
 
 
 def _label_shown(turn: Turn, controller: str, text: str) -> None:
-    session = turn.site.sessions.get(controller)
-    if session is None or turn.ms - session.touched_ms > SESSION_MS:
+    session = _session(turn, controller)
+    if session is None:
         raise Refused(Refusal.NO_DRIVER)
     session.touched_ms = turn.ms
-    loading.load(turn, text, actor=session.actor, via=Via.SCANNER, controller=controller)
+    loading.load(turn, LabelShown(text, session.actor, Via.SCANNER, controller))
+
+
+def _door_typed(turn: Turn, controller: str, digits: str) -> None:
+    session = turn.site.sessions[controller]
+    session.touched_ms = turn.ms
+    staff_doors.open_typed(turn, int(digits), controller=controller, actor=session.actor)
+
+
+def _session(turn: Turn, controller: str) -> Session | None:
+    """Who stands in front of this locker by their rotating code, if they showed it or used it lately."""
+    session = turn.site.sessions.get(controller)
+    return session if session and turn.ms - session.touched_ms <= SESSION_MS else None

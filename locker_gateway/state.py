@@ -15,7 +15,10 @@ from locker_gateway.doors import DoorState
 from locker_gateway.inputs import StoredEvent
 from locker_gateway.records import (
     Answer,
+    Cancellation,
     Code,
+    Condition,
+    Doubt,
     DownLog,
     Grant,
     LeftLog,
@@ -127,6 +130,9 @@ class Site:
     # found out by the gateway
     codes: Table[Code] = field(default_factory=lambda: Table("code", Code))
     placements: Table[Placement] = field(default_factory=lambda: Table("placement", Placement))
+    conditions: Table[Condition] = field(default_factory=lambda: Table("condition", Condition))
+    doubts: Table[Doubt] = field(default_factory=lambda: Table("doubt", Doubt))
+    cancellations: Table[Cancellation] = field(default_factory=lambda: Table("cancellation", Cancellation))
     grants: Table[Grant] = field(default_factory=lambda: Table("grant", Grant))
     answers: Table[Answer] = field(default_factory=lambda: Table("answer", Answer))
     # how far the logs have come
@@ -201,6 +207,10 @@ class Site:
         if spec is not None:
             return spec.controller if spec.controller in self.seen else None
         return next((name for name, seen in self.seen.items() if door in seen.doors), None)
+
+    def lying_at(self, door: int) -> Placement | None:
+        """The parcel behind this door, by the record."""
+        return next((each for each in self.placements.rows.values() if each.door == door and each.lies), None)
 
     def door_state(self, door: int) -> DoorState:
         """What is believed of a door now."""

@@ -3,6 +3,7 @@
 Never an event not acknowledged, never the audit, never a parcel that lies here.
 """
 
+from locker_gateway import doubts
 from locker_gateway.outputs import PruneEvents
 from locker_gateway.turn import Turn
 
@@ -11,7 +12,7 @@ DAY_MS = 86_400_000
 # A restored service may want a month of events again; a label or code of last week is only ever asked for by mistake.
 EVENTS_KEPT_MS = 30 * DAY_MS
 TOLD_KEPT_MS = 7 * DAY_MS
-COLLECTED_KEPT_MS = 3 * DAY_MS
+GONE_KEPT_MS = 3 * DAY_MS
 ANSWERS_KEPT_MS = DAY_MS
 
 
@@ -22,6 +23,7 @@ def tidy_when_due(turn: Turn) -> None:
         return
     site.tidied_ms = turn.ms
     _forget_parcels(turn)
+    _leave_doubts(turn)
     _forget_codes(turn)
     for command_id, answer in list(site.answers.rows.items()):
         if turn.civil_ms - answer.at > ANSWERS_KEPT_MS:
@@ -32,13 +34,21 @@ def tidy_when_due(turn: Turn) -> None:
 def _forget_parcels(turn: Turn) -> None:
     site = turn.site
     for parcel_id, placement in list(site.placements.rows.items()):
-        if placement.state == "collected" and turn.civil_ms - placement.changed_at > COLLECTED_KEPT_MS:
+        if not placement.lies and turn.civil_ms - placement.changed_at > GONE_KEPT_MS:
             turn.delete(site.placements, parcel_id)
             site.collected_ms.pop(parcel_id, None)
             turn.delete(site.parcels, parcel_id)
     for parcel_id, parcel in list(site.parcels.rows.items()):
         if turn.civil_ms - parcel.collect_until > TOLD_KEPT_MS and parcel_id not in site.placements.rows:
             turn.delete(site.parcels, parcel_id)
+
+
+def _leave_doubts(turn: Turn) -> None:
+    """A label that is not accepted any more cannot end a doubt."""
+    for doubt in list(turn.site.doubts.rows.values()):
+        parcel = turn.site.parcels.rows.get(doubt.parcel_id)
+        if parcel is None or parcel.loadable_until < turn.civil_ms:
+            doubts.leave(turn, doubt)
 
 
 def _forget_codes(turn: Turn) -> None:

@@ -13,7 +13,7 @@ from locker_protocol.bus_messages import Show
 from locker_protocol.vocabulary import Refusal, Zone
 
 STATIC = Path(page.__file__).with_name("static")
-SCREENS = ("opening", "done", "load", "loaded", "visit", "reopened")
+SCREENS = ("opening", "done", "load", "loaded", "visit", "reopened", "check", "remove")
 
 
 def test_both_languages_have_the_same_words_with_the_same_gaps() -> None:
@@ -38,7 +38,7 @@ def test_no_two_refusals_say_the_same() -> None:
 def test_every_screen_every_zone_and_every_hand_has_words() -> None:
     assert {*SCREENS, "refused"} == set(get_args(Show.__annotations__["screen"]))
     wanted = [f"display.{screen}{part}" for screen in SCREENS for part in ("", "_do")]
-    wanted += [f"display.{screen}_many" for screen in ("opening", "reopened", "load", "loaded")]
+    wanted += [f"display.{screen}_many" for screen in ("opening", "reopened", "load", "loaded", "check", "remove")]
     wanted += [f"zone.{zone}" for zone in Zone]
     wanted += [f"hands.{hand}" for hand in get_args(Hand) if hand not in {"stick", "unstick"}]
     assert [key for key in wanted if key not in words("zh")] == []

@@ -218,6 +218,8 @@ def test_a_door_filled_anew_is_not_opened_by_the_code_before() -> None:
     world = collected_world()
     world.tell(PlanOrder("o2", [parcel(2, order_id="o2", run_no=13, doors=[1])]))
     world.g1.scan(staff_code(world))
+    world.g1.type("1")
+    world.g1.shut(1)
     assert unlocks(world.g1.scan(label(2, run_no=13))) == [1]
     world.g1.report()
     assert unlocks(world.g1.scan(code())) == []

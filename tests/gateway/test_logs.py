@@ -144,16 +144,15 @@ def test_a_new_log_replaces_what_was_told_and_keeps_what_the_site_found_out() ->
     assert (world.site.down.log_id, world.site.down.seq) == ("down2", 1)
 
 
-def test_the_services_word_on_where_a_parcel_lies_counts_only_where_nothing_is_known() -> None:
-    world = collected_world()
-    world.down_log, world.down_seq = "down2", 0
+def test_the_services_word_on_where_a_parcel_lies_counts_only_for_a_store_that_is_new() -> None:
+    known, new = collected_world(), World(told=False)
+    known.down_log, known.down_seq = "down2", 0
     parcels = [parcel(), parcel(2, order_id="o2")]
     loaded = [LoadedParcel("p1", 3, "loaded"), LoadedParcel("p2", 4, "loaded"), LoadedParcel("p9", 2, "loaded")]
-    world.tell(snapshot(parcels=parcels, loaded=loaded))
-    assert {name: (each.door, each.state) for name, each in world.site.placements.rows.items()} == {
-        "p1": (1, "collected"),
-        "p2": (4, "loaded"),
-    }
+    for world in (known, new):
+        world.tell(snapshot(parcels=parcels, loaded=loaded))
+    assert lying(known) == {"p1": (1, "collected")}
+    assert lying(new) == {"p1": (3, "loaded"), "p2": (4, "loaded")}
 
 
 def test_a_log_that_was_left_is_never_joined_again() -> None:
@@ -338,3 +337,7 @@ def batches(world: World) -> list[UpBatch]:
 
 def statuses(world: World) -> list[SiteStatus]:
     return [message for message in world.up_messages() if isinstance(message, SiteStatus)]
+
+
+def lying(world: World) -> dict[str, tuple[int, str]]:
+    return {name: (each.door, each.state) for name, each in world.site.placements.rows.items()}

@@ -55,8 +55,9 @@ class Walker:
         self.world.down(LoadParcel(self.command(number), label(1 + number % 4), "lin", self.world.civil_ms + 10_000))
 
     def open_from_afar(self, number: int) -> None:
-        until = self.world.civil_ms + 10_000
-        self.world.down(OpenDoors(self.command(number), [1 + number % 7], Right.STAFF, "op", "why", until))
+        self.world.down(
+            OpenDoors(self.command(number), [1 + number % 7], Right.STAFF, "op", "why", self.world.civil_ms + 10_000)
+        )
 
     def shut_all(self, number: int) -> None:
         self.at(number).shut(*self.open_doors(number))

@@ -43,7 +43,7 @@ def test_the_same_command_again_moves_nothing_and_gets_the_same_answer() -> None
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"doors": [77]}, Refusal.DOOR_UNKNOWN),
+        ({"doors": [1, 77]}, Refusal.DOOR_UNKNOWN),
         ({"reason": "  "}, Refusal.MALFORMED),
         ({"not_after": 1}, Refusal.TOO_LATE),
     ],
