@@ -4,7 +4,7 @@ Nothing here decides anything about codes or doors; it only carries messages and
 """
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -213,6 +213,7 @@ class Controller:
                 if command.door not in self.jammed:
                     self.doors[command.door] = "open"
                     self.happen(DoorOpened(command.door, command.command_id))
+                    self.world.on_open(command.command_id, command.door)
         else:
             self.happen(first)
 
@@ -229,6 +230,7 @@ class World:
         self.sent: list[Publish] = []
         self.said: list[Said] = []
         self.pulses: list[int] = []
+        self.on_open: Callable[[str, int], None] = lambda _command_id, _door: None
         self.down_seq = 0
         self.down_log = "down1"
         self.reachable = True
