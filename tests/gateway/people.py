@@ -14,7 +14,6 @@ from locker_protocol.uplink_messages import (
     OrderCancelled,
     ParcelCollected,
     ParcelLoaded,
-    ParcelManifest,
     ParcelRemoved,
     ParcelTakenBack,
     UnlockGranted,
@@ -28,10 +27,12 @@ VAN, OWNER, STAFF = "van", "owner", "staff"
 class People:
     """Where each bag is. `careless`: the driver shuts doors without putting anything in."""
 
-    def __init__(self, world: World, parcels: list[ParcelManifest]) -> None:
+    def __init__(self, world: World) -> None:
         self.world = world
-        self.order_of = {each.parcel_id: each.order_id for each in parcels}
+        self.order_of = {each.parcel_id: each.order_id for each in world.site.parcels.rows.values()}
         self.bags: dict[str, str | int] = dict.fromkeys(self.order_of, VAN)
+        self.lay_before = [each.parcel_id for each in world.site.placements.rows.values()]
+        self.bags |= {each.parcel_id: each.door for each in world.site.placements.rows.values()}
         self.careless = False
         self.planned_again: dict[str, list[int]] = defaultdict(list)
         world.on_open = self.door_opened
@@ -90,7 +91,7 @@ AFTER: dict[tuple[str, type], str] = {
 def check_log(people: People) -> None:
     """The events alone tell a possible story, and the gateway's record is that story's end."""
     world = people.world
-    parcels: dict[str, str] = defaultdict(lambda: "away")
+    parcels: dict[str, str] = defaultdict(lambda: "away", dict.fromkeys(people.lay_before, "lies"))
     conditions: dict[int, DoorCondition] = defaultdict(lambda: DoorCondition.FREE)
     cancelled: dict[str, int] = {}
     for seq, event in enumerate(world.told_events(), 1):

@@ -5,12 +5,26 @@ whole) and after its commit but before each of its sends (the records stay, the 
 """
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import pytest
 
+from locker_gateway import conditions
 from locker_gateway.outputs import Output, Publish
-from locker_protocol.uplink_messages import ParcelCollected, ParcelLoaded, PlanOrder
-from tests.gateway.world import World, code, label, loaded_world, parcel, staff_code
+from locker_protocol.uplink_messages import (
+    CancelOrder,
+    DoorConditionChanged,
+    LoadParcel,
+    OpenDoors,
+    OrderCancelled,
+    ParcelCollected,
+    ParcelLoaded,
+    ParcelRemoved,
+    PlanOrder,
+)
+from locker_protocol.vocabulary import DoorCondition, DoorFault, Right
+from tests.gateway.people import VAN, People, check_log
+from tests.gateway.world import World, code, collected_world, label, loaded_world, parcel, staff_code
 
 
 class CrashingWorld(World):
@@ -20,6 +34,7 @@ class CrashingWorld(World):
     after_effects = -1
     steps = 0
     effects_at: dict[int, int]
+    people: People
     crashed = False
 
     def give(self, given: object) -> list[Output]:
@@ -50,6 +65,7 @@ def crashing(make: Callable[[], World], *, at_step: int, after_effects: int) -> 
     assert isinstance(world, CrashingWorld)
     world.effects_at = {}
     world.at_step, world.after_effects = at_step, after_effects
+    world.people = People(world)
     return world
 
 
@@ -79,13 +95,70 @@ def load_one(world: World) -> None:
             return
 
 
+def check_one(world: World) -> None:
+    """A driver who types an emptied door's number until it is free."""
+    for _ in range(4):
+        world.g1.scan(staff_code(world))
+        world.g1.type("1")
+        settle(world)
+        if conditions.of(world.site, 1) is DoorCondition.FREE:
+            return
+
+
+def remove_one(world: World) -> None:
+    """A driver who is told to take a parcel out until it is out."""
+    for number in range(4):
+        until = world.civil_ms + 10_000
+        world.down(OpenDoors(f"c{number}", [1], Right.REMOVE, "staff-31", "round", until))
+        settle(world)
+        if world.told_events(ParcelRemoved):
+            return
+
+
+def load_elsewhere(world: CrashingWorld) -> None:
+    """A driver who puts a parcel behind door 1, finds that it will not do, and takes another."""
+    load_one(world)
+    for number in range(4):
+        world.people.bags["p1"] = VAN  # it did not go in: the door was shut empty
+        until = world.civil_ms + 10_000
+        world.down(LoadParcel(f"c{number}", label(), "staff-31", until, 1, DoorFault.DIRTY))
+        settle(world)
+        if [each.door for each in world.site.placements.rows.values()] == [2]:
+            return
+
+
+def cancel_while_collecting(world: World) -> None:
+    """A resident scans, and the service cancels the order, and says so again until it is answered."""
+    cancelled = world.batch(CancelOrder("o1"))
+    world.g1.scan(code())
+    for _ in range(4):
+        world.down(cancelled)
+        settle(world)
+        if world.told_events(OrderCancelled):
+            return
+
+
+def settle(world: World) -> None:
+    """The locks yield, people do what they came for, push the doors shut and wait."""
+    world.wait(3)
+    world.g1.shut(*(door for door, state in world.g1.doors.items() if state == "open"))
+    world.wait(13)
+
+
 def to_load() -> World:
     world = World()
     world.tell(PlanOrder("o1", [parcel()]))
     return world
 
 
-JOURNEYS = {"collect": (lambda: loaded_world(1, 2), collect), "load": (to_load, load_one)}
+JOURNEYS: dict[str, tuple[Callable[[], World], Callable[[Any], None]]] = {
+    "collect": (lambda: loaded_world(1, 2), collect),
+    "load": (to_load, load_one),
+    "check": (collected_world, check_one),
+    "remove": (lambda: loaded_world(1), remove_one),
+    "load elsewhere": (to_load, load_elsewhere),
+    "cancel": (lambda: loaded_world(1), cancel_while_collecting),
+}
 
 
 def crash_points(name: str) -> list[tuple[int, int]]:
@@ -108,16 +181,52 @@ def test_a_crash_at_any_point_loses_nothing_and_opens_nothing_unrecorded(name: s
         check(world, name)
 
 
-def check(world: World, name: str) -> None:
+def check(world: CrashingWorld, name: str) -> None:
     granted = [door for grant in world.grants() for door in grant.doors]
     assert len(world.audit) == len(world.grants())
     assert len(world.pulses) <= len(granted)  # no pulse without a record of it
     assert [each.seq for each in world.events] == list(range(1, len(world.events) + 1))
     assert world.site.up.seq == len(world.events)
-    if name == "collect":
-        assert sorted(each.parcel_id for each in world.told_events(ParcelCollected)) == ["p1", "p2"]
-    else:
-        assert [each.parcel_id for each in world.told_events(ParcelLoaded)] == ["p1"]
+    check_log(world.people)
+    END[name](world)
+
+
+def ended_collected(world: World) -> None:
+    assert sorted(each.parcel_id for each in world.told_events(ParcelCollected)) == ["p1", "p2"]
+
+
+def ended_loaded(world: World) -> None:
+    assert [each.parcel_id for each in world.told_events(ParcelLoaded)] == ["p1"]
+
+
+def ended_checked(world: World) -> None:
+    assert conditions.of(world.site, 1) is DoorCondition.FREE
+    assert world.told_events(DoorConditionChanged)[-1].actor == "staff-31"
+
+
+def ended_removed(world: World) -> None:
+    assert [each.parcel_id for each in world.told_events(ParcelRemoved)] == ["p1"]
+    assert conditions.of(world.site, 1) is DoorCondition.TO_CHECK
+
+
+def ended_elsewhere(world: World) -> None:
+    assert {each.door: each.state for each in world.site.placements.rows.values()} == {2: "loaded"}
+    assert conditions.of(world.site, 1) is DoorCondition.TO_CHECK
+
+
+def ended_cancelled(world: World) -> None:
+    assert len(world.told_events(OrderCancelled)) == 1
+    assert world.site.cancellations.rows == {}
+
+
+END = {
+    "collect": ended_collected,
+    "load": ended_loaded,
+    "check": ended_checked,
+    "remove": ended_removed,
+    "load elsewhere": ended_elsewhere,
+    "cancel": ended_cancelled,
+}
 
 
 def test_a_grant_recorded_but_never_sent_is_sent_by_the_next_scan_or_lapses() -> None:

@@ -36,7 +36,7 @@ class Walker:
             IssueCredential(credential(order_id="o2", handle=8)),
         )
         self.commands = 0
-        self.people = People(self.world, self.parcels)
+        self.people = People(self.world)
 
     def scan_a_code(self, number: int) -> None:
         order_id, handle = self.order(number)

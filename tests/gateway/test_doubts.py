@@ -1,0 +1,184 @@
+"""A door opened for a parcel and nobody saw it shut: not loaded, not free, and the label opens the same door again."""
+
+import pytest
+
+from locker_protocol.uplink_messages import (
+    CancelOrder,
+    DoorConditionChanged,
+    LoadParcel,
+    LoadUnsure,
+    OpenDoors,
+    ParcelLoaded,
+    PlanOrder,
+    SetDoorCondition,
+)
+from locker_protocol.vocabulary import DoorCondition, DoorFault, Right
+from tests.gateway.world import HOUR_MS, Controller, World, label, parcel, snapshot, staff_code, unlocks
+
+UNSURE = LoadUnsure("p1", "o1", "G1", 1, "staff-31")
+
+
+def test_a_door_found_shut_by_its_reading_alone_loads_nothing() -> None:
+    world = in_doubt()
+    assert world.told_events(LoadUnsure) == [UNSURE]
+    assert world.told_events(ParcelLoaded) == []
+
+
+def test_power_that_fails_while_the_door_stands_open_leaves_a_doubt() -> None:
+    world = opened()
+    world.g1.powered = False
+    world.wait(12)
+    world.g1.doors[1] = "shut"
+    world.g1.powered = True
+    world.g1.reboot("boot2")
+    world.g1.be_born()
+    world.wait(5)
+    assert world.told_events(LoadUnsure) == [UNSURE]
+
+
+def test_an_event_that_comes_late_leaves_no_doubt() -> None:
+    world = opened()
+    world.g1.powered = False
+    world.wait(12)
+    world.g1.powered = True
+    world.g1.shut(1)
+    world.wait(5)
+    assert world.told_events(LoadUnsure) == []
+    assert len(world.told_events(ParcelLoaded)) == 1
+
+
+def test_a_memory_lost_before_the_door_told_of_its_opening_leaves_a_doubt_too() -> None:
+    world = loading()
+    world.g1.pending = []
+    forget(world.g1)
+    world.g1.doors[1] = "shut"
+    world.wait(15)
+    assert world.told_events(LoadUnsure) == [UNSURE]
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_the_label_opens_the_same_door_first_and_its_shutting_loads(restarted: bool) -> None:
+    world = in_doubt()
+    world.tell(PlanOrder("o1", [parcel(doors=[3])]))
+    if restarted:
+        world.crash()
+        world.g1.send_beat()
+        world.g1.scan(staff_code(world))
+    assert unlocks(world.g1.scan(label())) == [1]
+    world.g1.report()
+    world.g1.shut(1)
+    assert [event.door for event in world.told_events(ParcelLoaded)] == [1]
+    assert world.site.doubts.rows == {}
+    assert world.told_events(DoorConditionChanged) == []
+
+
+def test_a_door_in_doubt_is_nobody_elses() -> None:
+    world = in_doubt()
+    world.tell(PlanOrder("o2", [parcel(2, order_id="o2", doors=[1, 2])]))
+    assert unlocks(world.g1.scan(label(2))) == [2]
+
+
+def test_when_another_door_is_loaded_after_all_somebody_must_look() -> None:
+    world = in_doubt()
+    world.g1.force(1)
+    assert unlocks(world.g1.scan(label())) == [2]
+    world.g1.report()
+    world.g1.shut(1, 2)
+    assert [event.door for event in world.told_events(ParcelLoaded)] == [2]
+    assert world.told_events(DoorConditionChanged) == [DoorConditionChanged("G1", 1, DoorCondition.TO_CHECK)]
+
+
+def test_a_second_doubt_elsewhere_does_not_end_the_first_by_itself() -> None:
+    world = in_doubt()
+    world.g1.force(1)
+    world.g1.scan(label())
+    world.g1.report()
+    world.g1.shut(1)
+    forget(world.g1, "memory3")
+    world.g1.doors[2] = "shut"
+    world.wait(5)
+    assert [event.door for event in world.told_events(LoadUnsure)] == [1, 2]
+    assert world.told_events(DoorConditionChanged) == [DoorConditionChanged("G1", 1, DoorCondition.TO_CHECK)]
+
+
+def test_staff_who_look_end_the_doubt() -> None:
+    world = in_doubt()
+    world.down(OpenDoors("c1", [1], Right.CHECK, "staff-4", "power was off", world.civil_ms + 10_000))
+    world.g1.report()
+    world.g1.shut(1)
+    assert world.site.doubts.rows == {}
+    world.tell(PlanOrder("o2", [parcel(2, order_id="o2", doors=[1])]))
+    assert unlocks(world.g1.scan(label(2))) == [1]
+
+
+def test_a_driver_who_wants_another_door_ends_the_doubt() -> None:
+    world = in_doubt()
+    wish = LoadParcel("c1", label(), "staff-31", world.civil_ms + 10_000, 1, DoorFault.NO_FIT)
+    assert unlocks(world.down(wish)) == [2]
+    assert world.site.doubts.rows == {}
+    assert world.told_events(DoorConditionChanged) == []
+
+
+def test_a_cancelled_order_leaves_a_door_to_check() -> None:
+    world = in_doubt()
+    world.tell(CancelOrder("o1"))
+    assert world.site.doubts.rows == {}
+    assert world.told_events(DoorConditionChanged) == [DoorConditionChanged("G1", 1, DoorCondition.TO_CHECK)]
+
+
+def test_a_doubt_about_an_order_cancelled_meanwhile_leaves_a_door_to_check() -> None:
+    world = opened()
+    world.tell(CancelOrder("o1"))
+    forget(world.g1)
+    world.g1.doors[1] = "shut"
+    world.wait(5)
+    assert world.told_events(LoadUnsure) == [UNSURE]
+    assert world.site.doubts.rows == {}
+    assert world.site.conditions.rows["1"].condition is DoorCondition.TO_CHECK
+
+
+@pytest.mark.parametrize("forgotten", [False, True])
+def test_a_label_that_will_not_come_again_leaves_a_door_to_check(forgotten: bool) -> None:
+    world = in_doubt()
+    if forgotten:
+        world.down_log, world.down_seq = "down2", 0
+        world.tell(snapshot())
+    else:
+        world.civil_ms += 3 * HOUR_MS
+    world.ms += HOUR_MS
+    world.wait(1)
+    assert world.site.doubts.rows == {}
+    assert world.site.conditions.rows["1"].condition is DoorCondition.TO_CHECK
+
+
+def test_a_door_in_doubt_that_broke_is_not_opened_for_its_label() -> None:
+    world = in_doubt()
+    world.tell(SetDoorCondition(1, "broken"))
+    assert unlocks(world.g1.scan(label())) == [2]
+
+
+def loading() -> World:
+    """Door 1 was unlocked for parcel p1 and opened; the gateway has not heard so."""
+    world = World()
+    world.tell(PlanOrder("o1", [parcel()]))
+    world.g1.scan(staff_code(world))
+    world.g1.scan(label())
+    return world
+
+
+def opened() -> World:
+    world = loading()
+    world.g1.report()
+    return world
+
+
+def in_doubt() -> World:
+    world = opened()
+    forget(world.g1)
+    world.g1.doors[1] = "shut"
+    world.wait(5)
+    return world
+
+
+def forget(controller: Controller, store_id: str = "memory2") -> None:
+    controller.store_id, controller.event_no, controller.pending = store_id, 0, []
