@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from locker_gateway.doors import DoorState
 from locker_protocol.bus_messages import DoorOpened
 from locker_protocol.uplink_messages import (
     CancelOrder,
@@ -12,13 +13,15 @@ from locker_protocol.uplink_messages import (
     DoorConditionChanged,
     IssueCredential,
     LoadParcel,
+    OpenDoors,
     ParcelLoaded,
     ParcelManifest,
+    ParcelRemoved,
     ParcelTakenBack,
     PlanOrder,
     SetDoorCondition,
 )
-from locker_protocol.vocabulary import DoorCondition, DoorFault, Refusal
+from locker_protocol.vocabulary import DoorCondition, DoorFault, Refusal, Right
 from tests.gateway.world import HOUR_MS, World, code, credential, label, parcel, staff_code, unlocks
 
 DRIVER = "staff-31"
@@ -59,7 +62,11 @@ def test_a_door_whose_lock_may_still_yield_is_not_given_to_the_next_parcel() -> 
     world = at_door_one(jammed=True, more=[parcel(2, doors=[1])])
     world.down(instead(world))
     assert unlocks(world.g1.scan(label(2))) == [4]
+    world.crash()
+    world.g1.send_beat()
+    assert world.site.door_state(1) is DoorState.GRANTED
     world.wait(13)
+    world.g1.scan(staff_code(world))
     world.tell(PlanOrder("o1", [parcel(3, doors=[1])]))
     assert unlocks(world.g1.scan(label(3))) == [1]
 
@@ -116,6 +123,14 @@ def test_a_door_that_would_not_do_is_the_last_to_be_tried_again() -> None:
     world.down(instead(world, door=2, command_id="c2"))
     world.g1.shut(2)
     assert being_loaded(world) == [4]
+
+
+def test_when_no_other_door_fits_the_door_is_not_opened_again() -> None:
+    world = at_door_one(doors_free=[1])
+    world.g1.shut(1)
+    assert unlocks(world.down(instead(world))) == []
+    assert world.site.placements.rows == {}
+    assert unlocks(world.g1.scan(label())) == [1]  # the driver may think again
 
 
 def test_when_no_other_door_fits_the_door_is_given_up_all_the_same() -> None:
@@ -179,6 +194,21 @@ def test_what_a_resident_is_about_to_take_is_not_taken_back() -> None:
     assert unlocks(world.down(instead(world))) == []
     assert answers(world)[-1].refusal is Refusal.IN_PROGRESS
     assert world.durable() == before
+
+
+def test_a_removal_that_yields_late_does_not_remove_what_was_put_elsewhere_meanwhile() -> None:
+    world = at_door_one()
+    world.g1.shut(1)
+    world.g1.jammed = {1}
+    world.down(OpenDoors("r1", [1], Right.REMOVE, "op-4", "why", world.civil_ms + 10_000))
+    late = list(world.g1.ring)[-1]
+    world.wait(13)
+    world.down(instead(world))
+    world.g1.report()
+    world.g1.shut(2)
+    world.g1.happen(DoorOpened(1, late))
+    world.g1.shut(1)
+    assert world.told_events(ParcelRemoved) == []
 
 
 def test_another_driver_cannot_give_up_a_door_somebody_is_loading() -> None:

@@ -6,6 +6,7 @@ from locker_protocol.bus_messages import DoorOpened
 from locker_protocol.uplink_messages import (
     CancelOrder,
     IssueCredential,
+    LoadedParcel,
     OpenDoors,
     OrderCancelled,
     ParcelCollected,
@@ -13,7 +14,7 @@ from locker_protocol.uplink_messages import (
     PlanOrder,
 )
 from locker_protocol.vocabulary import Right
-from tests.gateway.world import RUN, World, code, credential, label, loaded_world, parcel, staff_code, unlocks
+from tests.gateway.world import RUN, World, code, credential, label, loaded_world, parcel, snapshot, staff_code, unlocks
 
 
 def test_a_cancellation_holds_at_once_when_no_door_is_moving() -> None:
@@ -32,6 +33,18 @@ def test_while_a_door_is_about_to_open_or_open_the_cancellation_waits(restarted:
         world.crash()
     world.g1.report()
     world.wait(3)
+    assert world.told_events(OrderCancelled) == []
+    world.g1.shut(1)
+    ends = [type(event) for event in world.told_events() if isinstance(event, ParcelCollected | OrderCancelled)]
+    assert ends == [ParcelCollected, OrderCancelled]
+
+
+def test_a_door_a_new_store_was_told_stands_open_holds_the_cancellation_up() -> None:
+    world = World(told=False)
+    world.tell(snapshot(parcels=[parcel()], loaded=[LoadedParcel("p1", 1, "opened")]))
+    world.g1.doors[1] = "open"
+    world.g1.be_born()
+    world.tell(CancelOrder("o1"))
     assert world.told_events(OrderCancelled) == []
     world.g1.shut(1)
     ends = [type(event) for event in world.told_events() if isinstance(event, ParcelCollected | OrderCancelled)]

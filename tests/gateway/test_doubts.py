@@ -2,6 +2,7 @@
 
 import pytest
 
+from locker_protocol.bus_messages import DoorOpened
 from locker_protocol.uplink_messages import (
     CancelOrder,
     DoorConditionChanged,
@@ -13,7 +14,18 @@ from locker_protocol.uplink_messages import (
     SetDoorCondition,
 )
 from locker_protocol.vocabulary import DoorCondition, DoorFault, Right
-from tests.gateway.world import HOUR_MS, Controller, World, label, parcel, snapshot, staff_code, unlocks
+from tests.gateway.world import (
+    HOUR_MS,
+    Controller,
+    World,
+    code,
+    collected_world,
+    label,
+    parcel,
+    snapshot,
+    staff_code,
+    unlocks,
+)
 
 UNSURE = LoadUnsure("p1", "o1", "G1", 1, "staff-31")
 
@@ -157,10 +169,53 @@ def test_a_door_in_doubt_that_broke_is_not_opened_for_its_label() -> None:
     assert unlocks(world.g1.scan(label())) == [2]
 
 
-def loading() -> World:
+@pytest.mark.parametrize("lost", [False, True])
+@pytest.mark.parametrize("other", [1, 2])
+def test_a_lock_that_yields_late_neither_loads_nor_doubts_what_is_settled(other: int, lost: bool) -> None:
+    """Parcel 1 is tried at door 1, which jams; then parcel 2 goes there, or parcel 1 elsewhere."""
+    world = loading(jammed=True)
+    late = next(iter(world.g1.ring))
+    world.wait(13)
+    world.g1.jammed = set()
+    world.tell(PlanOrder("o1", [parcel(doors=[2]), parcel(2, doors=[1])]))
+    world.g1.scan(label(other))
+    world.g1.report()
+    world.g1.shut(1, 2)
+    world.g1.happen(DoorOpened(1, late))
+    world.g1.report()
+    if lost:
+        forget(world.g1)
+        world.g1.doors[1] = "shut"
+        world.wait(5)
+    else:
+        world.g1.shut(1)
+    assert [event.parcel_id for event in world.told_events(ParcelLoaded)] == [f"p{other}"]
+    assert world.told_events(LoadUnsure) == []
+
+
+def test_a_door_in_doubt_is_not_re_opened_by_the_code_before() -> None:
+    world = collected_world()
+    world.tell(PlanOrder("o2", [parcel(2, order_id="o2", doors=[1])]))
+    world.g1.scan(staff_code(world))
+    world.g1.type("1")
+    world.g1.report()
+    world.g1.shut(1)
+    assert unlocks(world.g1.scan(label(2))) == [1]
+    world.g1.report()
+    forget(world.g1)
+    world.g1.doors[1] = "shut"
+    world.wait(5)
+    before = world.durable()
+    assert unlocks(world.g1.scan(code())) == []
+    assert world.refusals() == ["spent"]
+    assert world.durable() == before
+
+
+def loading(*, jammed: bool = False) -> World:
     """Door 1 was unlocked for parcel p1 and opened; the gateway has not heard so."""
     world = World()
     world.tell(PlanOrder("o1", [parcel()]))
+    world.g1.jammed = {1} if jammed else set()
     world.g1.scan(staff_code(world))
     world.g1.scan(label())
     return world

@@ -209,6 +209,8 @@ def test_the_resident_who_opens_first_has_collected() -> None:
     world.g1.scan(code())
     settle(world, 1)
     world.wait(13)
+    world.g1.happen(DoorOpened(1, world.site.grants.rows[world.grants()[0].grant_id].doors[0].command_id))
+    world.g1.shut(1)
     assert [event.parcel_id for event in world.told_events(ParcelCollected)] == ["p1"]
     assert world.told_events(ParcelRemoved) == []
 
