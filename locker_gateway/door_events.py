@@ -15,10 +15,12 @@ from locker_protocol.vocabulary import Right
 LEFT_OPEN_S = (30, 60, 120)
 
 
-def door_opened(turn: Turn, controller: str, door: int, command_id: str | None) -> None:
-    """A door's sensor went open: by the grant it followed, or by force."""
+def door_opened(turn: Turn, controller: str, door: int, command_id: str | None, *, boot_id: str | None) -> None:
+    """A door's sensor went open: by the grant it followed, or by force. `boot_id`: in which boot, if that is known."""
     if not _is_its_own(turn, controller, door):
         return
+    if boot_id is not None:
+        turn.site.seen[controller].open_in_boot[door] = boot_id
     turn.site.seen[controller].doors[door] = "open"
     found = grants.opened(turn, door, command_id)
     if found is None:
@@ -33,10 +35,10 @@ def door_opened(turn: Turn, controller: str, door: int, command_id: str | None) 
     turn.say("door_opened", order_id=grant.order_id, controller=controller, door=door)
 
 
-def door_shut(turn: Turn, controller: str, door: int, *, told: bool = True) -> None:
+def door_shut(turn: Turn, controller: str, door: int, *, boot_id: str | None) -> None:
     """A door's sensor went shut: what it was opened for is done.
 
-    Not `told`: it is only found shut, its event was lost. Then nobody knows what happened behind it meanwhile.
+    `boot_id`: the boot in which the controller saw it happen; `None`: it is found shut, or which boot is not known.
     """
     if not _is_its_own(turn, controller, door):
         return
@@ -50,21 +52,33 @@ def door_shut(turn: Turn, controller: str, door: int, *, told: bool = True) -> N
         staff_doors.taken_out(turn, grant, grant_door)
     collecting.door_shut(turn, door, ended)
     for grant, grant_door in ended:
-        _end(turn, grant, grant_door, told=told)
+        _end(turn, grant, grant_door, boot_id=boot_id)
 
 
-def _end(turn: Turn, grant: Grant, door: GrantDoor, *, told: bool) -> None:
+def _end(turn: Turn, grant: Grant, door: GrantDoor, *, boot_id: str | None) -> None:
+    seen = _seen_to_shut(turn.site, door, boot_id)
     match grant.right:
-        case Right.LOAD if told:
+        case Right.LOAD if seen:
             loading.door_shut(turn, grant, door)
         case Right.LOAD:
             doubts.remember(turn, grant, door)
-        case Right.CHECK if told:
+        case Right.CHECK if seen:
             staff_doors.checked(turn, grant, door)
         case Right.COLLECT | Right.REOPEN | Right.HAND_OVER | Right.STAFF:
             collecting.show_end(turn, turn.site.grants.rows[grant.grant_id])
         case _:
             pass  # what was taken out is recorded; a check nobody saw the end of is made again
+
+
+def _seen_to_shut(site: Site, door: GrantDoor, boot_id: str | None) -> bool:
+    """True when the controller watched the door from its opening to its shutting.
+
+    One that boots tells at once of doors that moved while it had no power: that shutting nobody saw. If it is found
+    open after the boot, what follows is seen again.
+    """
+    if boot_id is None:
+        return False
+    return boot_id in {door.boot_id, site.sight_of(door.controller).open_in_boot.get(door.door)}
 
 
 def see_doors(turn: Turn, controller: str, readings: Sequence[DoorReading]) -> None:
@@ -77,6 +91,8 @@ def see_doors(turn: Turn, controller: str, readings: Sequence[DoorReading]) -> N
         if seen.doors.get(reading.door) != reading.state:
             seen.doors[reading.door] = reading.state
             turn.site.status_wanted = True
+        if reading.state == "open":
+            seen.open_in_boot[reading.door] = seen.boot_id
         if turn.site.door_state(reading.door) is DoorState.UNKNOWN:
             _know_again(turn, reading)
         if current:
@@ -139,9 +155,9 @@ def _put_right(turn: Turn, controller: str, reading: DoorReading) -> None:
         del seen.contradictions[reading.door]
         turn.say("door_put_right", level="warning", controller=controller, door=reading.door, state=reading.state)
         if reading.state == "open":
-            door_opened(turn, controller, reading.door, None)
+            door_opened(turn, controller, reading.door, None, boot_id=seen.boot_id)
         else:
-            door_shut(turn, controller, reading.door, told=False)
+            door_shut(turn, controller, reading.door, boot_id=None)
 
 
 def _recorded_open(site: Site, door: int) -> bool:

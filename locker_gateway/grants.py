@@ -148,7 +148,7 @@ def unlock_done(turn: Turn, done: UnlockDone) -> None:
     found = _named(turn.site, done.door, done.command_id)
     if found and found[1].phase in MAY_OPEN and done.outcome != "pulsed":
         turn.say("unlock_not_obeyed", level="warning", order_id=found[0].order_id, door=done.door, outcome=done.outcome)
-        _lapse(turn, *found)
+        _lapse(turn, *found, unseen=False)
 
 
 def lapse_what_stayed_shut(turn: Turn) -> None:
@@ -158,7 +158,8 @@ def lapse_what_stayed_shut(turn: Turn) -> None:
         age_ms = turn.ms - site.granted_ms[grant.grant_id]
         for door in grant.doors:
             if door.phase in MAY_OPEN and age_ms >= LAPSE_AFTER_MS and _settled(turn, door):
-                _lapse(turn, site.grants.rows[grant.grant_id], door)
+                unseen = site.sight_of(door.controller).boot_id != door.boot_id
+                _lapse(turn, site.grants.rows[grant.grant_id], door, unseen=unseen)
         if age_ms >= KEEP_MS and not any(door.phase in AT_WORK for door in grant.doors):
             turn.delete(site.grants, grant.grant_id)
             del site.granted_ms[grant.grant_id]
@@ -166,15 +167,7 @@ def lapse_what_stayed_shut(turn: Turn) -> None:
 
 def _door(turn: Turn, target: Target) -> GrantDoor:
     seen = turn.site.seen[target.controller]
-    return GrantDoor(
-        target.door,
-        target.controller,
-        turn.new_id(),
-        seen.boot_id,
-        seen.beat,
-        parcel_id=target.parcel_id,
-        store_id=seen.store_id,
-    )
+    return GrantDoor(target.door, target.controller, turn.new_id(), seen.boot_id, seen.beat, parcel_id=target.parcel_id)
 
 
 def _audit_row(grant: Grant, asked: Asked) -> UnlockGranted:
@@ -221,14 +214,14 @@ def _mark(turn: Turn, grant: Grant, door: GrantDoor, phase: DoorPhase) -> tuple[
     return fresh, marked
 
 
-def _lapse(turn: Turn, grant: Grant, door: GrantDoor) -> None:
+def _lapse(turn: Turn, grant: Grant, door: GrantDoor, *, unseen: bool) -> None:
+    """Give one door up. `unseen`: its controller was without power meanwhile, so it may have been open after all."""
     turn.move(door.door, Happening.LAPSED)
     if door.phase == "recalled":
         _mark(turn, grant, door, "given_up")
         return
     _mark(turn, grant, door, "lapsed")
-    if grant.right is Right.LOAD and door.store_id != turn.site.sight_of(door.controller).store_id:
-        # The controller lost its memory meanwhile: it may have opened the door, and seen it shut, and told nobody.
+    if unseen and grant.right is Right.LOAD:
         doubts.remember(turn, grant, door)
         return
     turn.event(DoorStayedShut(door.controller, door.door, grant.grant_id, grant.order_id))

@@ -85,10 +85,7 @@ class Cancellation(msgspec.Struct, frozen=True):
 
 
 class GrantDoor(msgspec.Struct, frozen=True):
-    """One door of a grant and the unlock that was sent for it, with the boot and beat it echoes.
-
-    `store_id` is the controller's memory at that time: with another one, events of this door may be lost.
-    """
+    """One door of a grant and the unlock that was sent for it, with the boot and beat it echoes."""
 
     door: int
     controller: str
@@ -97,7 +94,6 @@ class GrantDoor(msgspec.Struct, frozen=True):
     beat: int
     phase: DoorPhase = "pending"
     parcel_id: str | None = None
-    store_id: str = ""
 
 
 class Grant(msgspec.Struct, frozen=True):

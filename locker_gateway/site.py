@@ -216,16 +216,17 @@ def _take_report(turn: Turn, controller: str, report: Events | Beat, *, waited_m
         door_events.see_doors(turn, controller, report.doors)
         return
     for numbered in controllers.next_events(turn, controller, report):
-        _take_event(turn, controller, numbered, waited_ms=waited_ms)
+        _take_event(turn, controller, numbered, boot_id=report.boot_id, waited_ms=waited_ms)
 
 
-def _take_event(turn: Turn, controller: str, numbered: NumberedEvent, *, waited_ms: int) -> None:
+def _take_event(turn: Turn, controller: str, numbered: NumberedEvent, *, boot_id: str, waited_ms: int) -> None:
+    known_boot = None if numbered.earlier_boot else boot_id
     fresh = not numbered.earlier_boot and numbered.age_ms + waited_ms <= SHOWN_FRESH_MS
     match numbered.event:
         case DoorOpened(door, command_id):
-            door_events.door_opened(turn, controller, door, command_id)
+            door_events.door_opened(turn, controller, door, command_id, boot_id=known_boot)
         case DoorShut(door):
-            door_events.door_shut(turn, controller, door)
+            door_events.door_shut(turn, controller, door, boot_id=known_boot)
         case UnlockDone():
             grants.unlock_done(turn, numbered.event)
         case CodeScanned(text):

@@ -51,7 +51,10 @@ class SiteConfig:
 
 @dataclass(slots=True)
 class ControllerSeen:
-    """What was last heard of a controller in this process. Monotonic milliseconds, civil in `heard_at`."""
+    """What was last heard of a controller in this process. Monotonic milliseconds, civil in `heard_at`.
+
+    `open_in_boot`: the last boot in which each door was seen open.
+    """
 
     online: bool = False
     boot_id: str = ""
@@ -63,6 +66,7 @@ class ControllerSeen:
     boot_reason: str = "unknown"
     firmware: str = ""
     doors: dict[int, str] = field(default_factory=dict)
+    open_in_boot: dict[int, str] = field(default_factory=dict)
     zones: tuple[ZoneReading, ...] = ()
     gap_since_ms: int | None = None
     known_since_ms: int = 0

@@ -2,10 +2,12 @@
 
 import pytest
 
-from locker_protocol.bus_messages import DoorOpened
+from locker_protocol.bus_messages import CodeScanned, DoorOpened, DoorShut, DoorState, Events, NumberedEvent
+from locker_protocol.codec import encode
 from locker_protocol.uplink_messages import (
     CancelOrder,
     DoorConditionChanged,
+    DoorStayedShut,
     LoadParcel,
     LoadUnsure,
     OpenDoors,
@@ -46,6 +48,56 @@ def test_power_that_fails_while_the_door_stands_open_leaves_a_doubt() -> None:
     world.g1.be_born()
     world.wait(5)
     assert world.told_events(LoadUnsure) == [UNSURE]
+
+
+def test_a_shutting_that_the_controller_only_found_when_it_booted_leaves_a_doubt() -> None:
+    world = opened()
+    reboot(world)
+    world.g1.shut(1)
+    assert world.told_events(LoadUnsure) == [UNSURE]
+    assert world.told_events(ParcelLoaded) == []
+
+
+def test_a_shutting_of_an_earlier_boot_may_have_been_found_by_it_and_leaves_a_doubt() -> None:
+    world = opened()
+    world.g1.happen(DoorShut(1))
+    world.g1.doors[1] = "shut"
+    world.g1.reboot("boot3")
+    world.g1.be_born()
+    world.g1.report(earlier_boot=True)
+    assert world.told_events(LoadUnsure) == [UNSURE]
+
+
+@pytest.mark.parametrize("gateway_too", [False, True])
+def test_a_door_still_open_after_the_boot_is_seen_to_shut(gateway_too: bool) -> None:
+    world = opened()
+    reboot(world, door="open")
+    if gateway_too:
+        world.crash()
+        world.g1.send_beat()
+    world.g1.shut(1)
+    assert world.told_events(LoadUnsure) == []
+    assert len(world.told_events(ParcelLoaded)) == 1
+
+
+def test_a_door_that_may_have_moved_in_the_dark_leaves_a_doubt() -> None:
+    world = loading(jammed=True)
+    reboot(world)
+    world.wait(13)
+    assert world.told_events(LoadUnsure) == [UNSURE]
+
+
+def test_a_lock_that_was_not_released_leaves_no_doubt_whatever_boot_says_so() -> None:
+    world = World()
+    world.tell(PlanOrder("o1", [parcel()]))
+    world.g1.scan(staff_code(world))
+    world.g1.boot_id = "boot2"  # unheard of when the command left
+    world.g1.happen(CodeScanned(label()))
+    world.bus("G1", "report", encode(Events("boot1", 0, "memory1", numbered(world.g1))))
+    world.g1.report()
+    assert world.pulses == []
+    assert world.told_events(LoadUnsure) == []
+    assert len(world.told_events(DoorStayedShut)) == 1
 
 
 def test_an_event_that_comes_late_leaves_no_doubt() -> None:
@@ -227,6 +279,16 @@ def opened() -> World:
     return world
 
 
+def reboot(world: World, *, door: DoorState = "shut") -> None:
+    world.g1.doors[1] = door
+    world.g1.reboot("boot2")
+    world.g1.be_born()
+
+
+def numbered(controller: Controller) -> list[NumberedEvent]:
+    return [NumberedEvent(number, 0, event) for number, _, event in controller.pending]
+
+
 def in_doubt() -> World:
     world = opened()
     forget(world.g1)
@@ -236,4 +298,6 @@ def in_doubt() -> World:
 
 
 def forget(controller: Controller, store_id: str = "memory2") -> None:
+    """Lose power and memory."""
+    controller.reboot(f"boot-{store_id}")
     controller.store_id, controller.event_no, controller.pending = store_id, 0, []

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from locker_gateway.inputs import BusMessage, UplinkDown, UplinkMessage, UplinkUp
-from locker_protocol.bus_messages import Beat, ControllerBirth, ControllerDeath, Events, EventsReceived
+from locker_protocol.bus_messages import Beat, ControllerBirth, ControllerDeath, DoorShut, Events, EventsReceived
 from locker_protocol.topics import bus_topic
 from locker_protocol.uplink_messages import (
     CancelOrder,
@@ -148,6 +148,14 @@ class Walker:
         self.at(number).reboot(f"boot{self.world.ms}")
         self.at(number).be_born()
 
+    def shut_in_the_dark(self, number: int) -> None:
+        """Power fails, somebody pushes a door shut, power comes back: the controller tells what it finds."""
+        controller, found = self.at(number), self.open_doors(number)[:1]
+        controller.reboot(f"boot{self.world.ms}")
+        controller.doors |= dict.fromkeys(found, "shut")
+        controller.happen(*(DoorShut(door) for door in found))
+        controller.be_born()
+
     def unplug(self, number: int) -> None:
         self.at(number).powered = False
 
@@ -183,6 +191,7 @@ class Walker:
 
     def forget_its_memory(self, number: int) -> None:
         controller = self.at(number)
+        controller.reboot(f"boot{self.world.ms}")
         controller.store_id, controller.event_no, controller.pending = f"memory{self.world.ms}", 0, []
 
     def at(self, number: int) -> Controller:

@@ -392,6 +392,7 @@ def settle(world: World, *doors: int) -> None:
 
 def lose_what_the_controller_knows(world: World) -> None:
     """Its doors are shut now, and nobody will tell how that came about."""
+    world.g1.reboot("boot2")
     world.g1.store_id, world.g1.event_no, world.g1.pending = "memory2", 0, []
     world.g1.doors[1] = "shut"
     world.wait(5)
