@@ -13,18 +13,21 @@ from locker_protocol.uplink_messages import (
     AccessRefused,
     CommandAnswered,
     CredentialManifest,
+    DoorConditionChanged,
     DoorSpec,
     DoorWasOpened,
     EntriesApplied,
     IssueCredential,
     LoadParcel,
+    LoadUnsure,
+    OpenDoors,
     ParcelCollected,
     ParcelLoaded,
     PlanOrder,
     ServiceKey,
     SiteSnapshot,
 )
-from locker_protocol.vocabulary import Refusal, SizeClass, Zone
+from locker_protocol.vocabulary import DoorCondition, Refusal, Right, SizeClass, Zone
 from tests.firmware.conftest import small_locker
 from tests.firmware.simulator import Simulator, running_simulator
 from tests.link.gateway_rig import SERVICE_KEY, SITE_NO, Service, running_gateway, until
@@ -95,6 +98,42 @@ def test_a_power_cut_while_the_door_stands_open_loses_no_parcel(service: Service
     locker.do("doors/2", action="shut")
     locker.do("power", on=True)
     until(lambda: service.told(ParcelCollected), what="it is collected")
+
+
+def test_a_power_cut_while_a_parcel_is_put_in_leaves_a_doubt_and_the_label_opens_the_same_door(
+    service: Service, locker: Simulator
+) -> None:
+    service.send(LoadParcel("c1", LABEL, "lin", NOW_MS + DAY_MS))
+    until_open(service, locker, times=1)
+    locker.do("doors/2", action="put")
+    locker.do("power", on=False)
+    locker.do("doors/2", action="shut")
+    locker.do("power", on=True)
+    until(lambda: service.told(LoadUnsure), what="the doubt")
+    assert service.told(ParcelLoaded) == []
+    locker.until(lambda state: bool(state["linked"]))
+    service.send(LoadParcel("c2", LABEL, "lin", NOW_MS + DAY_MS))
+    until(lambda: CommandAnswered("c2", doors=[2]) in service.heard(CommandAnswered), what="the same door opens")
+    until_open(service, locker, times=2)
+    locker.do("doors/2", action="shut")
+    until(lambda: service.told(ParcelLoaded), what="it is loaded")
+
+
+def test_an_emptied_door_is_checked_and_free_again(service: Service, locker: Simulator) -> None:
+    load(service, locker)
+    locker.do("scan", text=code(1))
+    until_open(service, locker, times=2)
+    locker.do("doors/2", action="shut")
+    until(lambda: service.told(DoorConditionChanged), what="it is to check")
+    service.send(OpenDoors("c2", [2], Right.CHECK, "staff-3", "wipe", NOW_MS + DAY_MS))
+    until_open(service, locker, times=3)
+    locker.until(lambda state: door(state, 2) == "open")
+    locker.do("doors/2", action="shut")
+    until(lambda: len(service.told(DoorConditionChanged)) == 2, what="it is free")
+    assert [event.condition for event in service.told(DoorConditionChanged)] == [
+        DoorCondition.TO_CHECK,
+        DoorCondition.FREE,
+    ]
 
 
 def load(service: Service, locker: Simulator) -> None:
