@@ -37,7 +37,8 @@ TAKE = text(
     "UPDATE remote_command SET sent_at = :now WHERE id IN (SELECT c.id FROM remote_command c"
     " JOIN gateway g ON g.id = c.gateway_id WHERE shard = :shard AND sent_at IS NULL AND answered_at IS NULL"
     " ORDER BY asked_at LIMIT :most FOR UPDATE OF c SKIP LOCKED)"
-    ' RETURNING id, gateway_id, kind, doors, "right", order_id, label, instead_of, fault, person_id, reason, not_after'
+    ' RETURNING id, gateway_id, kind, doors, "right", order_id, label, instead_of, fault, person_id, reason, not_after,'
+    " (SELECT staff_no FROM person WHERE person.id = person_id)"
 )
 WAITING = text(
     "SELECT c.id FROM remote_command c JOIN gateway g ON g.id = c.gateway_id"
@@ -135,4 +136,6 @@ def _command(row: Row[Any]) -> OpenDoors | LoadParcel:
         right = Right(row.right)
         return OpenDoors(row.id, list(row.doors), right, row.person_id, row.reason, not_after, row.order_id)
     fault = DoorFault(row.fault) if row.fault else None
-    return LoadParcel(row.id, row.label, row.person_id, not_after, row.instead_of, fault)
+    # As the gateway names whoever showed their rotating code at a locker: to it they are the same driver.
+    actor = row.person_id if row.staff_no is None else f"staff-{row.staff_no}"
+    return LoadParcel(row.id, row.label, actor, not_after, row.instead_of, fault)

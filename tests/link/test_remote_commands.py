@@ -3,12 +3,12 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, text
 
 from app.db.tables import remote_command
 from app.link.remote_commands import RemoteCommands
 from locker_protocol.uplink_messages import CommandAnswered, LoadParcel, OpenDoors
-from locker_protocol.vocabulary import Refusal, Right
+from locker_protocol.vocabulary import DoorFault, Refusal, Right
 from tests.link.world import GATEWAY, SHARD, START, Service, add_site, one, rows, wire_ms
 
 
@@ -48,6 +48,16 @@ def test_a_label_is_sent_as_it_was_read(service: Service) -> None:
     ask(service, kind="load", doors=[], label="P1-1-2-ABCDEFGH")
     service.commands.turn()
     assert service.said(LoadParcel) == [LoadParcel("c1", "P1-1-2-ABCDEFGH", "person-a", wire_ms(START) + 10_000)]
+
+
+def test_a_driver_goes_by_the_name_that_their_rotating_code_has_at_a_locker(service: Service) -> None:
+    with service.engine.begin() as conn:
+        conn.execute(text("UPDATE person SET staff_no = 3 WHERE id = 'person-a'"))
+    ask(service, kind="load", doors=[], label="P1-1-2-ABCDEFGH", instead_of=8, fault="no_fit")
+    service.commands.turn()
+    (said,) = service.said(LoadParcel)
+    assert isinstance(said, LoadParcel)
+    assert (said.actor, said.instead_of, said.fault) == ("staff-3", 8, DoorFault.NO_FIT)
 
 
 def test_a_refusal_is_stored_in_its_own_word(service: Service) -> None:
