@@ -16,6 +16,7 @@ from app.link.busy import postponed
 from app.notify.channel import Channel, DevInbox
 from app.notify.mail import MailChannel
 from app.settings import Settings
+from app.use_cases.discard_rescued import discard_overdue
 from app.use_cases.open_runs import open_runs
 from app.use_cases.poll_payments import poll_payments
 from app.use_cases.release_holds import release_holds
@@ -50,6 +51,7 @@ class Deadlines:
             Duty("send_due", 1_000, self._send_due),
             Duty("release_holds", 1_000, self._release_holds),
             Duty("send_refunds", 1_000, self._send_refunds),
+            Duty("discard_overdue", 1_000, self._discard_overdue),
             Duty("poll_payments", 5_000, self._poll_payments),
             # A demo's day may take minutes; looking is cheap, and what exists is left alone.
             Duty("open_runs", 10_000, self._open_runs),
@@ -77,6 +79,10 @@ class Deadlines:
     def _release_holds(self) -> int:
         with transaction(self._parts.engine) as conn:
             return release_holds(conn, now=self._parts.clock.now().civil)
+
+    def _discard_overdue(self) -> int:
+        with transaction(self._parts.engine) as conn:
+            return discard_overdue(conn, now=self._parts.clock.now().civil)
 
     def _poll_payments(self) -> int:
         return poll_payments(self._parts.engine, self._parts.provider, now=self._parts.clock.now().civil)

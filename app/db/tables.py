@@ -355,10 +355,16 @@ parcel = Table(
     Column("loaded_at", TIME),
     Column("opened_at", TIME),
     Column("collected_at", TIME),
+    Column("rescued_at", TIME),  # taken into the cold bag of this keeper, where it is good for so long
+    Column("rescued_by", ForeignKey("person.id"), index=True),
+    Column("keep_until", TIME),
+    Column("discarded_for", Text),  # why a keeper threw it away
     one_of("state", ParcelState),
     one_of("zone", Zone),
     one_of("size", SizeClass),
     CheckConstraint("state NOT IN ('loaded', 'collected') OR door IS NOT NULL", name="loaded_has_door"),
+    CheckConstraint("state <> 'rescued' OR keep_until IS NOT NULL", name="rescued_has_end"),
+    Index("ix_parcel_rescued", "keep_until", postgresql_where=text("state = 'rescued'")),
 )
 
 order_line = Table(
@@ -653,6 +659,7 @@ site_event = Table(
     Column("order_id", Text, index=True),
     Column("body", JSONB, nullable=False),
     Column("fault", Text),  # stored but without effect: unknown type, malformed, or a move the tables refuse
+    Index("ix_site_event_lately", "gateway_id", "at"),
 )
 
 rejected_message = Table(
@@ -689,6 +696,30 @@ remote_command = Table(
     CheckConstraint("(kind = 'open' AND \"right\" IS NOT NULL) OR (kind = 'load' AND label IS NOT NULL)", name="kind"),
     one_of("fault", DoorFault),
     Index("ix_remote_command_unsent", "asked_at", postgresql_where=text("sent_at IS NULL")),
+)
+
+# A keeper looked an order up with the person in front of them; without `order_id` what was said did not fit any.
+keeper_look = Table(
+    "keeper_look",
+    metadata,
+    Column("id", Text, primary_key=True),  # random: it stands in an address
+    Column("at", TIME, nullable=False),
+    Column("person_id", ForeignKey("person.id"), nullable=False),
+    Column("site_id", ForeignKey("site.id"), nullable=False),
+    Column("order_id", ForeignKey("customer_order.id"), index=True),
+    Index("ix_keeper_look_wrong", "person_id", "at", postgresql_where=text("order_id IS NULL")),
+)
+
+# What a keeper told the office. Insert-only.
+trouble_report = Table(
+    "trouble_report",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("at", TIME, nullable=False),
+    Column("site_id", ForeignKey("site.id"), nullable=False, index=True),
+    Column("person_id", ForeignKey("person.id"), nullable=False),
+    Column("door", SmallInteger),
+    Column("words", Text, nullable=False),
 )
 
 # The worker that serves a shard, by the database's clock: real time, whatever the demo does to the civil one.

@@ -15,6 +15,8 @@ class NoticeKind(StrEnum):
     READY = "order_ready"
     COLLECTED = "order_collected"
     REFUNDED = "order_refunded"
+    RESCUED = "order_rescued"
+    TROUBLE = "trouble"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,18 @@ TEXTS: Mapping[tuple[NoticeKind, str], Notice] = {
         "Caibox: {amount} of order {order_no} goes back the way you paid: {why}."
         " It takes 1–3 working days. Ref {refund_no}.",
     ),
+    (NoticeKind.RESCUED, "zh"): Notice(
+        "订单 {order_no} 的菜在柜长那里",
+        "【菜箱】{site}的柜子出了问题。订单 {order_no} 的菜由{keeper}放进保冷袋，请在 {until} 前找{keeper}领取，"
+        "报订单号和姓名。柜门上有电话。",
+    ),
+    (NoticeKind.RESCUED, "en"): Notice(
+        "Order {order_no}: your food is with {keeper}",
+        "Caibox: the locker at {site} has a fault. Your food of order {order_no} is with {keeper} in a cold bag,"
+        " until {until}. Say the order number and your name. The number to call is on the locker.",
+    ),
+    (NoticeKind.TROUBLE, "zh"): Notice("柜长报修：{where}", "【菜箱】{where}：{words}"),
+    (NoticeKind.TROUBLE, "en"): Notice("A keeper reports: {where}", "Caibox, {where}: {words}"),
 }
 
 REFUND_REASONS: Mapping[tuple[RefundCause, str], str] = {

@@ -22,6 +22,7 @@ from app.domain.removal import fate
 from app.settings import Settings
 from app.use_cases.end_order import end_order_when_done
 from app.use_cases.pack_parcel import record_packed
+from app.use_cases.receive_rescued import receive_rescued
 from app.use_cases.tell_order import tell_order_ready
 from app.use_cases.withdraw_order import close_withdrawn
 from locker_protocol.uplink_messages import (
@@ -173,10 +174,26 @@ def _collected(conn: Connection, event: ParcelCollected, told: Told) -> None:
 
 def _removed(conn: Connection, event: ParcelRemoved, told: Told) -> None:
     known = _parcel(conn, event, told)
+    if event.right is Right.RESCUE:
+        _rescued(conn, event, OrderState(known.order_state), told)
+        return
     classes = conn.execute(FOOD_CLASSES, {"parcel": event.parcel_id}).scalars().all()
-    rescued = event.right is Right.RESCUE
-    move = ParcelEvent.RESCUED if rescued else fate(classes, collect_until=known.collect_until, now=told.at)
+    move = fate(classes, collect_until=known.collect_until, now=told.at)
     _end(conn, event.order_id, _move_parcel(conn, event, move, {}, told), told)
+
+
+def _rescued(conn: Connection, event: ParcelRemoved, state: OrderState, told: Told) -> None:
+    receive_rescued(
+        conn,
+        parcel_id=event.parcel_id,
+        order_id=event.order_id,
+        order_state=state,
+        keeper_id=event.actor,
+        actor=told.actor,
+        taken_at=told.at,
+        now=told.now,
+    )
+    announce(conn, f"site:{told.site_id}")
 
 
 def _taken_back(conn: Connection, event: ParcelTakenBack, told: Told) -> None:

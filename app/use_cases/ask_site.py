@@ -40,6 +40,14 @@ class ReasonNeeded(DomainError):
     status = 422
 
 
+def checked_reason(reason: str) -> str:
+    """The reason on one line. Raises ReasonNeeded."""
+    reason = " ".join(reason.split())
+    if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON:
+        raise ReasonNeeded(least=SHORTEST_REASON, most=LONGEST_REASON)
+    return reason
+
+
 def open_doors(
     conn: Connection,
     *,
@@ -57,9 +65,7 @@ def open_doors(
 
     `rate` is how fast civil time runs (1 outside a demo): the command lives ten real seconds.
     """
-    reason = " ".join(reason.split())
-    if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON:
-        raise ReasonNeeded(least=SHORTEST_REASON, most=LONGEST_REASON)
+    reason = checked_reason(reason)
     there = select(compartment.c.door).where(compartment.c.site_id == site_id, compartment.c.door.in_(doors))
     if len(conn.execute(there).all()) != len(set(doors)):
         raise NotFound

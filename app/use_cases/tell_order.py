@@ -76,6 +76,22 @@ def tell_refund(
     _queue(conn, order, order_id, NoticeKind.REFUNDED, facts, now, random)
 
 
+def tell_rescued(
+    conn: Connection,
+    *,
+    order_id: str,
+    keeper: str,
+    until: datetime,
+    now: datetime,
+    random: RandomBytes = random_bytes,
+) -> None:
+    """Queue the notice that a keeper has the food, and until when; `keeper` is a display name, or empty."""
+    order = conn.execute(LOAD, {"order_id": order_id}).one()
+    nameless = {"zh": "柜长", "en": "the keeper"}[order.language]
+    facts = {**_facts(order), "keeper": keeper or nameless, "until": _moment(until, order)}
+    _queue(conn, order, order_id, NoticeKind.RESCUED, facts, now, random)
+
+
 def tell_order_ready(
     conn: Connection, *, order_id: str, settings: Settings, now: datetime, random: RandomBytes = random_bytes
 ) -> None:

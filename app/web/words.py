@@ -64,7 +64,16 @@ WORDS: Mapping[str, LazyString] = {
     "invalid_field": _l("%(field)s: %(reason)s"),
     "not_json": _l("The request must be JSON."),
     "no_such_jump": _l("The clock cannot jump there."),
-    "reason_needed": _l("Say why, in 1 to 200 characters; it is kept."),
+    "reason_needed": _l("Say why, in 5 to 200 characters; it is kept."),
+    # keepers
+    "no_site": _l("You look after no building yet. Ask the office to give you one."),
+    "look_wrong": _l("No order here has that number and goes with that. Check both; %(tries_left)s tries are left."),
+    "looks_paused": _l("Five looks were wrong. Wait %(minutes)s minutes, or call the office."),
+    "look_over": _l("That was looked up too long ago. Ask again, with the person in front of you."),
+    "nothing_to_hand_over": _l("Nothing of this order may be given out at the moment. Nothing was opened."),
+    "no_door_chosen": _l("Choose at least one door."),
+    "too_many_doors": _l("At most %(most)s doors at once: the food must stay cold in your hands."),
+    "nothing_behind_door": _l("We know of no food behind door %(door)s. Nothing was opened."),
     # money
     "nothing_to_refund": _l("There is nothing left to give back."),
     # rules

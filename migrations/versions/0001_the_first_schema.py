@@ -397,7 +397,21 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["gateway_id"], ["gateway.id"], name=op.f("fk_site_event_gateway_id")),
         sa.PrimaryKeyConstraint("gateway_id", "log_id", "seq", name=op.f("pk_site_event")),
     )
+    op.create_index("ix_site_event_lately", "site_event", ["gateway_id", "at"], unique=False)
     op.create_index(op.f("ix_site_event_order_id"), "site_event", ["order_id"], unique=False)
+    op.create_table(
+        "trouble_report",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("site_id", sa.Text(), nullable=False),
+        sa.Column("person_id", sa.Text(), nullable=False),
+        sa.Column("door", sa.SmallInteger(), nullable=True),
+        sa.Column("words", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_trouble_report_person_id")),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_trouble_report_site_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_trouble_report")),
+    )
+    op.create_index(op.f("ix_trouble_report_site_id"), "trouble_report", ["site_id"], unique=False)
     op.create_table(
         "visit",
         sa.Column("id", sa.Text(), nullable=False),
@@ -544,6 +558,26 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_history_order_id"), "history", ["order_id"], unique=False)
     op.create_table(
+        "keeper_look",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("person_id", sa.Text(), nullable=False),
+        sa.Column("site_id", sa.Text(), nullable=False),
+        sa.Column("order_id", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["order_id"], ["customer_order.id"], name=op.f("fk_keeper_look_order_id")),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_keeper_look_person_id")),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_keeper_look_site_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_keeper_look")),
+    )
+    op.create_index(op.f("ix_keeper_look_order_id"), "keeper_look", ["order_id"], unique=False)
+    op.create_index(
+        "ix_keeper_look_wrong",
+        "keeper_look",
+        ["person_id", "at"],
+        unique=False,
+        postgresql_where=sa.text("order_id IS NULL"),
+    )
+    op.create_table(
         "ledger_entry",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("transaction_id", sa.Text(), nullable=False),
@@ -630,7 +664,12 @@ def upgrade() -> None:
         sa.Column("loaded_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("collected_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("rescued_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("rescued_by", sa.Text(), nullable=True),
+        sa.Column("keep_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("discarded_for", sa.Text(), nullable=True),
         sa.CheckConstraint("size IN ('S', 'M', 'L', 'XL')", name=op.f("ck_parcel_size")),
+        sa.CheckConstraint("state <> 'rescued' OR keep_until IS NOT NULL", name=op.f("ck_parcel_rescued_has_end")),
         sa.CheckConstraint(
             "state IN ('draft', 'planned', 'packed', 'loaded', 'rescued', 'collected', 'returned',"
             " 'disposed', 'cancelled')",
@@ -642,10 +681,15 @@ def upgrade() -> None:
         sa.CheckConstraint("zone IN ('frozen', 'chilled', 'cool', 'ambient')", name=op.f("ck_parcel_zone")),
         sa.ForeignKeyConstraint(["order_id"], ["customer_order.id"], name=op.f("fk_parcel_order_id")),
         sa.ForeignKeyConstraint(["packed_by"], ["person.id"], name=op.f("fk_parcel_packed_by")),
+        sa.ForeignKeyConstraint(["rescued_by"], ["person.id"], name=op.f("fk_parcel_rescued_by")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_parcel")),
         sa.UniqueConstraint("ref", name=op.f("uq_parcel_ref")),
     )
     op.create_index(op.f("ix_parcel_order_id"), "parcel", ["order_id"], unique=False)
+    op.create_index(
+        "ix_parcel_rescued", "parcel", ["keep_until"], unique=False, postgresql_where=sa.text("state = 'rescued'")
+    )
+    op.create_index(op.f("ix_parcel_rescued_by"), "parcel", ["rescued_by"], unique=False)
     op.create_table(
         "payment",
         sa.Column("id", sa.Text(), nullable=False),
@@ -806,6 +850,7 @@ TABLES = (
     "offer",
     "notification",
     "ledger_entry",
+    "keeper_look",
     "history",
     "credential",
     "capacity_hold",
@@ -813,6 +858,7 @@ TABLES = (
     "zone_reading",
     "web_session",
     "visit",
+    "trouble_report",
     "site_event",
     "run_stock",
     "run_capacity",
