@@ -14,6 +14,9 @@ from app.web import (
     front,
     health,
     inbox,
+    keeper,
+    keeper_food,
+    keeper_help,
     language,
     ops,
     orders,
@@ -37,6 +40,9 @@ PAGES = (
     payment_webhook,
     picking,
     driver,
+    keeper,  # a neighbour's own building
+    keeper_food,  # rescue, the cold bag
+    keeper_help,  # somebody without a phone
     ops,
     inbox,  # the demo's mail and text messages
     demo_clock,

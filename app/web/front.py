@@ -21,7 +21,7 @@ blueprint.record_once(lambda state: page.register(cast("Flask", state.app)))
 STAFF_PAGES = {
     Role.PICKER: "picking.runs_page",
     Role.DRIVER: "driver.stops_page",
-    Role.KEEPER: "ops.fleet_page",
+    Role.KEEPER: "keeper.home_page",
     Role.OPERATOR: "ops.fleet_page",
     Role.ADMIN: "ops.fleet_page",
 }

@@ -1,7 +1,6 @@
 """What operators see and do: every site, locker, door and temperature as it is now, and opening a door with a reason.
 
-What is too old to be believed is shown as unknown with its age, never as its last good value. Keepers read the sites
-and doors; orders and openings are for operators.
+What is too old to be believed is shown as unknown with its age, never as its last good value.
 """
 
 from collections.abc import Sequence
@@ -49,7 +48,7 @@ class Trouble:
 
 
 @blueprint.get("")
-@serves(Role.OPERATOR, Role.KEEPER)
+@serves(Role.OPERATOR)
 def fleet_page() -> str:
     """Show what is wrong first, then every site's wall and temperatures."""
     with read() as conn:
@@ -66,7 +65,7 @@ def fleet_page() -> str:
 
 
 @blueprint.get("/sites/<site_id>/doors/<int(max=999):door_no>")
-@serves(Role.OPERATOR, Role.KEEPER)
+@serves(Role.OPERATOR)
 def door_page(site_id: str, door_no: int) -> str:
     """Show one door: its place, what lies behind it, what happened to it, and who opened it from afar and why."""
     return _door_page(site_id, door_no)
