@@ -140,11 +140,6 @@ def _door_page(door_no: int, errors: dict[str, str] | None = None) -> str:
 def _report_page(errors: dict[str, str] | None = None, *, sent: bool = False) -> str:
     with read() as conn:
         site = own_site(conn)
-    said = {} if sent else {name: request.form.get(name, "")[:LONGEST_REASON] for name in ("words", "door")}
-    return render_template(
-        "staff/keeper_report.html",
-        site=site,
-        said={"door": request.args.get("door", "")[:3], **said} if not request.form else said,
-        sent=sent,
-        errors=errors or {},
-    )
+    typed = {} if sent else (request.form if request.method == "POST" else request.args)
+    said = {name: typed.get(name, "")[:LONGEST_REASON] for name in ("words", "door")}
+    return render_template("staff/keeper_report.html", site=site, said=said, sent=sent, errors=errors or {})

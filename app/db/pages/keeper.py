@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, exists, select, text
+from sqlalchemy import Connection, Row, Select, any_, exists, select, text
 
 from app.db.tables import (
     compartment,
@@ -145,7 +145,7 @@ def last_asked(
     if order_id is not None:
         query = query.where(remote_command.c.order_id == order_id)
     if door is not None:
-        query = query.where(remote_command.c.doors.any(door))
+        query = query.where(any_(remote_command.c.doors) == door)
     row = conn.execute(query.order_by(remote_command.c.asked_at.desc()).limit(1)).one_or_none()
     return None if row is None else _asked(conn, row)
 
