@@ -128,6 +128,7 @@ def _found_page(
             over = LookOver()
             return _help_page({"number": words.sentence(over)}), over.status
         asked = pages.last_asked(conn, person_id=me, right=Right.HAND_OVER, since=lived_since, order_id=found.order.id)
+    doing = {task.door: task for task in _tasks(found, asked, open_doors_of(site))} if asked else {}
     page = render_template(
         "staff/keeper_found.html",
         site=site,
@@ -137,7 +138,8 @@ def _found_page(
         lying=found.good(ParcelState.LOADED, now=civil_now()),
         bagged=found.good(ParcelState.RESCUED, now=civil_now()),
         asked=asked.command if asked else None,
-        tasks={task.door: task for task in _tasks(found, asked, open_doors_of(site))} if asked else {},
+        tasks=doing,
+        given_out=_given_out(found, asked.opened if asked else frozenset(), me),
         errors=errors or {},
         reason=request.form.get("reason"),
     )
@@ -154,3 +156,10 @@ def _tasks(found: FoundOrder, asked: Asked, open_now: set[int]) -> list[DoorTask
         stuck=asked.stuck,
         done={bag.door for bag in found.bags if bag.state == "collected"} & set(doors),
     )
+
+
+def _given_out(found: FoundOrder, opened: frozenset[int], person_id: str) -> set[str]:
+    """The bags this keeper gave out; that others were collected, and how, is not theirs to know."""
+    return {
+        bag.id for bag in found.bags if bag.state == "collected" and (bag.rescued_by == person_id or bag.door in opened)
+    }

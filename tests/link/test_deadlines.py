@@ -41,6 +41,19 @@ def test_a_hold_that_ended_is_released_and_a_notice_goes_out(parts: Parts, db: E
     assert one(db, "SELECT count(*) FROM notification WHERE sent_at IS NOT NULL") == 1
 
 
+def test_food_past_its_time_in_a_cold_bag_is_discarded(parts: Parts, db: Engine) -> None:
+    with db.begin() as conn:
+        add_site(conn)
+        add_person(conn)
+        (parcel,) = add_order(conn, "o1", run=add_run(conn), state="ready", parcels=["loaded"])
+        conn.execute(
+            text("UPDATE parcel SET state = 'rescued', keep_until = now() - interval '1 minute' WHERE id = :id"),
+            {"id": parcel},
+        )
+    Deadlines(parts).turn(0)
+    assert one(db, "SELECT state FROM parcel") == "disposed"
+
+
 def test_each_duty_waits_for_its_time_and_a_wish_makes_one_due_at_once(parts: Parts) -> None:
     deadlines = Deadlines(parts)
     done: list[str] = []

@@ -254,7 +254,7 @@ def test_its_doors_are_opened_and_followed_until_everything_is_given_out(evening
         evening.opens(bag.door, grant_id)
         assert "open: give them the bag, then shut it" in get(evening, found)
         evening.shuts(bag.door, Right.HAND_OVER)
-    assert "Nothing of this order is left to give out." in get(evening, found)
+    assert "All of it is given out." in get(evening, found)
     assert evening.state() == "collected"
 
 
@@ -264,7 +264,24 @@ def test_food_in_the_bag_is_given_out_after_the_same_look(evening: Evening) -> N
     assert "In your cold bag" in get(evening, found)
     assert post(evening, f"{found}/give").status_code == 303
     assert evening.state() == "collected"
+    assert "All of it is given out." in get(evening, found)
     assert post(evening, f"{found}/give").status_code == 409
+
+
+def test_what_its_owner_collected_alone_is_not_said_to_be_collected(evening: Evening) -> None:
+    for bag in evening.bags():
+        evening.shuts(bag.door, Right.COLLECT)
+    page = get(evening, look(evening))
+    assert "Nothing of this order is left to give out." in page
+    assert "iven out" not in page
+
+
+@pytest.mark.parametrize("where", ["", "/collect"])
+def test_its_owner_reads_who_has_the_food_and_until_when(evening: Evening, where: str) -> None:
+    rescue(evening, 1)
+    owner = evening.day.client(Role.RESIDENT)
+    page = owner.get(f"/en/orders/{evening.day.order_id}{where}").text
+    assert "The food from door 1 is with 阿珍 in a cold bag, until 14:0" in page
 
 
 def test_a_wrong_look_keeps_what_was_typed_and_counts(evening: Evening) -> None:

@@ -24,12 +24,12 @@ PHONE, DESK = ViewportSize(width=390, height=844), ViewportSize(width=1280, heig
 EN = {"see": "See to door 1", "again": "Open door 1", "rescue": "Rescue from door 1", "pull": "released: pull it open"}
 EN |= {"stuck": "it did not open", "take": "take the food out", "mine": "It is in your cold bag", "bag": "My cold bag"}
 EN |= {"owner": "Give it to its owner", "said": "Name, last four", "look": "Look it up", "have": "They have it"}
-EN |= {"over": "Nothing of this order is left", "wrong": "4 tries are left", "paused": "Wait 10 minutes"}
+EN |= {"over": "All of it is given out.", "wrong": "4 tries are left", "paused": "Wait 10 minutes"}
 EN |= {"help": "Help somebody collect", "number": "Order number", "open": "Open door", "give": "give them the bag"}
-ZH = {"see": "处理 1 号门", "again": "打开 1 号门", "rescue": "从 1 号门取出", "pull": "锁已放开"}
+ZH = {"see": "处理 1 号门", "again": "打开 1 号门", "rescue": "抢救 1 号门的菜", "pull": "锁已放开"}
 ZH |= {"stuck": "没弹开", "take": "取出菜，再关门", "mine": "已在您的保冷袋里", "bag": "我的保冷袋"}
 ZH |= {"owner": "交给本人", "said": "姓名、手机后四位", "look": "查询", "have": "已经交给对方"}
-ZH |= {"over": "没有可以交出的了", "wrong": "还可以试 4 次", "paused": "请等 10 分钟"}
+ZH |= {"over": "已全部交出", "wrong": "还可以试 4 次", "paused": "请等 10 分钟"}
 ZH |= {"help": "帮人取菜", "number": "订单号", "open": "打开", "give": "把袋子交给对方"}
 BOTH = pytest.mark.parametrize(
     ("language", "words", "viewport"), [("en", EN, DESK), ("zh-hans", ZH, PHONE)], ids=["en-1280", "zh-390"]
@@ -108,6 +108,7 @@ def test_a_jam_ends_in_the_cold_bag_and_in_its_owners_hands(
     seen(page, "found-bag")
     page.get_by_role("button", name=words["have"]).click()
     expect(page.get_by_role("button", name=words["have"])).to_have_count(0)
+    expect(page.get_by_role("button", name=words["open"])).to_have_count(1)  # the other bag
     assert next(bag for bag in evening.bags() if bag.door == 1).state == "collected"
     page.context.close()
 
@@ -130,13 +131,16 @@ def test_somebody_without_a_phone_is_helped_with_the_keyboard_alone(
     page.keyboard.press("Enter")
     expect(page.locator("#found .pill").last).to_be_visible()
     grant_id = evening.grant()
+    page.locator("#f-reason").fill("half typed")
     for bag in evening.bags():
         evening.opens(bag.door, grant_id)
     expect(page.locator("#found")).to_contain_text(words["give"])
+    expect(page.locator("#f-reason")).to_have_value("half typed")
     seen(page, "giving")
     for bag in evening.bags():
         evening.shuts(bag.door, Right.HAND_OVER)
     expect(page.locator("#found")).to_contain_text(words["over"])
+    expect(button).to_have_count(0)
     seen(page, "given")
     assert evening.state() == "collected"
     page.context.close()

@@ -16,6 +16,7 @@ from app.db.tables import (
     locker,
     order_line,
     parcel,
+    person,
     pickup_window,
     product,
     site,
@@ -118,10 +119,12 @@ def _parcels(conn: Connection, order_id: str) -> Sequence[Row[Any]]:
             compartment.c.locker_id,
             locker.c.name_zh.label("locker_zh"),
             locker.c.name_en.label("locker_en"),
+            person.c.display_name.label("keeper"),
         )
         .join_from(parcel, customer_order, customer_order.c.id == parcel.c.order_id)
         .outerjoin(compartment, where)
         .outerjoin(locker, locker.c.id == compartment.c.locker_id)
+        .outerjoin(person, person.c.id == parcel.c.rescued_by)
         .where(parcel.c.order_id == order_id)
         .order_by(parcel.c.door, parcel.c.ref)
     )
