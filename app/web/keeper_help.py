@@ -126,6 +126,8 @@ def _found_page(
         found = pages.found_order(conn, look_id=look_id, person_id=me, since=lived_since)
         if found is None:
             over = LookOver()
+            if request.headers.get("HX-Request"):  # the open page asked by itself: a line tells that it follows no more
+                raise over
             return _help_page({"number": words.sentence(over)}), over.status
         asked = pages.last_asked(conn, person_id=me, right=Right.HAND_OVER, since=lived_since, order_id=found.order.id)
     doing = {task.door: task for task in _tasks(found, asked, open_doors_of(site))} if asked else {}

@@ -330,6 +330,15 @@ def test_a_look_is_its_keepers_own_and_ends(evening: Evening) -> None:
     assert evening.commands() == []
 
 
+def test_a_page_that_is_still_open_then_says_that_it_follows_no_more(evening: Evening) -> None:
+    found = look(evening)
+    evening.run_sql("UPDATE keeper_look SET at = at - interval '16 minutes'")
+    answer = evening.keeper().get(f"/en/keeper{found}", headers={"HX-Request": "true"})
+    assert (answer.status_code, answer.headers["HX-Retarget"]) == (409, "#status")
+    assert "That was looked up too long ago." in answer.text
+    assert evening.order_no not in answer.text
+
+
 # --- the office -------------------------------------------------------------------------------------------------------
 
 
