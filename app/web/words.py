@@ -60,6 +60,9 @@ WORDS: Mapping[str, LazyString] = {
     "label_not_packed": _l("This bag is not marked as packed yet."),
     "label_loaded": _l("This bag is loaded already."),
     "label_cancelled": _l("This order was cancelled. Take the bag back."),
+    # pictures
+    "photo_unreadable": _l("That file is no picture we can read. Take the photo again."),
+    "photo_too_large": _l("That picture is too large; at most %(most_mb)s MB. Take a smaller one."),
     # staff and the API
     "invalid_field": _l("%(field)s: %(reason)s"),
     "not_json": _l("The request must be JSON."),

@@ -1,0 +1,1 @@
+"""Pictures that staff send. No route, no database: bytes in, bytes out."""
