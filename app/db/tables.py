@@ -513,6 +513,23 @@ history = Table(
     CheckConstraint("subject IN ('order', 'parcel', 'payment')", name="subject"),
 )
 
+# What staff changed that is not a move, and who: prices, stock, doors' use, roles. Insert-only.
+change = Table(
+    "change",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("at", TIME, nullable=False),
+    Column("person_id", ForeignKey("person.id"), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("subject_id", Text, nullable=False),  # SKU; run/SKU; site/door; person
+    Column("field", Text, nullable=False),
+    Column("before", Text),
+    Column("after", Text),
+    Column("reason", Text, nullable=False, server_default=""),
+    CheckConstraint("subject IN ('product', 'stock', 'door', 'person')", name="subject"),
+    Index("ix_change_subject", "subject", "subject_id", "id"),
+)
+
 idempotent_request = Table(
     "idempotent_request",
     metadata,

@@ -66,6 +66,8 @@ WORDS: Mapping[str, LazyString] = {
     # staff and the API
     "invalid_field": _l("%(field)s: %(reason)s"),
     "not_json": _l("The request must be JSON."),
+    "unknown_category": _l("%(field)s: there is no category %(category)s."),
+    "product_twice": _l("%(field)s: %(product)s stands in this request twice."),
     "no_such_jump": _l("The clock cannot jump there."),
     "reason_needed": _l("Say why, in 5 to 200 characters; it is kept."),
     # keepers

@@ -12,4 +12,4 @@ def _needs_no_form_token(state: BlueprintSetupState) -> None:
     state.app.extensions["csrf"].exempt(blueprint)
 
 
-from app.web.api import catalogue, demo, description, orders, sessions, staff  # noqa: E402, F401  they put routes on it
+from app.web.api import catalogue, demo, description, orders, products, sessions, staff  # noqa: E402, F401  they put routes on it

@@ -54,13 +54,19 @@ def operation(
     status: int = 200,
     headers: tuple[str, ...] = (),
     refusals: tuple[type[DomainError], ...] = (),
+    largest_bytes: int | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
-    """Declare a view: its checked body arrives as `body=…`, what it returns is written by the answer's schema."""
+    """Declare a view: its checked body arrives as `body=…`, what it returns is written by the answer's schema.
+
+    `largest_bytes` is for bodies that may be larger than any form.
+    """
     declared = Operation(summary, body, answer, many, status, headers, refusals)
 
     def declare(view: Callable[..., Any]) -> Callable[..., Response]:
         @wraps(view)
         def run(**arguments: Any) -> Response:  # noqa: ANN401  path arguments, as Flask gives them
+            if largest_bytes is not None:
+                request.max_content_length = largest_bytes
             if body is not None:
                 arguments["body"] = read_body(body())
             return _answer(declared, view(**arguments))

@@ -21,6 +21,7 @@ INTEGERS = "IntegerConverter"
 TAGS = {
     "sessions": "Sign in with a one-time code, sign out",
     "catalogue": "Sites, windows, products",
+    "products": "What operators put on sale",
     "orders": "A resident's own orders",
     "staff": "Packing, loading, opening",
     "demo": "A demo stack's lockers, inbox and clock; elsewhere not found",

@@ -30,13 +30,13 @@ class Body(Schema):
 
 
 class Words(fields.String):
-    """Text of 1 to `longest` characters without control characters or halves of surrogate pairs."""
+    """Text of `shortest` to `longest` characters without control characters or halves of surrogate pairs."""
 
     default_error_messages = _WORDS
 
-    def __init__(self, *, longest: int, pattern: str | None = None, **kwargs: Any) -> None:  # noqa: ANN401
+    def __init__(self, *, longest: int, shortest: int = 1, pattern: str | None = None, **kwargs: Any) -> None:  # noqa: ANN401
         reason = _("this must be 1 to %(longest)s characters of plain text", longest=longest)
-        checks: list[Any] = [validate.Length(min=1, max=longest, error=reason), _clean]
+        checks: list[Any] = [validate.Length(min=shortest, max=longest, error=reason), _clean]
         if pattern is not None:
             checks.append(validate.Regexp(pattern, error=_("this has another form")))
         super().__init__(validate=checks, **kwargs)
