@@ -453,13 +453,22 @@ visit = Table(
     Column("site_id", ForeignKey("site.id"), nullable=False),
     Column("person_id", ForeignKey("person.id"), nullable=False),
     Column("began_at", TIME, nullable=False),
-    Column("gate", JSONB, nullable=False, server_default="{}"),  # locker → zone → {product_c, read_at, open}
+    Column("gate", JSONB, nullable=False, server_default="{}"),  # `domain.visit.Gate`
     Column("crates_back", SmallInteger),
     Column("ice_packs_back", SmallInteger),
     Column("note", Text, nullable=False, server_default=""),
     Column("ended_at", TIME),
     CheckConstraint("crates_back BETWEEN 0 AND 999 AND ice_packs_back BETWEEN 0 AND 999", name="counts"),
     Index("uq_visit_under_way", "site_id", unique=True, postgresql_where=text("ended_at IS NULL")),
+)
+
+# Who is at a visit: whoever began it, and whoever came later.
+visit_driver = Table(
+    "visit_driver",
+    metadata,
+    Column("visit_id", ForeignKey("visit.id"), primary_key=True),
+    Column("person_id", ForeignKey("person.id"), primary_key=True),
+    Column("joined_at", TIME, nullable=False),
 )
 
 # A choice put to a resident when something does not go as promised: one at a time, answered once.

@@ -60,6 +60,20 @@ WORDS: Mapping[str, LazyString] = {
     "label_not_packed": _l("This bag is not marked as packed yet."),
     "label_loaded": _l("This bag is loaded already."),
     "label_cancelled": _l("This order was cancelled. Take the bag back."),
+    "label_in_hand": _l("Somebody else is loading this bag at the moment. Take the next one."),
+    # a visit
+    "zone_too_warm": _l(
+        "%(name)s, %(zone)s: %(degrees)s °C in there, so put nothing in. Keep the bag cold, and measure again later."
+    ),
+    "zone_unmeasured": _l(
+        "%(name)s, %(zone)s: nobody knows how warm it is, so put nothing in. Keep the bag cold, and measure again."
+    ),
+    "gate_just_judged": _l("That was measured less than two minutes ago. Wait a moment and measure again."),
+    "visit_over": _l("This visit has ended. Begin a new one."),
+    "door_in_hand": _l("Somebody else has opened door %(door)s. Take another one."),
+    "not_due": _l("Door %(door)s: nothing there is to be taken out. Leave it shut."),
+    "not_to_check": _l("Door %(door)s does not wait to be wiped, or a bag lies behind it."),
+    "too_many_doors": _l("At most %(most)s doors open together. Choose fewer."),
     # pictures
     "photo_unreadable": _l("That file is no picture we can read. Take the photo again."),
     "photo_too_large": _l("That picture is too large; at most %(most_mb)s MB. Take a smaller one."),
@@ -91,6 +105,13 @@ WORDS: Mapping[str, LazyString] = {
     "sign_in_needed": _l("Please sign in first."),
 }
 
+ZONES: Mapping[str, LazyString] = {
+    "frozen": _l("frozen"),
+    "chilled": _l("chilled"),
+    "cool": _l("cool"),
+    "ambient": _l("ambient"),
+}
+
 REFUSALS: Mapping[Refusal, LazyString] = {
     Refusal.MALFORMED: _l("This is not one of our codes. Show the QR from your collect page."),
     Refusal.FORGED: _l("This code was not made by us. Show the QR from your collect page."),
@@ -118,7 +139,7 @@ REFUSALS: Mapping[Refusal, LazyString] = {
     Refusal.LABEL_LOADED: _l("This bag is loaded already."),
     Refusal.LABEL_CANCELLED: _l("This order was cancelled. Take the bag back."),
     Refusal.NO_DRIVER: _l("Show your staff code first."),
-    Refusal.NO_FREE_DOOR: _l("No free door fits this bag. Put it aside and tell the office."),
+    Refusal.NO_FREE_DOOR: _l("No free door fits this bag. Put it back in the van; its owner is asked what they want."),
     Refusal.DOOR_UNKNOWN: _l("There is no door of that number here."),
     Refusal.DOOR_EMPTY: _l("Nothing lies behind that door."),
     Refusal.DOOR_FULL: _l("A bag lies behind that door. Take it out first."),
@@ -138,6 +159,8 @@ def sentence(error: DomainError) -> str:
     facts = dict(error.facts)
     if f"name_{short()}" in facts:
         facts["name"] = facts[f"name_{short()}"]
+    if facts.get("zone") in ZONES:
+        facts["zone"] = str(ZONES[str(facts["zone"])])
     return of_code(error.code, facts)
 
 

@@ -513,6 +513,15 @@ def upgrade() -> None:
     op.create_index(op.f("ix_customer_order_person_id"), "customer_order", ["person_id"], unique=False)
     op.create_index(op.f("ix_customer_order_run_no"), "customer_order", ["run_no"], unique=False)
     op.create_table(
+        "visit_driver",
+        sa.Column("visit_id", sa.Text(), nullable=False),
+        sa.Column("person_id", sa.Text(), nullable=False),
+        sa.Column("joined_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_visit_driver_person_id")),
+        sa.ForeignKeyConstraint(["visit_id"], ["visit.id"], name=op.f("fk_visit_driver_visit_id")),
+        sa.PrimaryKeyConstraint("visit_id", "person_id", name=op.f("pk_visit_driver")),
+    )
+    op.create_table(
         "capacity_hold",
         sa.Column("order_id", sa.Text(), nullable=False),
         sa.Column("run_no", sa.Integer(), nullable=False),
@@ -872,6 +881,7 @@ TABLES = (
     "history",
     "credential",
     "capacity_hold",
+    "visit_driver",
     "customer_order",
     "zone_reading",
     "web_session",

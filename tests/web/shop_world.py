@@ -82,7 +82,13 @@ def _write_locker(conn: Connection, site_id: str, locker: Any, position: int, no
     conn.execute(insert(t.compartment), [_door(site_id, locker.locker_id, door) for door in locker.compartments])
     readings = {"frozen": -19.4, "chilled": 3.2, "cool": 12.1, "ambient": 21.5}
     rows = [
-        {"locker_id": locker.locker_id, "zone": zone, "air_c": readings[zone], "product_c": None, "read_at": now}
+        {
+            "locker_id": locker.locker_id,
+            "zone": zone,
+            "air_c": readings[zone],
+            "product_c": readings[zone],
+            "read_at": now,
+        }
         for zone in {column.zone.value for column in locker.columns}
     ]
     conn.execute(insert(t.zone_reading), rows)

@@ -12,4 +12,13 @@ def _needs_no_form_token(state: BlueprintSetupState) -> None:
     state.app.extensions["csrf"].exempt(blueprint)
 
 
-from app.web.api import catalogue, demo, description, orders, products, sessions, staff  # noqa: E402, F401  they put routes on it
+from app.web.api import (  # noqa: E402  they put routes on it
+    catalogue,  # noqa: F401
+    demo,  # noqa: F401
+    description,  # noqa: F401
+    orders,  # noqa: F401
+    products,  # noqa: F401
+    sessions,  # noqa: F401
+    staff,  # noqa: F401
+    visits,  # noqa: F401
+)

@@ -23,7 +23,8 @@ TAGS = {
     "catalogue": "Sites, windows, products",
     "products": "What operators put on sale",
     "orders": "A resident's own orders",
-    "staff": "Packing, loading, opening",
+    "staff": "Packing, opening",
+    "visits": "A driver's visit: sweep, check, load, leave",
     "demo": "A demo stack's lockers, inbox and clock; elsewhere not found",
 }
 

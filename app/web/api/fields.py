@@ -1,5 +1,7 @@
 """Fields that say in both languages what would do, and let no text through that a database or a log chokes on."""
 
+from collections.abc import Iterable
+from enum import StrEnum
 from typing import Any
 from unicodedata import category
 
@@ -77,6 +79,28 @@ class Several(fields.List[Any]):
         reason = _("this must be a list of %(low)s to %(high)s", low=low, high=high)
         item = fields.Nested(body, error_messages=_COMMON | _BODY)
         super().__init__(item, validate=validate.Length(low, high, error=reason), **kwargs)
+
+
+class SeveralNumbers(fields.List[Any]):
+    """A list of 1 to `most` whole numbers between two bounds."""
+
+    default_error_messages = _SEVERAL
+
+    def __init__(self, *, low: int, high: int, most: int, **kwargs: Any) -> None:  # noqa: ANN401
+        reason = _("this must be a list of %(low)s to %(high)s", low=1, high=most)
+        item = Whole(low=low, high=high)
+        super().__init__(item, validate=validate.Length(1, most, error=reason), **kwargs)
+
+
+class OneOf(fields.String):
+    """One word of an enumeration, or of a part of one."""
+
+    default_error_messages = _WORDS
+
+    def __init__(self, words: Iterable[StrEnum], **kwargs: Any) -> None:  # noqa: ANN401
+        choices = [word.value for word in words]
+        reason = _("this value is not allowed")
+        super().__init__(validate=validate.OneOf(choices, error=reason), **kwargs)
 
 
 def _clean(text: str) -> None:

@@ -6,12 +6,16 @@ from marshmallow import Schema, fields
 
 from app.domain.order_state import OrderState
 from app.domain.parcel_state import ParcelState
-from app.web.api.fields import Body, Several, Whole, Words, YesNo
-from locker_protocol.vocabulary import Refusal, SizeClass, Zone
+from app.domain.visit import MOST_DOORS, Why
+from app.web.api.fields import Body, OneOf, Several, SeveralNumbers, Whole, Words, YesNo
+from locker_protocol.vocabulary import DoorFault, Refusal, Right, SizeClass, Zone
 
 LARGEST_KEY = 2**31 - 1
 MOST_LINES = 60
 MOST_OF_ONE = 99
+LARGEST_DOOR = 999
+MOST_BACK = 999
+OPENING_RIGHTS = (Right.STAFF, Right.CHECK, Right.REMOVE)
 NAME = r"^[A-Za-z0-9_.-]+$"
 
 
@@ -46,6 +50,26 @@ class WantedOrder(Body):
 
 class ScannedLabel(Body):
     label = Words(longest=512, required=True, metadata={"description": "What the scanner read."})
+    instead_of = Whole(
+        low=1,
+        high=LARGEST_DOOR,
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "The door that was opened for it and will not do."},
+    )
+    fault = OneOf(DoorFault, load_default=None, allow_none=True, metadata={"description": "Why it will not do."})
+
+
+class DoorsWanted(Body):
+    doors = SeveralNumbers(low=1, high=LARGEST_DOOR, most=MOST_DOORS, required=True)
+    right = OneOf(OPENING_RIGHTS, required=True, metadata={"description": "Drivers: `check` or `remove`."})
+    reason = Words(longest=200, required=True, metadata={"description": "Why; it is kept with the opening."})
+
+
+class VisitEnd(Body):
+    crates_back = Whole(low=0, high=MOST_BACK, required=True)
+    ice_packs_back = Whole(low=0, high=MOST_BACK, required=True)
+    note = Words(longest=500, shortest=0, load_default="")
 
 
 class Reason(Body):
@@ -180,6 +204,38 @@ class StaffParcel(Schema):
     label = fields.String(required=True, metadata={"description": "The text of the QR on its label."})
 
 
+class BegunVisit(Schema):
+    visit_id = fields.String(required=True)
+    joined = fields.Boolean(required=True, metadata={"description": "Somebody had begun it before."})
+
+
+class ToRemove(Schema):
+    parcel_id = fields.String(required=True)
+    ref = fields.String(required=True)
+    door = fields.Integer(required=True)
+    why = word(Why, required=True)
+
+
+class Visit(Schema):
+    visit_id = fields.String(required=True, allow_none=True, metadata={"description": "null: none is under way."})
+    to_remove = fields.List(fields.Nested(ToRemove), required=True)
+    to_check = fields.List(fields.Integer(), required=True, metadata={"description": "Emptied doors to be wiped."})
+    gate = fields.Raw(
+        required=True,
+        metadata={
+            "type": "object",
+            "description": "By locker and zone: `{product_c, read_at, judged_at, open}`; `product_c` of null: unknown.",
+        },
+    )
+    to_load = fields.Integer(required=True, metadata={"description": "How many bags wait to be loaded now."})
+
+
+class EndedVisit(Schema):
+    not_loaded = fields.List(
+        fields.String(), required=True, metadata={"description": "Orders of which bags go back with the van."}
+    )
+
+
 class CommandAsked(Schema):
     command_id = fields.String(required=True)
 
@@ -189,6 +245,9 @@ class Command(Schema):
     kind = fields.String(required=True, metadata={"enum": ["open", "load"]})
     state = fields.String(required=True, metadata={"enum": ["waiting", "opened", "refused", "unanswered"]})
     door = fields.Integer(required=True, allow_none=True)
+    doors = fields.List(
+        fields.Integer(), required=True, metadata={"description": "Unlocked; until it is answered, asked for."}
+    )
     refusal = word(Refusal, required=True, allow_none=True)
     asked_at = fields.AwareDateTime(required=True)
     not_after = fields.AwareDateTime(required=True)

@@ -1,4 +1,4 @@
-"""What staff's programs ask for: a run's parcels, packing, loading, opening a door, and what became of it."""
+"""What staff's programs ask for: a run's parcels, packing, opening a door, and what became of it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from app.db.pages import api as pages
 from app.domain.errors import IllegalMove, NotFound
 from app.domain.roles import Role
-from app.use_cases.ask_site import load_parcel, open_doors
+from app.use_cases.ask_site import open_doors
 from app.use_cases.pack_parcel import pack_parcel
 from app.web.access import serves
 from app.web.api import blueprint, schemas
@@ -37,25 +37,6 @@ def list_parcels(run_no: int) -> Sequence[pages.Row]:
 def mark_packed(parcel_id: str) -> None:
     with write() as conn:
         pack_parcel(conn, parcel_id=parcel_id, person_id=signed_in().id, now=civil_now(), settings=parts().settings)
-
-
-@blueprint.post("/sites/<site_id>/loads")
-@serves(Role.DRIVER)
-@operation(
-    "Ask a site to open a door for this label", body=schemas.ScannedLabel, answer=schemas.CommandAsked, status=202
-)
-def ask_to_load(site_id: str, body: dict[str, Any]) -> dict[str, str]:
-    with write() as conn:
-        command_id = load_parcel(
-            conn,
-            site_id=site_id,
-            label_text=body["label"],
-            person_id=signed_in().id,
-            now=civil_now(),
-            random=random_bytes,
-            rate=civil_rate(),
-        )
-    return {"command_id": command_id}
 
 
 @blueprint.post("/sites/<site_id>/doors/<int(max=999):door_no>/open")
@@ -89,4 +70,5 @@ def show_command(command_id: str) -> dict[str, Any]:
         **{name: getattr(found, name) for name in ("id", "kind", "refusal", "asked_at", "not_after", "answered_at")},
         "state": command_state(found),
         "door": next(iter(found.answered_doors or found.doors), None),
+        "doors": list(found.answered_doors or found.doors),
     }

@@ -1,0 +1,94 @@
+"""What a driver's visit shows: who is there, what to take out, to wipe and to load, and how warm it is. Reads only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, text
+
+from app.db.tables import gateway, site
+from app.db.visits import ToRemove, in_hand_of_others, to_check, to_remove, visit_under_way
+from app.domain.parcel_state import ParcelState
+from app.domain.shelf_life import LOADABLE_BEFORE
+from app.domain.visit import Gate, Place
+
+PEOPLE = text("""
+    SELECT p.id, p.display_name, p.staff_no FROM visit_driver d JOIN person p ON p.id = d.person_id
+    WHERE d.visit_id = :visit_id ORDER BY d.joined_at, p.id
+""")
+TO_LOAD = text("""
+    SELECT p.id, p.ref, p.state, p.look_door, o.id AS order_id, o.order_no, r.run_no
+    FROM parcel p JOIN customer_order o ON o.id = p.order_id JOIN load_run r USING (run_no)
+    WHERE o.site_id = :site_id AND o.state IN ('paid', 'packed', 'ready') AND p.state IN ('planned', 'packed')
+        AND r.load_from - CAST(:before AS interval) <= :now AND r.removal_from > :now AND r.called_off_at IS NULL
+    ORDER BY r.load_from, r.run_no, o.order_no, p.ref
+""")
+PHOTOS = text("SELECT count(*) FROM photo WHERE visit_id = :visit_id")
+LAST_OPENING = text("""
+    SELECT m.*, (
+        SELECT array_agg(DISTINCT CAST(e.body->>'door' AS integer)) FROM site_event e
+        WHERE e.gateway_id = m.gateway_id AND e.type = 'DoorStayedShut' AND e.at >= m.asked_at
+            AND CAST(e.body->>'door' AS integer) = ANY(m.answered_doors)
+    ) AS stayed_shut
+    FROM remote_command m JOIN gateway g ON g.id = m.gateway_id
+    WHERE g.site_id = :site_id AND m.person_id = :person_id AND m."right" = :right AND m.asked_at >= :since
+    ORDER BY m.asked_at DESC LIMIT 1
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class VisitNow:
+    """A site as a driver meets it. `visit` is `None` while none is under way."""
+
+    site: Row[Any]
+    visit: Row[Any] | None
+    people: Sequence[Row[Any]]
+    to_remove: Sequence[ToRemove]
+    to_check: Sequence[Place]
+    to_load: Sequence[Row[Any]]
+    others: Sequence[Row[Any]]
+    photos: int
+
+    @property
+    def visit_id(self) -> str | None:
+        """The visit under way."""
+        return self.visit.id if self.visit else None
+
+    @property
+    def packed(self) -> Sequence[Row[Any]]:
+        """The bags that can be loaded now; the others of `to_load` are not packed yet."""
+        return [bag for bag in self.to_load if bag.state == ParcelState.PACKED]
+
+    @property
+    def gate(self) -> Gate:
+        """How the zones were judged at this visit."""
+        return self.visit.gate if self.visit else {}
+
+
+def visit_now(conn: Connection, *, site_id: str, person_id: str, now: datetime, rate: float) -> VisitNow | None:
+    """All that is to be done at a site; `None` when there is no such site with a gateway."""
+    here = conn.execute(
+        select(site, gateway.c.online.label("gateway_online")).join_from(site, gateway).where(site.c.id == site_id)
+    ).one_or_none()
+    if here is None:
+        return None
+    visit = visit_under_way(conn, site_id=site_id)
+    asked = {"site_id": site_id, "now": now, "before": LOADABLE_BEFORE}
+    mine = {"visit_id": visit.id if visit else ""}
+    return VisitNow(
+        site=here,
+        visit=visit,
+        people=conn.execute(PEOPLE, mine).all(),
+        to_remove=to_remove(conn, site_id=site_id, now=now),
+        to_check=[Place(row.locker_id, row.column_no, row.door) for row in to_check(conn, site_id=site_id)],
+        to_load=conn.execute(TO_LOAD, asked).all(),
+        others=in_hand_of_others(conn, site_id=site_id, person_id=person_id, now=now, rate=rate),
+        photos=conn.execute(PHOTOS, mine).scalar_one(),
+    )
+
+
+def last_opening(conn: Connection, *, site_id: str, person_id: str, right: str, since: datetime) -> Row[Any] | None:
+    """What this driver asked to be opened last by that right, with the doors of it that stayed shut."""
+    asked = {"site_id": site_id, "person_id": person_id, "right": right, "since": since}
+    return conn.execute(LAST_OPENING, asked).one_or_none()

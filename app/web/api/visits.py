@@ -1,0 +1,151 @@
+"""A driver's visit for programs: begin, what there is to do, doors, loads, the load gate, the end."""
+
+from typing import Any
+
+from app.db.pages import visit as pages
+from app.domain.errors import NotFound
+from app.domain.loading import (
+    LabelCancelled,
+    LabelLoaded,
+    LabelMalformed,
+    LabelNotPacked,
+    LabelOtherRun,
+    LabelOtherSite,
+    LabelUnknown,
+)
+from app.domain.roles import Role
+from app.domain.visit import (
+    DoorInHand,
+    GateJustJudged,
+    LabelInHand,
+    NotDue,
+    NotToCheck,
+    VisitOver,
+    ZoneTooWarm,
+    ZoneUnmeasured,
+)
+from app.use_cases.ask_site import ReasonNeeded, open_doors
+from app.use_cases.begin_visit import begin_visit
+from app.use_cases.end_visit import end_visit
+from app.use_cases.load_at_visit import load_at_visit
+from app.use_cases.measure_gate import measure_gate
+from app.use_cases.open_at_visit import open_at_visit
+from app.web.access import NotForYou, serves
+from app.web.api import blueprint, schemas
+from app.web.api.contract import operation
+from app.web.parts import civil_now, civil_rate, read, signed_in, write
+from locker_protocol.ids import random_bytes
+from locker_protocol.vocabulary import DoorFault, Right
+
+LABEL_REFUSALS = (
+    LabelMalformed,
+    LabelUnknown,
+    LabelOtherSite,
+    LabelOtherRun,
+    LabelNotPacked,
+    LabelLoaded,
+    LabelCancelled,
+)
+
+
+@blueprint.post("/sites/<site_id>/visits")
+@serves(Role.DRIVER)
+@operation("Begin a visit, or join the one under way", answer=schemas.BegunVisit, status=201)
+def begin(site_id: str) -> Any:  # noqa: ANN401  what the schema reads from
+    with write() as conn:
+        return begin_visit(
+            conn,
+            site_id=site_id,
+            person_id=signed_in().id,
+            now=civil_now(),
+            rate=civil_rate(),
+            random=random_bytes,
+        )
+
+
+@blueprint.get("/sites/<site_id>/visit")
+@serves(Role.DRIVER, Role.OPERATOR)
+@operation("Show what is to be done at a site", answer=schemas.Visit)
+def show_visit(site_id: str) -> dict[str, Any]:
+    with read() as conn:
+        found = pages.visit_now(conn, site_id=site_id, person_id=signed_in().id, now=civil_now(), rate=civil_rate())
+    if found is None:
+        raise NotFound
+    return {
+        "visit_id": found.visit_id,
+        "to_remove": found.to_remove,
+        "to_check": [place.door for place in found.to_check],
+        "gate": found.gate,
+        "to_load": len(found.packed),
+    }
+
+
+@blueprint.post("/sites/<site_id>/doors/open")
+@serves(Role.DRIVER, Role.OPERATOR)
+@operation(
+    "Ask a site to open doors together",
+    body=schemas.DoorsWanted,
+    answer=schemas.CommandAsked,
+    status=202,
+    refusals=(ReasonNeeded, NotDue, NotToCheck, DoorInHand),
+)
+def ask_for_doors(site_id: str, body: dict[str, Any]) -> dict[str, str]:
+    right = Right(body["right"])
+    driver = signed_in().role is Role.DRIVER
+    if driver and right is Right.STAFF:
+        raise NotForYou
+    with write() as conn:
+        command_id = (open_at_visit if driver else open_doors)(
+            conn,
+            site_id=site_id,
+            doors=sorted(set(body["doors"])),
+            right=right,
+            person_id=signed_in().id,
+            reason=body["reason"],
+            now=civil_now(),
+            random=random_bytes,
+            rate=civil_rate(),
+        )
+    return {"command_id": command_id}
+
+
+@blueprint.post("/sites/<site_id>/loads")
+@serves(Role.DRIVER)
+@operation(
+    "Ask a site to open a door for this label",
+    body=schemas.ScannedLabel,
+    answer=schemas.CommandAsked,
+    status=202,
+    refusals=(*LABEL_REFUSALS, LabelInHand, ZoneTooWarm, ZoneUnmeasured),
+)
+def ask_to_load(site_id: str, body: dict[str, Any]) -> dict[str, str]:
+    fault = body["fault"]
+    with write() as conn:
+        command_id = load_at_visit(
+            conn,
+            site_id=site_id,
+            label_text=body["label"],
+            person_id=signed_in().id,
+            now=civil_now(),
+            instead_of=body["instead_of"],
+            fault=DoorFault(fault) if fault else None,
+            random=random_bytes,
+            rate=civil_rate(),
+        )
+    return {"command_id": command_id}
+
+
+@blueprint.post("/visits/<visit_id>/gate")
+@serves(Role.DRIVER)
+@operation("Measure the zones again", status=204, refusals=(VisitOver, GateJustJudged))
+def measure(visit_id: str) -> None:
+    with write() as conn:
+        measure_gate(conn, visit_id=visit_id, now=civil_now(), rate=civil_rate())
+
+
+@blueprint.post("/visits/<visit_id>/end")
+@serves(Role.DRIVER)
+@operation("End a visit", body=schemas.VisitEnd, answer=schemas.EndedVisit, refusals=(VisitOver,))
+def end(visit_id: str, body: dict[str, Any]) -> dict[str, Any]:
+    with write() as conn:
+        return {"not_loaded": end_visit(conn, visit_id=visit_id, now=civil_now(), **body)}
