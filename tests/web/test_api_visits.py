@@ -132,7 +132,7 @@ def test_drivers_open_what_a_visit_needs_and_operators_more(day: Day) -> None:
 def test_a_door_in_another_drivers_hand_is_refused(day: Day) -> None:
     change(day, update(t.compartment).values(condition="to_check"))
     with day.engine.begin() as conn:
-        other = {"kind": "open", "right": "check", "doors": [3], "reason": REASON}
+        other: dict[str, Any] = {"kind": "open", "right": "check", "doors": [3], "reason": REASON}
         ask(conn, gateway_id="gw-1", person_id=day.people[Role.ADMIN], **other)
     wanted = {"doors": [2, 3], "right": "check", "reason": REASON}
     refusal = post(day, f"/sites/{day.site_id}/doors/open", wanted)
