@@ -26,6 +26,7 @@ from app.web import (
     sandbox_pay,
     shop,
     streams,
+    uploads,
 )
 from app.web.live import Listener
 
@@ -58,6 +59,7 @@ def register_web(app: Flask) -> None:
     language.register(app)
     access.guard(app)
     problems.register(app)
+    uploads.register(app)
     app.extensions["caibox_listener"] = Listener(app.extensions["caibox"].settings.database_url)
     for page in PAGES:
         app.register_blueprint(page.blueprint)
