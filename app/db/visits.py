@@ -13,15 +13,15 @@ from locker_protocol.vocabulary import Zone
 
 UNDER_WAY = "SELECT * FROM visit WHERE site_id = :site_id AND ended_at IS NULL"
 LYING = text("""
-    SELECT p.id, p.ref, p.door, p.zone, p.collect_until, o.id AS order_id, o.state AS order_state, r.removal_from,
-        EXISTS (SELECT FROM offer f WHERE f.order_id = o.id AND f.chosen = 'keep') AS kept
+    SELECT p.id, p.ref, p.door, p.zone, p.collect_until, o.id AS order_id, o.site_id, o.state AS order_state,
+        r.removal_from, EXISTS (SELECT FROM offer f WHERE f.order_id = o.id AND f.chosen = 'keep') AS kept
     FROM parcel p JOIN customer_order o ON o.id = p.order_id JOIN load_run r USING (run_no)
     JOIN compartment c ON c.site_id = o.site_id AND c.door = p.door JOIN locker l ON l.id = c.locker_id
-    WHERE o.site_id = :site_id AND p.state = 'loaded' ORDER BY l.position, p.door
+    WHERE (CAST(:site_id AS text) IS NULL OR o.site_id = :site_id) AND p.state = 'loaded' ORDER BY l.position, p.door
 """)
 TO_CHECK = text("""
-    SELECT c.door, c.locker_id, c.column_no FROM compartment c JOIN locker l ON l.id = c.locker_id
-    WHERE c.site_id = :site_id AND c.condition = 'to_check' AND NOT EXISTS (
+    SELECT c.site_id, c.door, c.locker_id, c.column_no FROM compartment c JOIN locker l ON l.id = c.locker_id
+    WHERE (CAST(:site_id AS text) IS NULL OR c.site_id = :site_id) AND c.condition = 'to_check' AND NOT EXISTS (
         SELECT FROM parcel p JOIN customer_order o ON o.id = p.order_id
         WHERE o.site_id = c.site_id AND p.door = c.door AND p.state = 'loaded'
     ) ORDER BY l.position, c.column_no, c.door
@@ -49,6 +49,7 @@ class ToRemove:
 
     parcel_id: str
     order_id: str
+    site_id: str
     ref: str
     door: int
     zone: str
@@ -61,14 +62,21 @@ def visit_under_way(conn: Connection, *, site_id: str, lock: bool = False) -> Ro
     return conn.execute(query, {"site_id": site_id}).one_or_none()
 
 
-def to_remove(conn: Connection, *, site_id: str, now: datetime) -> list[ToRemove]:
-    """What lies at a site and is to be taken out, locker by locker, door by door."""
+def to_remove(conn: Connection, *, site_id: str | None, now: datetime) -> list[ToRemove]:
+    """What lies at a site (`None`: at any) and is to be taken out, locker by locker, door by door."""
     found = [(row, _why(row, now)) for row in conn.execute(LYING, {"site_id": site_id})]
-    return [ToRemove(row.id, row.order_id, row.ref, row.door, row.zone, why) for row, why in found if why is not None]
+    return [
+        ToRemove(row.id, row.order_id, row.site_id, row.ref, row.door, row.zone, why)
+        for row, why in found
+        if why is not None
+    ]
 
 
-def to_check(conn: Connection, *, site_id: str) -> Sequence[Row[Any]]:
-    """Emptied doors that wait to be wiped: `door`, `locker_id`, `column_no`, locker by locker, column by column."""
+def to_check(conn: Connection, *, site_id: str | None) -> Sequence[Row[Any]]:
+    """Emptied doors (`None`: of all sites) that wait to be wiped, locker by locker, column by column.
+
+    Each has `site_id`, `door`, `locker_id` and `column_no`.
+    """
     return conn.execute(TO_CHECK, {"site_id": site_id}).all()
 
 

@@ -27,6 +27,7 @@ from app.web import (
     shop,
     streams,
     uploads,
+    visit,
 )
 from app.web.live import Listener
 
@@ -44,6 +45,7 @@ PAGES = (
     keeper,  # a neighbour's own building
     keeper_food,  # rescue, the cold bag
     keeper_help,  # somebody without a phone
+    visit,  # a driver's steps at a site
     ops,
     inbox,  # the demo's mail and text messages
     demo_clock,

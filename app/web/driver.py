@@ -1,4 +1,4 @@
-"""A driver's one screen at the lockers: scan a bag, its door opens, put it in, shut, next. No menu, no tap between.
+"""A driver's list of stops and the load loop: scan a bag, its door opens, put it in, shut, next. No tap between.
 
 The phone only asks; the site decides and answers. What the screen says is read from that answer (`driver_loop.py`).
 Without a network the locker's own scanner does the same: it reads the driver's rotating code, then the labels.
@@ -15,31 +15,36 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app.db.pages import ops as site_pages
 from app.db.pages import staff as pages
-from app.db.pages.ops import DoorNow, LockerNow, SiteNow
+from app.db.pages import visit as visit_pages
+from app.db.pages.ops import DoorNow, LockerNow
 from app.domain.errors import DomainError, NotFound
 from app.domain.parcel_state import ParcelState
 from app.domain.roles import Role
-from app.use_cases.ask_site import load_parcel
+from app.use_cases.load_at_visit import load_at_visit
 from app.web import words
 from app.web.access import NotForYou, serves
 from app.web.driver_loop import LAID, Step, Word, step_of
 from app.web.parts import civil_now, civil_rate, parts, read, signed_in, write
 from app.web.problems import allow
+from app.web.visit import Scene
 from locker_protocol.ids import random_bytes
+from locker_protocol.label import read_label
 from locker_protocol.token import RIGHT_LOAD, Token, sign_token
+from locker_protocol.vocabulary import DoorFault
 
 blueprint = Blueprint("driver", __name__, url_prefix="/<lang_code>/driver")
 
 CODE_LIVES = timedelta(seconds=60)
 CODE_TURNS_S = 30
 LONGEST_LABEL = 512
+DIGITS = 3  # of a door's number
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class Loading:
     """One run at one site as it stands now."""
 
-    site: SiteNow
+    scene: Scene
     sheet: pages.RunSheet
     step: Step
 
@@ -51,7 +56,7 @@ class Visit:
     @property
     def target(self) -> tuple[LockerNow, DoorNow] | None:
         """The door to point at, and its locker."""
-        for locker in self.site.lockers:
+        for locker in self.scene.here.lockers:
             for door in locker.doors:
                 if door.door == self.step.door:
                     return locker, door
@@ -62,42 +67,59 @@ class Visit:
         """How many bags are not packed yet."""
         return self.sheet.count(ParcelState.PLANNED)
 
+    @property
+    def to_look(self) -> list[pages.Bag]:
+        """Bags whose loading was cut off: they may lie behind a door already."""
+        return [bag for bag in self.sheet.bags if bag.look_door and bag.state not in LAID]
+
+    @property
+    def by_others(self) -> dict[str, str]:
+        """Who else is loading which bag at the moment."""
+        labels = [(other, read_label(other.label)) for other in self.scene.now.others if other.kind == "load"]
+        return {label.ref: other.display_name or str(other.staff_no or "") for other, label in labels if label}
+
 
 @blueprint.get("")
 @serves(Role.DRIVER)
 def stops_page() -> str:
-    """List the stops, those with packed bags to load first, each kind soonest first."""
+    """List the stops: where something waits to be taken out, wiped or loaded, and the runs that are being packed."""
     with read() as conn:
+        stops = visit_pages.stops(conn, now=civil_now())
         runs = pages.runs_at_work(conn, now=civil_now())
-    return render_template("staff/driver_stops.html", runs=sorted(runs, key=lambda run: run.parcels_packed == 0))
+    return render_template("staff/driver_stops.html", stops=stops, runs=runs)
 
 
 @blueprint.get("/<site_id>/<int(max=2147483647):run_no>")
 @serves(Role.DRIVER)
 def loop_page(site_id: str, run_no: int) -> str:
     """Show where the loop stands."""
-    visit = _visit(site_id, run_no)
-    return _show(visit, words.of_refusal(visit.step.refusal) if visit.step.refusal else "")
+    loading = _loading(site_id, run_no)
+    return _show(loading, words.of_refusal(loading.step.refusal) if loading.step.refusal else "")
 
 
 @blueprint.post("/<site_id>/<int(max=2147483647):run_no>/scan")
 @serves(Role.DRIVER)
 def scan(site_id: str, run_no: int) -> AnyResponse | tuple[str, int]:
-    """Ask the site to open the door for this label. A label that belongs elsewhere is refused at once, in words."""
+    """Ask the site to open the door for this label. A label that belongs elsewhere is refused at once, in words.
+
+    With `instead_of` another door is asked for: the one that was opened will not do, for the reason `fault`.
+    """
     try:
         with write() as conn:
-            load_parcel(
+            load_at_visit(
                 conn,
                 site_id=site_id,
                 label_text=request.form.get("label", "")[:LONGEST_LABEL],
                 person_id=signed_in().id,
                 now=civil_now(),
+                instead_of=_door(request.form.get("instead_of", "")),
+                fault=_fault(request.form.get("fault", "")),
                 random=random_bytes,
                 rate=civil_rate(),
             )
     except DomainError as refusal:
-        visit = replace(_visit(site_id, run_no), step=Step(Word.REFUSED, refusal=refusal.code))
-        return _show(visit, words.sentence(refusal)), refusal.status
+        loading = replace(_loading(site_id, run_no), step=Step(Word.REFUSED, refusal=refusal.code))
+        return _show(loading, words.sentence(refusal)), refusal.status
     return redirect(url_for(".loop_page", site_id=site_id, run_no=run_no), HTTPStatus.SEE_OTHER)
 
 
@@ -134,18 +156,35 @@ def driver_code(site_no: int) -> str:
     return sign_token(token, settings.signing_key)
 
 
-def _show(visit: Visit, refusal: str) -> str:
+def _show(loading: Loading, refusal: str) -> str:
     # The camera's reader is compiled WebAssembly, so this page alone may run it.
     allow("script-src", "'wasm-unsafe-eval'")
-    return render_template("staff/driver_loop.html", visit=visit, refusal=refusal, code_turns_s=CODE_TURNS_S)
+    return render_template("staff/driver_loop.html", loading=loading, scene=loading.scene, refusal=refusal)
 
 
-def _visit(site_id: str, run_no: int) -> Visit:
+def _loading(site_id: str, run_no: int) -> Loading:
+    now, rate = civil_now(), civil_rate()
     with read() as conn:
         sheet = pages.run_sheet(conn, run_no=run_no)
-        sites = site_pages.fleet(conn, now=civil_now(), site_id=site_id)
-        asked = pages.last_load(conn, site_id=site_id, person_id=signed_in().id, now=civil_now())
-    if sheet is None or not sites or sheet.run.site_id != site_id:
+        sites = site_pages.fleet(conn, now=now, site_id=site_id)
+        visit = visit_pages.visit_now(conn, site_id=site_id, person_id=signed_in().id, now=now, rate=rate)
+        asked = pages.last_load(conn, site_id=site_id, person_id=signed_in().id, now=now)
+    if sheet is None or visit is None or not sites or sheet.run.site_id != site_id:
         raise NotFound
-    doors = {door.door: door for locker in sites[0].lockers for door in locker.doors}
-    return Visit(sites[0], sheet, step_of(asked, sheet.bags, doors, now=civil_now(), rate=civil_rate()))
+    scene = Scene(sites[0], visit)
+    return Loading(scene, sheet, step_of(asked, sheet.bags, scene.doors, now=now, rate=rate))
+
+
+def _door(text: str) -> int | None:
+    """A door's number; `None` when there is none to be read, and then no other door is asked for."""
+    text = text.strip()
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= DIGITS and int(text) else None
+
+
+def _fault(text: str) -> DoorFault | None:
+    return DoorFault(text) if text in set(DoorFault) else None
+
+
+@blueprint.app_context_processor
+def _code_turns() -> dict[str, int]:
+    return {"code_turns_s": CODE_TURNS_S}

@@ -4,7 +4,7 @@ A reload, a second phone or a scan at the locker's own scanner changes nothing: 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
@@ -28,11 +28,20 @@ class Word(StrEnum):
     WAIT = "wait"
     PUT = "put"
     SHUT = "shut"
+    LOOK = "look"
     NEXT = "next"
+    OPEN = "open"
+    TAKE = "take"
+    WIPE = "wipe"
+    BUSY = "busy"
     STUCK = "stuck"
     REFUSED = "refused"
     SILENT = "silent"
     DONE = "done"
+
+
+# The screen changes by itself while one of these stands on it.
+MOVING = frozenset({Word.WAIT, Word.PUT, Word.LOOK, Word.SHUT, Word.TAKE, Word.WIPE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +56,7 @@ class Step:
     @property
     def waits(self) -> bool:
         """Whether something is about to change by itself."""
-        return self.word in {Word.WAIT, Word.PUT, Word.SHUT}
+        return self.word in MOVING
 
 
 class Asked(Protocol):
@@ -58,6 +67,7 @@ class Asked(Protocol):
     not_after: datetime
     answered_at: datetime | None
     answered_doors: Sequence[int]
+    instead_of: int | None
     refusal: str | None
     stayed_shut: int
 
@@ -79,9 +89,15 @@ def step_of(
     bag = next((bag for bag in bags if bag.ref == ref), None)
     if bag is None:
         return resting
-    if bag.state in LAID:
+    if bag.state in LAID and not _still_behind(asked, bag):
         return resting if resting.word is Word.DONE else Step(Word.NEXT, bag.door, ref)
-    return _at_the_door(asked, doors.get(asked.answered_doors[0]), resting, now=now, rate=rate, ref=ref)
+    step = _at_the_door(asked, doors.get(asked.answered_doors[0]), resting, now=now, rate=rate, ref=ref)
+    return replace(step, word=Word.LOOK) if step.word is Word.PUT and bag.look_door == step.door else step
+
+
+def _still_behind(asked: Asked, bag: Bag) -> bool:
+    """The bag is still told as lying behind the door that will not do; another one is open already."""
+    return asked.instead_of is not None and bag.state is ParcelState.LOADED and bag.door == asked.instead_of
 
 
 def _at_the_door(asked: Asked, door: DoorNow | None, resting: Step, *, now: datetime, rate: float, ref: str) -> Step:

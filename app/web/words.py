@@ -70,6 +70,8 @@ WORDS: Mapping[str, LazyString] = {
     ),
     "gate_just_judged": _l("That was measured less than two minutes ago. Wait a moment and measure again."),
     "visit_over": _l("This visit has ended. Begin a new one."),
+    "count_absurd": _l("Enter how many: a whole number from 0 to %(most)s."),
+    "note_too_long": _l("The note is too long; at most %(most)s characters."),
     "door_in_hand": _l("Somebody else has opened door %(door)s. Take another one."),
     "not_due": _l("Door %(door)s: nothing there is to be taken out. Leave it shut."),
     "not_to_check": _l("Door %(door)s does not wait to be wiped, or a bag lies behind it."),

@@ -22,6 +22,7 @@ class Asked:
     not_after: datetime = NOW + timedelta(seconds=10)
     answered_at: datetime | None = None
     answered_doors: Sequence[int] = ()
+    instead_of: int | None = None
     refusal: str | None = None
     stayed_shut: int = 0
 

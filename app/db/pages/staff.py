@@ -57,6 +57,7 @@ class Bag:
     planned_doors: Sequence[int]
     door: int | None
     lines: Sequence[BagLine]
+    look_door: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +193,7 @@ def _bag(rows: Sequence[Row[Any]]) -> Bag:
         planned_doors=first.planned_doors,
         door=first.door,
         lines=[_line(row) for row in rows if row.product_id is not None],
+        look_door=first.look_door,
     )
 
 

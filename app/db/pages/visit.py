@@ -1,5 +1,6 @@
 """What a driver's visit shows: who is there, what to take out, to wipe and to load, and how warm it is. Reads only."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, text
 
-from app.db.tables import gateway, site
+from app.db.tables import gateway, site, visit
 from app.db.visits import ToRemove, in_hand_of_others, to_check, to_remove, visit_under_way
 from app.domain.parcel_state import ParcelState
 from app.domain.shelf_life import LOADABLE_BEFORE
@@ -18,9 +19,10 @@ PEOPLE = text("""
     WHERE d.visit_id = :visit_id ORDER BY d.joined_at, p.id
 """)
 TO_LOAD = text("""
-    SELECT p.id, p.ref, p.state, p.look_door, o.id AS order_id, o.order_no, r.run_no
+    SELECT p.id, p.ref, p.state, p.look_door, o.site_id, o.id AS order_id, o.order_no, r.run_no
     FROM parcel p JOIN customer_order o ON o.id = p.order_id JOIN load_run r USING (run_no)
-    WHERE o.site_id = :site_id AND o.state IN ('paid', 'packed', 'ready') AND p.state IN ('planned', 'packed')
+    WHERE (CAST(:site_id AS text) IS NULL OR o.site_id = :site_id)
+        AND o.state IN ('paid', 'packed', 'ready') AND p.state IN ('planned', 'packed')
         AND r.load_from - CAST(:before AS interval) <= :now AND r.removal_from > :now AND r.called_off_at IS NULL
     ORDER BY r.load_from, r.run_no, o.order_no, p.ref
 """)
@@ -35,6 +37,22 @@ LAST_OPENING = text("""
     WHERE g.site_id = :site_id AND m.person_id = :person_id AND m."right" = :right AND m.asked_at >= :since
     ORDER BY m.asked_at DESC LIMIT 1
 """)
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A site on the driver's list, and how much waits there."""
+
+    site: Row[Any]
+    to_remove: int
+    to_check: int
+    to_load: int
+    under_way: bool
+
+    @property
+    def anything(self) -> bool:
+        """Whether a driver has to go there."""
+        return bool(self.under_way or self.to_remove or self.to_check or self.to_load)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +91,38 @@ def visit_now(conn: Connection, *, site_id: str, person_id: str, now: datetime, 
     ).one_or_none()
     if here is None:
         return None
-    visit = visit_under_way(conn, site_id=site_id)
-    asked = {"site_id": site_id, "now": now, "before": LOADABLE_BEFORE}
-    mine = {"visit_id": visit.id if visit else ""}
+    under_way = visit_under_way(conn, site_id=site_id)
+    mine = {"visit_id": under_way.id if under_way else ""}
     return VisitNow(
         site=here,
-        visit=visit,
+        visit=under_way,
         people=conn.execute(PEOPLE, mine).all(),
         to_remove=to_remove(conn, site_id=site_id, now=now),
         to_check=[Place(row.locker_id, row.column_no, row.door) for row in to_check(conn, site_id=site_id)],
-        to_load=conn.execute(TO_LOAD, asked).all(),
+        to_load=conn.execute(TO_LOAD, _loadable(site_id, now)).all(),
         others=in_hand_of_others(conn, site_id=site_id, person_id=person_id, now=now, rate=rate),
         photos=conn.execute(PHOTOS, mine).scalar_one(),
     )
+
+
+def stops(conn: Connection, *, now: datetime) -> list[Stop]:
+    """Every site where something waits for a driver, or a visit is under way."""
+    removals = Counter(parcel.site_id for parcel in to_remove(conn, site_id=None, now=now))
+    checks = Counter(row.site_id for row in to_check(conn, site_id=None))
+    bags = Counter(
+        row.site_id for row in conn.execute(TO_LOAD, _loadable(None, now)) if row.state == ParcelState.PACKED
+    )
+    under_way = set(conn.execute(select(visit.c.site_id).where(visit.c.ended_at.is_(None))).scalars())
+    sites = conn.execute(select(site).order_by(site.c.site_no)).all()
+    found = [Stop(row, removals[row.id], checks[row.id], bags[row.id], row.id in under_way) for row in sites]
+    return [stop for stop in found if stop.anything]
 
 
 def last_opening(conn: Connection, *, site_id: str, person_id: str, right: str, since: datetime) -> Row[Any] | None:
     """What this driver asked to be opened last by that right, with the doors of it that stayed shut."""
     asked = {"site_id": site_id, "person_id": person_id, "right": right, "since": since}
     return conn.execute(LAST_OPENING, asked).one_or_none()
+
+
+def _loadable(site_id: str | None, now: datetime) -> dict[str, Any]:
+    return {"site_id": site_id, "now": now, "before": LOADABLE_BEFORE}

@@ -1,6 +1,7 @@
 /*
- * The driver's loop: send what was scanned, show what the site answered, sound what changed. It remembers nothing; the
- * page's #loop is read again whenever something may have changed, so a reload is always safe.
+ * A driver's visit: send what was scanned or tapped, show what the site answered, sound what changed. It remembers
+ * nothing but whether sounds are wanted; the page's #loop and #acts are read again whenever something may have changed,
+ * so a reload is always safe. Pages without a loop use the sound switch and the turning code only.
  */
 (() => {
   "use strict";
@@ -8,7 +9,12 @@
   const SAME_LABEL_MS = 4000;
   const LOOK_MS = 180;
   const REFUSAL_MS = 4000;
-  const TONES = { next: [880, 1320], done: [660, 880, 1320], put: [880], refused: [220, 160], stuck: [220], silent: [220] };
+  const TONES = {
+    scan: [], open: [740], wait: [], busy: [],
+    put: [880], take: [880, 660], wipe: [880, 880], look: [520, 520, 520], shut: [440],
+    next: [880, 1320], done: [660, 880, 1320], refused: [220, 160], stuck: [220, 220], silent: [160],
+  };
+  const QUIET = "caibox-quiet";
 
   const form = document.getElementById("scan");
   const input = document.getElementById("label");
@@ -22,9 +28,34 @@
   let lastLabelAt = 0;
 
   const loop = () => document.getElementById("loop");
+  const quiet = () => localStorage.getItem(QUIET) === "1";
+
+  // Browsers let a page sound only after somebody touched it.
+  const wake = () => {
+    if (!sound && window.AudioContext) sound = new AudioContext();
+    if (sound && sound.state === "suspended") sound.resume();
+  };
+  document.addEventListener("pointerdown", wake);
+  document.addEventListener("keydown", wake);
+
+  const soundSwitch = document.getElementById("sound");
+  const showSwitch = () => {
+    soundSwitch.setAttribute("aria-pressed", String(!quiet()));
+    soundSwitch.querySelector("[data-words]").textContent = quiet() ? soundSwitch.dataset.off : soundSwitch.dataset.on;
+  };
+  if (soundSwitch) {
+    soundSwitch.hidden = false;
+    showSwitch();
+    soundSwitch.addEventListener("click", () => {
+      if (quiet()) localStorage.removeItem(QUIET);
+      else localStorage.setItem(QUIET, "1");
+      showSwitch();
+      play("next");
+    });
+  }
 
   const play = (word) => {
-    if (!sound || !TONES[word]) return;
+    if (!sound || quiet() || !TONES[word]) return;
     TONES[word].forEach((pitch, nth) => {
       const tone = sound.createOscillator();
       const loudness = sound.createGain();
@@ -37,9 +68,21 @@
     if (navigator.vibrate) navigator.vibrate(TONES[word].map(() => 80));
   };
 
+  const showActs = (page) => {
+    const fresh = page.getElementById("acts");
+    const old = document.getElementById("acts");
+    if (!fresh || !old || fresh.innerHTML === old.innerHTML) return;
+    const held = old.contains(document.activeElement);
+    old.replaceWith(fresh);
+    const first = held && fresh.querySelector("button, a");
+    if (first) first.focus({ preventScroll: true });
+  };
+
   const show = (html) => {
-    const fresh = new DOMParser().parseFromString(html, "text/html").getElementById("loop");
+    const page = new DOMParser().parseFromString(html, "text/html");
+    const fresh = page.getElementById("loop");
     if (!fresh) return false;
+    showActs(page);
     const before = `${loop().dataset.word} ${loop().dataset.ref}`;
     if (fresh.outerHTML === loop().outerHTML) return true;
     fresh.querySelectorAll("details").forEach((part, nth) => {
@@ -68,10 +111,7 @@
     }
   };
 
-  const send = async (label) => {
-    const body = new FormData(form);
-    body.set("label", label);
-    input.value = "";
+  const send = async (form, body) => {
     form.setAttribute("aria-busy", "true");
     try {
       const answer = await fetch(form.action, { method: "POST", body });
@@ -83,24 +123,41 @@
         document.getElementById("status").replaceChildren(...(notice ? [notice] : []));
         play("refused");
       } else document.getElementById("status").replaceChildren();
+      return true;
     } catch (error) {
-      input.value = label;
       if (error.name !== "TypeError") throw error;
+      tellLost();
+      return false;
     } finally {
       form.removeAttribute("aria-busy");
-      input.focus({ preventScroll: true });
     }
   };
 
-  form.addEventListener("submit", (event) => {
+  const tellLost = () => {
+    const status = document.getElementById("status");
+    const line = document.createElement("p");
+    line.className = "notice stop";
+    line.textContent = status.dataset.offline;
+    status.replaceChildren(line);
+    play("silent");
+  };
+
+  // A tap that is under way is not sent twice; the button's own name and value go along.
+  document.addEventListener("submit", async (event) => {
+    const tapped = event.target;
+    if (!tapped.hasAttribute("data-loop")) return;
     event.preventDefault();
-    if (!sound && window.AudioContext) sound = new AudioContext();
-    if (input.value.trim()) send(input.value.trim());
+    if (tapped.hasAttribute("aria-busy")) return;
+    await send(tapped, new FormData(tapped, event.submitter));
+    if (input) input.focus({ preventScroll: true });
   });
-  document.body.addEventListener("changed", refresh);
-  setInterval(() => {
-    if (loop().hasAttribute("data-waits") && document.visibilityState === "visible") refresh();
-  }, POLL_MS);
+
+  if (loop()) {
+    document.body.addEventListener("changed", refresh);
+    setInterval(() => {
+      if (loop().hasAttribute("data-waits") && document.visibilityState === "visible") refresh();
+    }, POLL_MS);
+  }
 
   /* --- my own code, anew before it ends --- */
   const code = document.getElementById("my-code");
@@ -110,6 +167,20 @@
     };
     setInterval(turn, Number(code.dataset.turnsS) * 1000);
   }
+
+  if (!form) return;
+
+  const scanned = async (label) => {
+    const body = new FormData(form);
+    body.set("label", label);
+    input.value = "";
+    if (!(await send(form, body))) input.value = label;
+    input.focus({ preventScroll: true });
+  };
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (input.value.trim()) scanned(input.value.trim());
+  });
 
   /* --- camera --- */
   const load = (src) =>
@@ -141,7 +212,7 @@
         lastLabel = label;
         lastLabelAt = performance.now();
       }
-      if (fresh) await send(label);
+      if (fresh) await scanned(label);
     }
     setTimeout(() => look(detector), LOOK_MS);
   };
@@ -164,7 +235,6 @@
       });
       camera.hidden = false;
       await camera.play();
-      if (!sound && window.AudioContext) sound = new AudioContext();
       if (navigator.wakeLock) navigator.wakeLock.request("screen").catch(() => {});
       await look(await makeDetector());
     } catch (error) {
