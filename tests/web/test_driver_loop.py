@@ -1,7 +1,7 @@
 """The driver's next step, from what was asked and what the site told. Pure: no database, no browser."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -75,6 +75,20 @@ def test_a_loaded_bag_means_next_and_the_last_one_means_done() -> None:
     laid = [bag(state=ParcelState.LOADED, door=12), bag("AAAAAAA1")]
     assert step_of(answered(), laid, door("shut"), now=SOON) == Step(Word.NEXT, 12, REF)
     assert step_of(answered(), laid[:1], door("shut"), now=SOON) == Step(Word.DONE)
+
+
+def test_where_loading_was_cut_off_the_driver_looks_first() -> None:
+    unsure = [replace(bag(), look_door=12), bag("AAAAAAA1")]
+    assert step_of(answered(), unsure, door("open"), now=SOON) == Step(Word.LOOK, 12, REF)
+    elsewhere = [replace(bag(), look_door=7)]
+    assert step_of(answered(), elsewhere, door("open"), now=SOON) == Step(Word.PUT, 12, REF)
+
+
+def test_another_door_counts_before_the_first_is_told_as_given_up() -> None:
+    still = [bag(state=ParcelState.LOADED, door=7), bag("AAAAAAA1")]
+    assert step_of(answered(instead_of=7), still, door("open"), now=SOON) == Step(Word.PUT, 12, REF)
+    moved = [bag(state=ParcelState.LOADED, door=12), bag("AAAAAAA1")]
+    assert step_of(answered(instead_of=7), moved, door("shut"), now=SOON) == Step(Word.NEXT, 12, REF)
 
 
 def test_a_bag_that_was_left_means_scan_again_after_two_minutes() -> None:

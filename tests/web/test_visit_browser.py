@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from flask import session
 from PIL import Image
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from playwright.sync_api import Browser, FilePayload, Page, ViewportSize, expect
 from sqlalchemy import Engine, update
 from werkzeug.serving import make_server
 
@@ -195,7 +195,7 @@ def load_one(page: Page, day: Day) -> None:
 
 def leave(page: Page, day: Day) -> None:
     looks_right(page, "11-leave")
-    page.locator("#f-photo").set_input_files(files=[{"name": "p.png", "mimeType": "image/png", "buffer": picture()}])
+    page.locator("#f-photo").set_input_files(FilePayload(name="p.png", mimeType="image/png", buffer=picture()))
     page.locator("form[enctype] button").click()
     expect(page.locator("#h-photo")).to_contain_text("1")
     looks_right(page, "12-leave-photo")

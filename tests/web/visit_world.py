@@ -68,7 +68,8 @@ def leave_behind(day: Day, *doors: int) -> tuple[str, list[str]]:
 
 def empty(day: Day, *doors: int) -> None:
     """Doors that were collected from and wait to be wiped."""
-    change(day, update(t.compartment).where(t.compartment.c.door.in_(doors)).values(condition="to_check"))
+    here = (t.compartment.c.site_id == day.site_id) & t.compartment.c.door.in_(doors)
+    change(day, update(t.compartment).where(here).values(condition="to_check"))
 
 
 def change(day: Day, statement: Any) -> None:
