@@ -116,6 +116,13 @@ def judge_gate(probes: Iterable[Probe], *, now: datetime, rate: float) -> Gate:
     return gate
 
 
+def judge_unknown(gate: Gate, probes: Iterable[Probe], *, now: datetime, rate: float) -> Gate:
+    """The same gate with the zones judged of which nothing was known when the visit began."""
+    unknown = [probe for probe in probes if not _is_known(gate, probe)]
+    fresh = judge_gate(unknown, now=now, rate=rate)
+    return {locker: {**gate.get(locker, {}), **fresh.get(locker, {})} for locker in {**gate, **fresh}}
+
+
 def judged_at(gate: Mapping[str, Mapping[str, Any]]) -> datetime | None:
     """When a gate was judged; `None` when it never was."""
     times = [zone["judged_at"] for zones in gate.values() for zone in zones.values()]
@@ -123,9 +130,10 @@ def judged_at(gate: Mapping[str, Mapping[str, Any]]) -> datetime | None:
 
 
 def may_measure_again(gate: Mapping[str, Mapping[str, Any]], *, now: datetime, rate: float) -> bool:
-    """Whether something newer than the gate's readings can be known."""
+    """Whether something newer than the gate's readings can be known; what was never known may be asked for at once."""
     before = judged_at(gate)
-    return before is None or now - before > timedelta(seconds=PROBE_FRESH_S * rate)
+    unknown = any(zone["product_c"] is None for zones in gate.values() for zone in zones.values())
+    return before is None or unknown or now - before > timedelta(seconds=PROBE_FRESH_S * rate)
 
 
 class Why(StrEnum):
@@ -176,6 +184,11 @@ def openable_together(places: Sequence[Place]) -> list[list[Place]]:
         else:
             groups.extend(column[start : start + MOST_DOORS] for start in range(0, len(column), MOST_DOORS))
     return groups
+
+
+def _is_known(gate: Gate, probe: Probe) -> bool:
+    zone = gate.get(probe.locker_id, {}).get(probe.zone.value)
+    return zone is not None and zone["product_c"] is not None
 
 
 def _columns(places: Sequence[Place]) -> list[list[Place]]:

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row, text, update
 
-from app.db.visits import in_hand_of_others, visit_under_way
+from app.db.tables import visit
+from app.db.visits import in_hand_of_others, probes, visit_under_way
 from app.domain.loading import ref_of
-from app.domain.visit import LabelInHand, ZoneTooWarm, ZoneUnmeasured
+from app.domain.visit import LabelInHand, ZoneTooWarm, ZoneUnmeasured, judge_unknown
 from app.use_cases.ask_site import load_parcel
 from app.use_cases.begin_visit import begin_visit
 from locker_protocol.ids import RandomBytes, random_bytes
@@ -72,16 +73,21 @@ def load_at_visit(
         label = read_label(other.label) if other.kind == "load" else None
         if label is not None and label.ref == ref:
             raise LabelInHand
-    _refuse_warm(conn, site_id=site_id, ref=ref, instead_of=instead_of)
+    _refuse_warm(conn, site_id=site_id, ref=ref, instead_of=instead_of, now=now, rate=rate)
     return command_id
 
 
-def _refuse_warm(conn: Connection, *, site_id: str, ref: str, instead_of: int | None) -> None:
-    """Refuse when no locker the site may choose has an open gate."""
-    visit = visit_under_way(conn, site_id=site_id)
-    assert visit is not None, "begun above"
+def _refuse_warm(
+    conn: Connection, *, site_id: str, ref: str, instead_of: int | None, now: datetime, rate: float
+) -> None:
+    """Refuse when no locker the site may choose has an open gate. A zone that had no reading is judged by its first."""
+    found = visit_under_way(conn, site_id=site_id)
+    assert found is not None, "begun above"
+    gate = judge_unknown(found.gate, probes(conn, site_id=site_id), now=now, rate=rate)
+    if gate != found.gate:
+        conn.execute(update(visit).where(visit.c.id == found.id).values(gate=gate))
     likely = conn.execute(LIKELY, {"site_id": site_id, "ref": ref, "instead_of": instead_of}).all()
-    gates = [(row, visit.gate.get(row.locker_id, {}).get(row.zone, UNKNOWN)) for row in likely]
+    gates = [(row, gate.get(row.locker_id, {}).get(row.zone, UNKNOWN)) for row in likely]
     if gates and not any(zone["open"] for _, zone in gates):
         raise _refusal(*gates[0])
 

@@ -12,6 +12,7 @@ from app.domain.visit import (
     Probe,
     Why,
     judge_gate,
+    judge_unknown,
     judged_at,
     may_measure_again,
     openable_together,
@@ -60,6 +61,19 @@ def test_it_is_measured_again_only_when_something_new_can_be_known() -> None:
     assert may_measure_again(gate, now=NOW + timedelta(seconds=121), rate=1)
     assert not may_measure_again(gate, now=NOW + timedelta(seconds=121), rate=60)
     assert may_measure_again({}, now=NOW, rate=1)
+
+
+def test_a_zone_without_a_reading_is_judged_by_its_first_and_the_others_stay() -> None:
+    old = NOW - timedelta(hours=1)
+    gate = judge_gate([Probe("G1", Zone.CHILLED, 3.0, NOW), Probe("G1", Zone.COOL, 12.0, old)], now=NOW, rate=1)
+    assert may_measure_again(gate, now=NOW, rate=1)
+
+    now_warm = [Probe("G1", Zone.CHILLED, 9.0, NOW), Probe("G1", Zone.COOL, 12.0, NOW)]
+    judged = judge_unknown(gate, now_warm, now=NOW, rate=1)
+
+    assert judged["G1"]["chilled"]["product_c"] == 3.0
+    assert judged["G1"]["cool"]["open"]
+    assert not gate["G1"]["cool"]["open"]
 
 
 def lying(

@@ -163,6 +163,16 @@ def test_a_zone_nobody_measured_is_not_loaded(shop: Shop) -> None:
     refused(shop, ZoneUnmeasured, scan, ref)
 
 
+def test_a_zone_that_had_no_reading_is_judged_by_its_first(shop: Shop) -> None:
+    ref = shop.parcels(shop.packed())[0].ref
+    measured(shop, LOAD_FROM - timedelta(hours=3))
+    begin(shop)
+    refused(shop, ZoneUnmeasured, scan, ref)
+    measured(shop)
+    scan(shop, ref)
+    assert shop.one("SELECT gate->'L1'->'chilled'->>'open' FROM visit") == "true"
+
+
 def test_the_gate_is_judged_once_a_visit_however_warm_the_open_doors_make_it(shop: Shop) -> None:
     refs = [shop.parcels(shop.packed())[0].ref for _ in range(2)]
     scan(shop, refs[0])
