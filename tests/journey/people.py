@@ -116,11 +116,17 @@ def jump_to_load(place: Place) -> None:
 
 
 def load_everything(place: Place, locker: "VirtualLocker") -> None:
-    """As the driver: type each label, put the bag behind the door that opens, shut it."""
+    """As the driver on a visit: count, type each label, put the bag behind the door that opens, shut it, leave."""
     page = place.person()
     page.goto(place.url("/driver"))
     sign_in(place, page, "driver@caibox.example")
-    page.locator("section.card a.button.big").first.click()
+    page.locator("form[action$='osmanthus/begin'] button").click()
+    place.picture(page, "visit")
+    page.click(".bar .button")
+    page.fill("#f-crates_back", "3")
+    page.fill("#f-ice_packs_back", "8")
+    page.click(".bar button")
+    page.click(".bar .button")
     refs = [ref for ref in page.locator("ul.bags .bag-ref").all_text_contents() if ref]
     for ref in refs:
         page.fill("#label", ref)
@@ -133,6 +139,10 @@ def load_everything(place: Place, locker: "VirtualLocker") -> None:
     page.press("#label", "Enter")
     expect(page.locator("#loop")).to_have_attribute("data-word", "refused")
     place.picture(page, "driver-refused")
+    page.goto(place.url("/driver/osmanthus/leave"))
+    place.picture(page, "leave")
+    page.click(".bar button")
+    expect(page.locator(".notice.ok")).to_be_visible()
     page.context.close()
 
 
