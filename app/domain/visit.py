@@ -79,10 +79,10 @@ class NotToCheck(DomainError):
     code = "not_to_check"
 
 
-class TooManyDoors(DomainError):
+class TooManyAtOnce(DomainError):
     """More doors at once than one person can watch. Fact: `most`."""
 
-    code = "too_many_doors"
+    code = "too_many_at_once"
     status = 422
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from app.db.visits import in_hand_of_others, to_check, to_remove
-from app.domain.visit import MOST_DOORS, DoorInHand, NotDue, NotToCheck, TooManyDoors
+from app.domain.visit import MOST_DOORS, DoorInHand, NotDue, NotToCheck, TooManyAtOnce
 from app.use_cases.ask_site import open_doors
 from app.use_cases.begin_visit import begin_visit
 from locker_protocol.ids import RandomBytes, random_bytes
@@ -31,11 +31,11 @@ def open_at_visit(
 ) -> str:
     """Ask for doors by the right `check` or `remove`; returns the command's id. Begins the visit if nobody did.
 
-    Raises NotFound, ReasonNeeded, TooManyDoors, NotDue, NotToCheck or DoorInHand.
+    Raises NotFound, ReasonNeeded, TooManyAtOnce, NotDue, NotToCheck or DoorInHand.
     """
     assert right in {Right.CHECK, Right.REMOVE}, right
     if len(doors) > MOST_DOORS:
-        raise TooManyDoors(most=MOST_DOORS)
+        raise TooManyAtOnce(most=MOST_DOORS)
     begin_visit(conn, site_id=site_id, person_id=person_id, now=now, rate=rate, random=random)
     command_id = open_doors(
         conn,

@@ -42,10 +42,10 @@ PAGES = (
     payment_webhook,
     picking,
     driver,
+    visit,  # a driver's steps at a site
     keeper,  # a neighbour's own building
     keeper_food,  # rescue, the cold bag
     keeper_help,  # somebody without a phone
-    visit,  # a driver's steps at a site
     ops,
     inbox,  # the demo's mail and text messages
     demo_clock,

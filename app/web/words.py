@@ -75,7 +75,7 @@ WORDS: Mapping[str, LazyString] = {
     "door_in_hand": _l("Somebody else has opened door %(door)s. Take another one."),
     "not_due": _l("Door %(door)s: nothing there is to be taken out. Leave it shut."),
     "not_to_check": _l("Door %(door)s does not wait to be wiped, or a bag lies behind it."),
-    "too_many_doors": _l("At most %(most)s doors open together. Choose fewer."),
+    "too_many_at_once": _l("At most %(most)s doors open together. Choose fewer."),
     # pictures
     "photo_unreadable": _l("That file is no picture we can read. Take the photo again."),
     "photo_too_large": _l("That picture is too large; at most %(most_mb)s MB. Take a smaller one."),

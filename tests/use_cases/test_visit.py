@@ -15,7 +15,7 @@ from app.domain.visit import (
     LabelInHand,
     NotDue,
     NotToCheck,
-    TooManyDoors,
+    TooManyAtOnce,
     VisitOver,
     ZoneTooWarm,
     ZoneUnmeasured,
@@ -303,7 +303,7 @@ def test_a_door_that_the_first_driver_left_is_free_again_after_two_minutes(shop:
 
 def test_nonsense_is_refused_before_anything_is_asked(shop: Shop) -> None:
     shop.run_sql("UPDATE compartment SET condition = 'to_check' WHERE site_id = :s", s=SITE)
-    refused(shop, TooManyDoors, open_, *range(1, 10), right=Right.CHECK)
+    refused(shop, TooManyAtOnce, open_, *range(1, 10), right=Right.CHECK)
     refused(shop, ReasonNeeded, open_, 1, right=Right.CHECK, reason="x")
     refused(shop, NotFound, open_, 77, right=Right.CHECK)
 
