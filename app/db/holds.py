@@ -71,12 +71,19 @@ GIVE_STOCK = text("""
         FROM run_stock l
         JOIN (
             SELECT run_no, product_id, sum(quantity) AS quantity
-            FROM order_line JOIN customer_order ON customer_order.id = order_line.order_id
+            FROM (
+                SELECT order_id, product_id, quantity FROM order_line UNION ALL
+                SELECT order_id, substitute_id, substitute_quantity FROM order_line WHERE substitute_id IS NOT NULL
+            ) w JOIN customer_order ON customer_order.id = w.order_id
             WHERE order_id = ANY(:orders) GROUP BY run_no, product_id
         ) o USING (run_no, product_id)
         ORDER BY l.run_no, l.product_id FOR UPDATE OF l
     ) g
     WHERE s.run_no = g.run_no AND s.product_id = g.product_id
+""")
+
+GIVE_GOODS = text("""
+    UPDATE run_stock SET taken = taken - :quantity WHERE run_no = :run_no AND product_id = :product_id
 """)
 
 GIVE_PLACE = text("""
@@ -125,6 +132,11 @@ def take_stock(conn: Connection, *, run_no: int, quantities: Mapping[str, int]) 
     short = [product for product in products if product not in taken]
     left = {row.product_id: row.left_over for row in conn.execute(STOCK_LEFT, {"run_no": run_no, "products": short})}
     raise SoldOut([Shortage(product, quantities[product], left.get(product, 0)) for product in short])
+
+
+def give_stock(conn: Connection, *, run_no: int, product_id: str, quantity: int) -> None:
+    """Give goods of a run back that were taken by themselves."""
+    conn.execute(GIVE_GOODS, {"run_no": run_no, "product_id": product_id, "quantity": quantity})
 
 
 def take_place(conn: Connection, *, window_id: int) -> None:

@@ -31,6 +31,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from app.domain.order_state import OrderState
 from app.domain.parcel_state import ParcelState
 from app.domain.payment_state import PaymentState
+from app.domain.picking import ShortReason
 from app.domain.roles import Role
 from locker_protocol.vocabulary import DoorCondition, DoorFault, Right, SizeClass, Zone
 
@@ -49,7 +50,18 @@ TIME = DateTime(timezone=True)
 
 def one_of(
     column: str,
-    words: type[OrderState | ParcelState | PaymentState | Role | Zone | SizeClass | DoorCondition | DoorFault | Right],
+    words: type[
+        OrderState
+        | ParcelState
+        | PaymentState
+        | Role
+        | Zone
+        | SizeClass
+        | DoorCondition
+        | DoorFault
+        | Right
+        | ShortReason
+    ],
 ) -> CheckConstraint:
     """Allow a text column only the words of an enumeration."""
     listed = ", ".join(f"'{word.value}'" for word in words)
@@ -192,11 +204,15 @@ product = Table(
     Column("volume_ml", Integer, nullable=False),
     Column("longest_mm", Integer, nullable=False),
     Column("weight_g", Integer, nullable=False),
+    Column("net_g", Integer),  # of one, where it is sold by weight: as declared, or the estimate of catch weight
     Column("flags", ARRAY(Text), nullable=False),
     Column("stock_a_run", Integer, nullable=False),
     one_of("zone", Zone),
     CheckConstraint("price_minor > 0", name="price_positive"),
     CheckConstraint("cap_minor IS NULL OR cap_minor >= price_minor", name="cap_covers_price"),
+    CheckConstraint(
+        "(net_g IS NULL OR net_g > 0) AND (cap_minor IS NULL OR net_g IS NOT NULL)", name="weighed_has_net"
+    ),
 )
 
 # --- when: van visits and what each can carry -------------------------------------------------------------------------
@@ -389,6 +405,9 @@ order_line = Table(
     CheckConstraint("picked_quantity BETWEEN 0 AND quantity", name="picked"),
     CheckConstraint("weight_g > 0", name="weight_positive"),
     CheckConstraint("(substitute_id IS NULL) = (substitute_quantity IS NULL)", name="substitute_whole"),
+    CheckConstraint("picked_quantity + coalesce(substitute_quantity, 0) <= quantity", name="no_more_than_ordered"),
+    CheckConstraint("(picked_at IS NULL) = (picked_quantity IS NULL)", name="picked_whole"),
+    one_of("short_reason", ShortReason),
     CheckConstraint("line_minor = quantity * price_minor", name="line_adds_up"),
 )
 

@@ -63,6 +63,7 @@ class DemoProduct:
     volume_ml: int
     longest_mm: int
     weight_g: int
+    net_g: int | None = None
     flags: frozenset[Flag]
     picture: str
     search: str

@@ -191,7 +191,7 @@ def _category(position: int, one: catalogue.Category) -> dict[str, Any]:
 def _product(position: int, one: catalogue.DemoProduct) -> dict[str, Any]:
     same = (
         "name_zh name_en unit_zh unit_en origin_zh origin_en picture search price_minor cap_minor unit_price_minor"
-        " unit_price_per tax_code food_class life_h volume_ml longest_mm weight_g"
+        " unit_price_per tax_code food_class life_h volume_ml longest_mm weight_g net_g"
     )
     return {
         "id": one.sku,

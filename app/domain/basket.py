@@ -5,11 +5,19 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from app.domain.errors import DomainError
 
 MOST_OF_ONE = 99
 MOST_LINES = 60
+
+
+class Substitution(StrEnum):
+    """What people want where something is short: asked once an order."""
+
+    SIMILAR = "similar"
+    REFUND = "refund"
 
 
 class NothingInBasket(DomainError):
@@ -120,9 +128,12 @@ def checked_key(key: str) -> str:
     return key
 
 
-def request_hash(*, window_id: int, wanted: Mapping[str, int], low_door: bool) -> bytes:
+def request_hash(
+    *, window_id: int, wanted: Mapping[str, int], low_door: bool, substitution: Substitution = Substitution.REFUND
+) -> bytes:
     """What makes two requests the same request."""
-    return hashlib.sha256(json.dumps([window_id, wanted, low_door], sort_keys=True).encode()).digest()
+    asked = [window_id, wanted, low_door, substitution.value]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).digest()
 
 
 def refuse_late(*, order_by: datetime, now: datetime) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from app.domain.picking import ShortReason
 from app.domain.refunding import RefundCause
 
 
@@ -12,6 +13,8 @@ class NoticeKind(StrEnum):
 
     SIGN_IN = "sign_in"
     PAID = "order_paid"
+    PACKED = "order_packed"
+    NOTHING_PACKED = "order_nothing_packed"
     READY = "order_ready"
     COLLECTED = "order_collected"
     REFUNDED = "order_refunded"
@@ -43,6 +46,17 @@ TEXTS: Mapping[tuple[NoticeKind, str], Notice] = {
         "Order {order_no} is paid",
         "Caibox: order {order_no} is paid, {total}. Collect at {site}, {window}."
         " We send your code once it is in the locker.",
+    ),
+    (NoticeKind.PACKED, "zh"): Notice("订单 {order_no} 已打包", "【菜箱】订单 {order_no} 已打包。{changes}。{back}"),
+    (NoticeKind.PACKED, "en"): Notice(
+        "Order {order_no} is packed", "Caibox: order {order_no} is packed. {changes}.{back}"
+    ),
+    (NoticeKind.NOTHING_PACKED, "zh"): Notice(
+        "订单 {order_no} 缺货，已退款", "【菜箱】很抱歉，订单 {order_no} 的东西都没有到货。{changes}。{back}"
+    ),
+    (NoticeKind.NOTHING_PACKED, "en"): Notice(
+        "Order {order_no} could not be packed",
+        "Caibox: we are sorry, nothing of order {order_no} could be packed. {changes}.{back}",
     ),
     (NoticeKind.READY, "zh"): Notice(
         "订单 {order_no} 可以取了",
@@ -103,6 +117,43 @@ REFUND_REASONS: Mapping[tuple[RefundCause, str], str] = {
     (RefundCause.SECOND_PAYMENT, "en"): "it was paid twice",
     (RefundCause.STAFF, "zh"): "我们决定退给您",
     (RefundCause.STAFF, "en"): "we decided to give it back",
+}
+
+
+SHORT_REASONS: Mapping[tuple[ShortReason, str], str] = {
+    (ShortReason.NOT_DELIVERED, "zh"): "没有到货",
+    (ShortReason.NOT_DELIVERED, "en"): "not delivered to us",
+    (ShortReason.SPOILED, "zh"): "不新鲜了",
+    (ShortReason.SPOILED, "en"): "no longer fresh",
+    (ShortReason.DAMAGED, "zh"): "破损了",
+    (ShortReason.DAMAGED, "en"): "damaged",
+    (ShortReason.OTHER, "zh"): "这次没有",
+    (ShortReason.OTHER, "en"): "not to be had",
+}
+
+
+class Change(StrEnum):
+    """How what was packed differs from a line that was ordered."""
+
+    SHORT = "short"
+    REPLACED = "replaced"
+    WEIGHED = "weighed"
+    ESTIMATED = "estimated"
+
+
+CHANGES: Mapping[tuple[Change, str], str] = {
+    (Change.SHORT, "zh"): "{name}少 {count} 份（{reason}）",
+    (Change.SHORT, "en"): "{name}: {count} missing ({reason})",
+    (Change.REPLACED, "zh"): "{name}换成{substitute} {count} 份",
+    (Change.REPLACED, "en"): "{name}: {count} replaced by {substitute}",
+    (Change.WEIGHED, "zh"): "{name}实称 {grams} g",
+    (Change.WEIGHED, "en"): "{name}: weighed {grams} g",
+    (Change.ESTIMATED, "zh"): "{name}按估重收款",
+    (Change.ESTIMATED, "en"): "{name}: charged at its estimate",
+}
+BACK = {
+    "zh": "共退 {amount}，按原路退回，1–3 个工作日到账。",
+    "en": " {amount} goes back the way you paid, in 1–3 working days.",
 }
 
 

@@ -1,23 +1,33 @@
-"""A picker filled and sealed a bag. With an order's last bag the order is packed and its code is made."""
+"""A bag is filled and sealed: what differs from the order goes back line by line, and the last bag packs the order.
 
+`seal_parcel.py` comes here when every line was picked by hand. Whoever only says "packed" (a program, or a site where
+the bag lies behind a door) says: all of it as ordered, what is sold by weight at its estimate. A bag with nothing in it
+is cancelled, and an order with nothing left is refunded.
+"""
+
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from app.db.moves import move_order, move_parcels
-from app.domain.errors import NotFound
+from app.db.outbox import put_entry
+from app.db.pick_lines import lock_lines, write_line
 from app.domain.order_state import OrderEvent, OrderState
 from app.domain.parcel_state import ParcelEvent, ParcelState
+from app.domain.picking import PickedLine, amounts_back
+from app.domain.refunding import RefundCause
 from app.settings import Settings
+from app.use_cases.decide_refund import decide_refund
+from app.use_cases.end_order import end_order
 from app.use_cases.issue_credential import issue_credential
+from app.use_cases.tell_order import tell_packing
 from locker_protocol.ids import RandomBytes, random_bytes
+from locker_protocol.uplink_messages import CancelOrder
 
-# The order's row first: two pickers with its last two bags come one after the other.
-LOCK = text("""
-    SELECT o.id, o.state FROM customer_order o
-    WHERE o.id = (SELECT order_id FROM parcel WHERE id = :parcel_id) FOR UPDATE OF o
-""")
 STATES = text("SELECT id, state FROM parcel WHERE order_id = :order_id AND state <> 'cancelled'")
+NOTHING: Mapping[str, Any] = {}
 
 
 def pack_parcel(
@@ -30,7 +40,15 @@ def pack_parcel(
     random: RandomBytes = random_bytes,
 ) -> None:
     """Record that a picker packed a parcel. Raises NotFound, or IllegalMove when it is not waiting to be packed."""
-    record_packed(conn, parcel_id=parcel_id, actor=f"person:{person_id}", now=now, settings=settings, random=random)
+    record_packed(
+        conn,
+        parcel_id=parcel_id,
+        actor=f"person:{person_id}",
+        now=now,
+        settings=settings,
+        person_id=person_id,
+        random=random,
+    )
 
 
 def record_packed(
@@ -40,25 +58,76 @@ def record_packed(
     actor: str,
     now: datetime,
     settings: Settings,
+    person_id: str | None = None,
+    values: Mapping[str, Any] = NOTHING,
     random: RandomBytes = random_bytes,
 ) -> None:
-    """Record a parcel as packed, whoever found that it is. Raises as `pack_parcel` does."""
-    order = conn.execute(LOCK, {"parcel_id": parcel_id}).one_or_none()
-    if order is None:
-        raise NotFound
-    states = {row.id: ParcelState(row.state) for row in conn.execute(STATES, {"order_id": order.id})}
-    move_parcels(
-        conn,
-        order_id=order.id,
-        parcel_ids=[parcel_id],
-        state=states.pop(parcel_id, ParcelState.CANCELLED),
-        event=ParcelEvent.PACKED,
-        actor=actor,
-        now=now,
-        values={"packed_at": now},
+    """Record a parcel as packed, whoever found that it is, with further columns. Raises as `pack_parcel` does."""
+    for line in lock_lines(conn, parcel_id=parcel_id):
+        if line.picked_at is None:
+            write_line(conn, line, person_id=person_id, now=now, picked_quantity=line.quantity)
+    lines = lock_lines(conn, parcel_id=parcel_id)
+    order_id, order_state = lines[0].order_id, OrderState(lines[0].order_state)
+    empty = not any(line.picked_quantity or line.substitute_quantity for line in lines)
+    event = ParcelEvent.CANCELLED if empty else ParcelEvent.PACKED
+    states = {row.id: ParcelState(row.state) for row in conn.execute(STATES, {"order_id": order_id})}
+    state = states.pop(parcel_id, ParcelState.CANCELLED)
+    packed = {} if empty else {"packed_at": now, "packed_by": person_id, **values}
+    move = {"order_id": order_id, "actor": actor, "now": now}
+    move_parcels(conn, parcel_ids=[parcel_id], state=state, event=event, values=packed, **move)
+    if order_state is OrderState.PAID:  # of a withdrawn order all money goes back anyway
+        _give_back(conn, lines, actor, now, random)
+    if ParcelState.PLANNED not in states.values():
+        _finish(conn, lines[0], actor, now, settings, random, nothing_left=empty and not states)
+
+
+def _give_back(conn: Connection, lines: Sequence[Row[Any]], actor: str, now: datetime, random: RandomBytes) -> None:
+    for line in lines:
+        for cause, amount in amounts_back(_as_picked(line)).items():
+            decide_refund(
+                conn,
+                order_id=line.order_id,
+                cause=cause,
+                cause_key=f"{cause.value}:{line.line_no}",
+                lines={line.line_no: amount},
+                actor=actor,
+                now=now,
+                random=random,
+            )
+
+
+def _as_picked(line: Row[Any]) -> PickedLine:
+    return PickedLine(
+        quantity=line.quantity,
+        picked=line.picked_quantity,
+        price_minor=line.price_minor,
+        estimate_minor=min(line.estimate_minor, line.price_minor),
+        catch_weight=line.cap_minor is not None,
+        net_g=line.net_g,
+        weight_g=line.weight_g,
+        food_class=line.food_class,
+        substitute_quantity=line.substitute_quantity or 0,
+        substitute_minor=line.substitute_minor or 0,
     )
-    if ParcelState.PLANNED in states.values():
-        return
-    state = OrderState(order.state)
-    move_order(conn, order_id=order.id, state=state, event=OrderEvent.ALL_PACKED, actor=actor, now=now)
-    issue_credential(conn, order_id=order.id, now=now, settings=settings, random=random)
+
+
+def _finish(
+    conn: Connection,
+    line: Row[Any],
+    actor: str,
+    now: datetime,
+    settings: Settings,
+    random: RandomBytes,
+    *,
+    nothing_left: bool,
+) -> None:
+    """Pack the order with its last bag, or end it when no bag holds anything."""
+    order_id, state = line.order_id, OrderState(line.order_state)
+    move = {"order_id": order_id, "state": state, "actor": actor, "now": now}
+    if nothing_left:
+        end_order(conn, cause=RefundCause.SHORT, random=random, **move)
+        put_entry(conn, site_id=line.site_id, entry=CancelOrder(order_id=order_id), order_id=order_id, now=now)
+    else:
+        move_order(conn, event=OrderEvent.ALL_PACKED, **move)
+        issue_credential(conn, order_id=order_id, now=now, settings=settings, random=random)
+    tell_packing(conn, order_id=order_id, nothing_left=nothing_left, now=now, random=random)

@@ -20,6 +20,7 @@ from app.domain.basket import (
     IdempotencyKeyReused,
     LiveGoods,
     ProductUnavailable,
+    Substitution,
     checked_basket,
     checked_key,
     refuse_late,
@@ -66,9 +67,9 @@ LOAD_PRODUCTS = text("""
 WRITE = text("""
     WITH placed AS (
         INSERT INTO customer_order (id, order_no, person_id, site_id, run_no, window_id, state, currency, total_minor,
-            low_door, placed_at, hold_until)
+            low_door, substitution, placed_at, hold_until)
         VALUES (:order_id, :order_no, :person, :site_id, :run_no, :window_id, :state, :currency, :total,
-            :low_door, :now, :hold_until)
+            :low_door, :substitution, :now, :hold_until)
     ), drawn AS (
         INSERT INTO parcel (id, ref, order_id, state, zone, size, volume_ml, longest_mm, weight_g, collect_until)
         SELECT id, ref, :order_id, :draft, zone, size, volume_ml, longest_mm, weight_g, collect_until
@@ -112,6 +113,7 @@ class _Checkout:
     person_id: str
     key: str
     low_door: bool
+    substitution: Substitution
     wanted: Mapping[str, int]
     window: Row[Any]
     products: Mapping[str, Row[Any]]
@@ -127,19 +129,27 @@ def place_order(
     idempotency_key: str,
     low_door: bool,
     now: datetime,
+    substitution: Substitution = Substitution.REFUND,
     random: RandomBytes = random_bytes,
 ) -> PlacedOrder:
     """Place an order, or give the answer of the first time. Raises what stands in its way, and what is left instead."""
     wanted = checked_basket(lines)
     key = checked_key(idempotency_key)
-    asked = request_hash(window_id=window_id, wanted=wanted, low_door=low_door)
+    asked = request_hash(window_id=window_id, wanted=wanted, low_door=low_door, substitution=substitution)
     earlier = _claim(conn, person_id=person_id, key=key, asked=asked, now=now)
     if earlier is not None:
         return earlier
     window = _load_window(conn, window_id, now)
     products = _load_products(conn, window, wanted)
     checkout = _Checkout(
-        person_id=person_id, key=key, low_door=low_door, wanted=wanted, window=window, products=products, now=now
+        person_id=person_id,
+        key=key,
+        low_door=low_door,
+        substitution=substitution,
+        wanted=wanted,
+        window=window,
+        products=products,
+        now=now,
     )
     parcels = _plan(conn, checkout)
     take_stock(conn, run_no=window.run_no, quantities=wanted)
@@ -218,6 +228,7 @@ def _write(conn: Connection, checkout: _Checkout, parcels: Sequence[PlannedParce
             "currency": window.currency,
             "total": total,
             "low_door": checkout.low_door,
+            "substitution": checkout.substitution.value,
             "now": now,
             "hold_until": now + HOLD,
             "actor": f"person:{checkout.person_id}",

@@ -9,9 +9,10 @@ from babel.numbers import format_currency, get_currency_precision, get_currency_
 from sqlalchemy import Connection, Row, text
 
 from app.domain.collect_link import make_collect_link
+from app.domain.picking import ShortReason
 from app.domain.pickup_code import typed_secret
 from app.domain.refunding import RefundCause
-from app.notify.texts import REFUND_REASONS, NoticeKind
+from app.notify.texts import BACK, CHANGES, REFUND_REASONS, SHORT_REASONS, Change, NoticeKind
 from app.settings import Settings
 from app.use_cases.queue_notification import queue_notification
 from locker_protocol.ids import RandomBytes, random_bytes
@@ -35,6 +36,21 @@ LOAD = text("""
     JOIN load_run r ON r.run_no = o.run_no
     LEFT JOIN credential k ON k.order_id = o.id AND k.ended_at IS NULL
     WHERE o.id = :order_id
+""")
+
+
+PACKED = text("""
+    SELECT l.quantity, l.picked_quantity, l.short_reason, l.substitute_quantity, l.weight_g,
+        d.name_zh, d.name_en, b.name_zh AS substitute_zh, b.name_en AS substitute_en, m.causes, m.back_minor
+    FROM order_line l
+    JOIN product d ON d.id = l.product_id
+    LEFT JOIN product b ON b.id = l.substitute_id
+    CROSS JOIN LATERAL (
+        SELECT coalesce(array_agg(r.cause), '{}') AS causes, coalesce(sum(x.amount_minor), 0)::bigint AS back_minor
+        FROM refund_line x JOIN refund r ON r.id = x.refund_id
+        WHERE x.order_id = l.order_id AND x.line_no = l.line_no AND r.cause IN ('short', 'substitute', 'weight')
+    ) m
+    WHERE l.order_id = :order_id ORDER BY l.line_no
 """)
 
 
@@ -90,6 +106,40 @@ def tell_rescued(
     nameless = {"zh": "柜长", "en": "the keeper"}[order.language]
     facts = {**_facts(order), "keeper": keeper or nameless, "until": _moment(until, order)}
     _queue(conn, order, order_id, NoticeKind.RESCUED, facts, now, random)
+
+
+def tell_packing(
+    conn: Connection, *, order_id: str, nothing_left: bool, now: datetime, random: RandomBytes = random_bytes
+) -> None:
+    """Queue the one notice of what was short, replaced or weighed; none when all was packed as it was ordered."""
+    order = conn.execute(LOAD, {"order_id": order_id}).one()
+    lines = conn.execute(PACKED, {"order_id": order_id}).all()
+    changes = [words for line in lines for words in _changes(line, order.language)]
+    if not changes:
+        return
+    back = sum(line.back_minor for line in lines)
+    facts = {
+        **_facts(order),
+        "changes": ("；" if order.language == "zh" else "; ").join(changes),
+        "back": BACK[order.language].format(amount=_money(back, order.currency)) if back else "",
+    }
+    kind = NoticeKind.NOTHING_PACKED if nothing_left else NoticeKind.PACKED
+    _queue(conn, order, order_id, kind, facts, now, random)
+
+
+def _changes(line: Row[Any], language: str) -> list[str]:
+    replaced, zh = line.substitute_quantity or 0, language == "zh"
+    facts = {"name": line.name_zh if zh else line.name_en, "grams": line.weight_g}
+    found: list[str] = []
+    if missing := line.quantity - line.picked_quantity - replaced:
+        reason = SHORT_REASONS[ShortReason(line.short_reason), language]
+        found.append(CHANGES[Change.SHORT, language].format(**facts, count=missing, reason=reason))
+    if replaced:
+        name = line.substitute_zh if zh else line.substitute_en
+        found.append(CHANGES[Change.REPLACED, language].format(**facts, count=replaced, substitute=name))
+    if RefundCause.WEIGHT in line.causes:
+        found.append(CHANGES[Change.WEIGHED if line.weight_g else Change.ESTIMATED, language].format(**facts))
+    return found
 
 
 def tell_order_ready(

@@ -79,6 +79,21 @@ WORDS: Mapping[str, LazyString] = {
     # pictures
     "photo_unreadable": _l("That file is no picture we can read. Take the photo again."),
     "photo_too_large": _l("That picture is too large; at most %(most_mb)s MB. Take a smaller one."),
+    # packing
+    "wrong_product": _l("Wrong product: this is not %(name)s. Put it back and take the right one."),
+    "wrong_tote": _l("Wrong bag: %(name)s does not go into %(ref)s."),
+    "picked_already": _l("That is done already for %(ref)s."),
+    "not_picked": _l("Nothing was marked there yet."),
+    "must_be_weighed": _l("This is sold by weight. Weigh it first."),
+    "lines_open": _l("Not everything is in it yet: %(left)s to go."),
+    "missing_absurd": _l("Say how many: 1 to %(most)s."),
+    "seal_absurd": _l("A seal’s number has at most %(most)s letters and digits."),
+    "substitute_not_wanted": _l("This household wants the money instead. Mark it as missing."),
+    "substitute_unsuitable": _l("That cannot be packed instead: another kind, temperature or shelf life."),
+    "weight_absurd": _l("%(net_g)s g cannot be right (1 to %(most_g)s g). Check the scale and the tare."),
+    "not_sold_by_weight": _l("This is counted, not weighed."),
+    "scale_unknown": _l("There is no scale %(scale)s. Its number stands on its plate."),
+    "scale_not_verified": _l("Scale %(scale)s was verified until %(until)s. Use another one."),
     # staff and the API
     "invalid_field": _l("%(field)s: %(reason)s"),
     "not_json": _l("The request must be JSON."),

@@ -236,9 +236,14 @@ def upgrade() -> None:
         sa.Column("volume_ml", sa.Integer(), nullable=False),
         sa.Column("longest_mm", sa.Integer(), nullable=False),
         sa.Column("weight_g", sa.Integer(), nullable=False),
+        sa.Column("net_g", sa.Integer(), nullable=True),
         sa.Column("flags", sa.ARRAY(sa.Text()), nullable=False),
         sa.Column("stock_a_run", sa.Integer(), nullable=False),
         sa.CheckConstraint("zone IN ('frozen', 'chilled', 'cool', 'ambient')", name=op.f("ck_product_zone")),
+        sa.CheckConstraint(
+            "(net_g IS NULL OR net_g > 0) AND (cap_minor IS NULL OR net_g IS NOT NULL)",
+            name=op.f("ck_product_weighed_has_net"),
+        ),
         sa.CheckConstraint("cap_minor IS NULL OR cap_minor >= price_minor", name=op.f("ck_product_cap_covers_price")),
         sa.CheckConstraint("price_minor > 0", name=op.f("ck_product_price_positive")),
         sa.ForeignKeyConstraint(["category_id"], ["category.id"], name=op.f("fk_product_category_id")),
@@ -751,9 +756,17 @@ def upgrade() -> None:
         sa.Column("substitute_id", sa.Text(), nullable=True),
         sa.Column("substitute_quantity", sa.Integer(), nullable=True),
         sa.CheckConstraint(
+            "short_reason IN ('not_delivered', 'spoiled', 'damaged', 'other')", name=op.f("ck_order_line_short_reason")
+        ),
+        sa.CheckConstraint("(picked_at IS NULL) = (picked_quantity IS NULL)", name=op.f("ck_order_line_picked_whole")),
+        sa.CheckConstraint(
             "(substitute_id IS NULL) = (substitute_quantity IS NULL)", name=op.f("ck_order_line_substitute_whole")
         ),
         sa.CheckConstraint("line_minor = quantity * price_minor", name=op.f("ck_order_line_line_adds_up")),
+        sa.CheckConstraint(
+            "picked_quantity + coalesce(substitute_quantity, 0) <= quantity",
+            name=op.f("ck_order_line_no_more_than_ordered"),
+        ),
         sa.CheckConstraint("picked_quantity BETWEEN 0 AND quantity", name=op.f("ck_order_line_picked")),
         sa.CheckConstraint("quantity BETWEEN 1 AND 99", name=op.f("ck_order_line_quantity")),
         sa.CheckConstraint("weight_g > 0", name=op.f("ck_order_line_weight_positive")),

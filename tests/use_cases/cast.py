@@ -64,6 +64,9 @@ GOODS: Mapping[str, tuple[Zone, dict[str, int], float, int, int | None, int, lis
     "canoe": (Zone.AMBIENT, {}, 26.0, 99900, None, 9999, [], 99),
 }
 
+# Sold in portions of 500 g.
+WEIGHED = ("potatoes", "pak-choi")
+
 
 class SetClock:
     """A clock that stands where a test put it."""
@@ -326,6 +329,7 @@ def _write_goods(conn: Connection) -> None:
             "volume_ml": round(litres * 1000),
             "longest_mm": 2000 if sku == "canoe" else 300,
             "weight_g": 500,
+            "net_g": 500 if cap or sku in WEIGHED else None,
             "flags": flags,
             "stock_a_run": stock,
         }

@@ -1,0 +1,78 @@
+"""A line at hand: locked and read before a picker's use case decides, written after. Nobody else says what is picked.
+
+The order's row is locked first, as everywhere, so two pickers at one order come one after the other.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, text, update
+
+from app.db.engine import announce
+from app.db.tables import order_line
+from app.domain.errors import IllegalMove, NotFound
+from app.domain.order_state import OrderState
+from app.domain.parcel_state import ParcelEvent, ParcelState
+
+LOCK = text("""
+    SELECT id FROM customer_order WHERE id = (SELECT order_id FROM parcel WHERE id = :parcel_id) FOR UPDATE
+""")
+# A statement of its own: one that waited for the lock would see the lines as they were before.
+LINES = text("""
+    SELECT l.*, o.order_no, o.state AS order_state, o.run_no, o.substitution, r.site_id, r.load_from, s.timezone,
+        p.ref, p.state AS parcel_state, p.zone AS parcel_zone, p.collect_until,
+        d.category_id, d.zone, d.food_class, d.price_minor AS estimate_minor, d.cap_minor, d.net_g,
+        b.price_minor AS substitute_minor
+    FROM order_line l
+    JOIN customer_order o ON o.id = l.order_id
+    JOIN load_run r ON r.run_no = o.run_no
+    JOIN site s ON s.id = r.site_id
+    JOIN parcel p ON p.id = l.parcel_id
+    JOIN product d ON d.id = l.product_id
+    LEFT JOIN product b ON b.id = l.substitute_id
+    WHERE p.id = :parcel_id ORDER BY l.line_no
+""")
+PARCEL_OF = text("""
+    SELECT p.id FROM parcel p JOIN customer_order o ON o.id = p.order_id WHERE o.run_no = :run_no AND p.ref = :ref
+""")
+
+
+def lock_lines(conn: Connection, *, parcel_id: str) -> Sequence[Row[Any]]:
+    """Lock an order and read the lines of one of its parcels. Raises NotFound when there is no such parcel."""
+    if conn.execute(LOCK, {"parcel_id": parcel_id}).one_or_none() is None:
+        raise NotFound
+    return conn.execute(LINES, {"parcel_id": parcel_id}).all()
+
+
+def lock_line(conn: Connection, *, parcel_id: str, line_no: int) -> Row[Any]:
+    """Lock an order and read a line that may still be picked. Raises NotFound or IllegalMove."""
+    found = [row for row in lock_lines(conn, parcel_id=parcel_id) if row.line_no == line_no]
+    if not found:
+        raise NotFound
+    refuse_closed(found[0])
+    return found[0]
+
+
+def refuse_closed(line: Row[Any]) -> None:
+    """Refuse a line whose tote is sealed or whose order is not being packed. Raises IllegalMove."""
+    if (line.order_state, line.parcel_state) != (OrderState.PAID, ParcelState.PLANNED):
+        raise IllegalMove(state=line.parcel_state, event=ParcelEvent.PACKED.value)
+
+
+def parcel_of(conn: Connection, *, run_no: int, ref: str) -> str | None:
+    """The parcel of a run with this reference."""
+    found: str | None = conn.execute(PARCEL_OF, {"run_no": run_no, "ref": ref}).scalar_one_or_none()
+    return found
+
+
+def write_line(conn: Connection, line: Row[Any], *, person_id: str | None, now: datetime, **values: Any) -> None:  # noqa: ANN401  columns
+    """Write what was done with a locked line, and by whom; `picked_quantity=None` takes all of it back."""
+    nothing = {"picked_quantity": None, "weight_g": None, "short_reason": None}
+    none_instead = {"substitute_id": None, "substitute_quantity": None}
+    row = {**nothing, **none_instead, **values}
+    undone = row["picked_quantity"] is None
+    row |= {"picked_at": None, "picked_by": None} if undone else {"picked_at": now, "picked_by": person_id}
+    at = (order_line.c.order_id == line.order_id, order_line.c.line_no == line.line_no)
+    conn.execute(update(order_line).where(*at).values(**row))
+    announce(conn, f"order:{line.order_id}")

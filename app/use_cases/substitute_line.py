@@ -1,0 +1,87 @@
+"""A picker packs something like what is missing, for people who said at checkout that they like that.
+
+Decides with `picking.may_stand_for`; it costs no more than what was ordered. Its stock is taken like any order's.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+from app.db.holds import take_stock
+from app.db.pick_lines import lock_line, write_line
+from app.domain.basket import Substitution
+from app.domain.errors import NotFound
+from app.domain.picking import (
+    Candidate,
+    MissingAbsurd,
+    PickedAlready,
+    SubstituteNotWanted,
+    SubstituteUnsuitable,
+    may_stand_for,
+)
+from app.domain.shelf_life import Perishable, good_until
+from locker_protocol.vocabulary import Zone
+
+PRODUCT = text("SELECT * FROM product WHERE id = :id AND active")
+
+
+def substitute_line(
+    conn: Connection,
+    *,
+    parcel_id: str,
+    line_no: int,
+    substitute_id: str,
+    quantity: int,
+    person_id: str,
+    now: datetime,
+) -> None:
+    """Replace `quantity` missing pieces of a line; pieces nobody called missing count as picked.
+
+    Raises NotFound, IllegalMove, SubstituteNotWanted, SubstituteUnsuitable, MissingAbsurd, SoldOut, or PickedAlready
+    when it was replaced before: take that back first.
+    """
+    line = lock_line(conn, parcel_id=parcel_id, line_no=line_no)
+    if line.substitution != Substitution.SIMILAR:
+        raise SubstituteNotWanted
+    if line.substitute_id is not None:
+        raise PickedAlready(ref=line.ref)
+    most = line.quantity if line.short_reason is None else line.quantity - line.picked_quantity
+    if not 1 <= quantity <= most:
+        raise MissingAbsurd(most=most)
+    product = conn.execute(PRODUCT, {"id": substitute_id}).one_or_none()
+    if product is None:
+        raise NotFound
+    if not suits(product, line):
+        raise SubstituteUnsuitable
+    take_stock(conn, run_no=line.run_no, quantities={substitute_id: quantity})
+    left = line.quantity - most if line.short_reason else line.quantity - quantity
+    write_line(
+        conn,
+        line,
+        person_id=person_id,
+        now=now,
+        picked_quantity=left,
+        weight_g=line.weight_g if line.short_reason else None,
+        short_reason=line.short_reason if line.short_reason and quantity < most else None,
+        substitute_id=substitute_id,
+        substitute_quantity=quantity,
+    )
+
+
+def suits(product: Row[Any], line: Row[Any]) -> bool:
+    """Whether a product may be packed instead of a line's, where its parcel stands and as long as it stands there."""
+    tolerates = {Zone(zone): hours for zone, hours in product.tolerates.items()}
+    life = Perishable(zone=Zone(product.zone), tolerates=tolerates, life_h=product.life_h)
+    keeps = good_until(life, stands_in=Zone(line.parcel_zone), load_from=line.load_from) >= line.collect_until
+    candidate = Candidate(
+        product_id=product.id,
+        category_id=product.category_id,
+        zone=product.zone,
+        catch_weight=product.cap_minor is not None or "live" in product.flags,
+        keeps=keeps,
+    )
+    ordered = Candidate(
+        product_id=line.product_id, category_id=line.category_id, zone=line.zone, catch_weight=False, keeps=True
+    )
+    return may_stand_for(candidate, ordered)
