@@ -115,13 +115,6 @@ def bags_of_order(conn: Connection, *, order_id: str) -> Sequence[Bag]:
     return _bags(conn.execute(_lines().where(customer_order.c.id == order_id)).all())
 
 
-def run_of_parcel(conn: Connection, *, parcel_id: str) -> int | None:
-    """Which run a parcel belongs to; `None` when there is no such parcel."""
-    return conn.execute(
-        select(customer_order.c.run_no).join_from(parcel, customer_order).where(parcel.c.id == parcel_id)
-    ).scalar_one_or_none()
-
-
 def last_load(conn: Connection, *, site_id: str, person_id: str, now: datetime) -> Row[Any] | None:
     """What this driver's phone asked this site for last, with the site's answer and what became of the door."""
     stuck = (
