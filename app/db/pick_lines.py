@@ -14,6 +14,9 @@ from app.db.tables import order_line
 from app.domain.errors import IllegalMove, NotFound
 from app.domain.order_state import OrderState
 from app.domain.parcel_state import ParcelEvent, ParcelState
+from app.domain.picking import Candidate, may_stand_for
+from app.domain.shelf_life import Perishable, good_until
+from locker_protocol.vocabulary import Zone
 
 LOCK = text("""
     SELECT id FROM customer_order WHERE id = (SELECT order_id FROM parcel WHERE id = :parcel_id) FOR UPDATE
@@ -42,6 +45,11 @@ def lock_lines(conn: Connection, *, parcel_id: str) -> Sequence[Row[Any]]:
     """Lock an order and read the lines of one of its parcels. Raises NotFound when there is no such parcel."""
     if conn.execute(LOCK, {"parcel_id": parcel_id}).one_or_none() is None:
         raise NotFound
+    return read_lines(conn, parcel_id=parcel_id)
+
+
+def read_lines(conn: Connection, *, parcel_id: str) -> Sequence[Row[Any]]:
+    """The lines of a parcel without a lock, for pages."""
     return conn.execute(LINES, {"parcel_id": parcel_id}).all()
 
 
@@ -76,3 +84,21 @@ def write_line(conn: Connection, line: Row[Any], *, person_id: str | None, now: 
     at = (order_line.c.order_id == line.order_id, order_line.c.line_no == line.line_no)
     conn.execute(update(order_line).where(*at).values(**row))
     announce(conn, f"order:{line.order_id}")
+
+
+def suits(product: Row[Any], line: Row[Any]) -> bool:
+    """Whether a product may be packed instead of a line's, where its parcel stands and as long as it stands there."""
+    tolerates = {Zone(zone): hours for zone, hours in product.tolerates.items()}
+    life = Perishable(zone=Zone(product.zone), tolerates=tolerates, life_h=product.life_h)
+    keeps = good_until(life, stands_in=Zone(line.parcel_zone), load_from=line.load_from) >= line.collect_until
+    candidate = Candidate(
+        product_id=product.id,
+        category_id=product.category_id,
+        zone=product.zone,
+        catch_weight=product.cap_minor is not None or "live" in product.flags,
+        keeps=keeps,
+    )
+    ordered = Candidate(
+        product_id=line.product_id, category_id=line.category_id, zone=line.zone, catch_weight=False, keeps=True
+    )
+    return may_stand_for(candidate, ordered)

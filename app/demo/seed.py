@@ -7,7 +7,7 @@ from the worker.
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Table
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db.engine import make_engine, transaction
-from app.db.tables import category, compartment, gateway, locker, person, product, site, site_calendar
+from app.db.tables import category, compartment, gateway, locker, person, product, scale, site, site_calendar
 from app.demo import catalogue, runs, sites
 from app.demo.cabinet import Column, Compartment, Locker
 from app.demo.environment import SHARD
@@ -27,6 +27,9 @@ from locker_protocol.clock import clock_from
 
 DAYS_AHEAD = 14
 DOMAIN = "demo.caibox.example"
+# The numbers on the plates of the packing room's two table scales; a verification lasts a year.
+SCALES = ("SZ-0417", "SZ-0418")
+SCALES_VERIFIED_FOR = timedelta(days=200)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,8 @@ def seed(conn: Connection, *, gateway_keys: Mapping[str, bytes], now: datetime) 
     written += _add(conn, site_calendar, [_calendar(one) for one in demo_sites])
     written += _add(conn, category, [_category(at, one) for at, one in enumerate(catalogue.load_categories())])
     written += _add(conn, product, [_product(at, one) for at, one in enumerate(catalogue.load_products())])
+    verified = (now + SCALES_VERIFIED_FOR).date()
+    written += _add(conn, scale, [{"id": number, "verified_until": verified} for number in SCALES])
     written += _add(conn, person, [_person(number, login, now) for number, login in enumerate(DEMO_LOGINS)])
     return written + open_runs(conn, now=now, days_ahead=DAYS_AHEAD)
 

@@ -4,24 +4,14 @@ Decides with `picking.may_stand_for`; it costs no more than what was ordered. It
 """
 
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, text
 
 from app.db.holds import take_stock
-from app.db.pick_lines import lock_line, write_line
+from app.db.pick_lines import lock_line, suits, write_line
 from app.domain.basket import Substitution
 from app.domain.errors import NotFound
-from app.domain.picking import (
-    Candidate,
-    MissingAbsurd,
-    PickedAlready,
-    SubstituteNotWanted,
-    SubstituteUnsuitable,
-    may_stand_for,
-)
-from app.domain.shelf_life import Perishable, good_until
-from locker_protocol.vocabulary import Zone
+from app.domain.picking import MissingAbsurd, PickedAlready, SubstituteNotWanted, SubstituteUnsuitable
 
 PRODUCT = text("SELECT * FROM product WHERE id = :id AND active")
 
@@ -67,21 +57,3 @@ def substitute_line(
         substitute_id=substitute_id,
         substitute_quantity=quantity,
     )
-
-
-def suits(product: Row[Any], line: Row[Any]) -> bool:
-    """Whether a product may be packed instead of a line's, where its parcel stands and as long as it stands there."""
-    tolerates = {Zone(zone): hours for zone, hours in product.tolerates.items()}
-    life = Perishable(zone=Zone(product.zone), tolerates=tolerates, life_h=product.life_h)
-    keeps = good_until(life, stands_in=Zone(line.parcel_zone), load_from=line.load_from) >= line.collect_until
-    candidate = Candidate(
-        product_id=product.id,
-        category_id=product.category_id,
-        zone=product.zone,
-        catch_weight=product.cap_minor is not None or "live" in product.flags,
-        keeps=keeps,
-    )
-    ordered = Candidate(
-        product_id=line.product_id, category_id=line.category_id, zone=line.zone, catch_weight=False, keeps=True
-    )
-    return may_stand_for(candidate, ordered)

@@ -21,6 +21,7 @@ from app.web import (
     ops,
     orders,
     payment_webhook,
+    photos,
     picking,
     problems,
     sandbox_pay,
@@ -40,6 +41,7 @@ PAGES = (
     collect,  # the code, the wall, the deadline
     sandbox_pay,  # the sandbox provider's hosted page
     payment_webhook,
+    photos,  # of packed bags
     picking,
     driver,
     visit,  # a driver's steps at a site

@@ -13,7 +13,7 @@ from sqlalchemy import Row
 from werkzeug.wrappers import Response
 
 from app.db.pages import shop as pages
-from app.domain.basket import BasketLine, NothingInBasket, ProductUnavailable, SoldOut
+from app.domain.basket import BasketLine, NothingInBasket, ProductUnavailable, SoldOut, Substitution
 from app.domain.errors import DomainError, NotFound
 from app.payments.provider import Unavailable
 from app.use_cases.place_order import place_order
@@ -52,6 +52,8 @@ def order() -> Response | tuple[Response | str, int]:
         return _show(gettext("Choose when you collect.")), HTTPStatus.UNPROCESSABLE_ENTITY
     session["window"] = window_id
     session["low_door"] = request.form.get("low_door") == "1"
+    similar = request.form.get("substitution") == Substitution.SIMILAR
+    session["substitution"] = (Substitution.SIMILAR if similar else Substitution.REFUND).value
     session.permanent = True
     person = visitor()
     if person is None:
@@ -104,6 +106,7 @@ def _place(person: Visitor, key: str) -> str:
             lines=wanted,
             idempotency_key=key,
             low_door=session["low_door"],
+            substitution=Substitution(session["substitution"]),
             now=civil_now(),
             random=random_bytes,
         )
@@ -173,5 +176,6 @@ def _show(changed: str = "") -> Response | str:
         short=[line for line in chosen if line.product.left < line.quantity],
         changed=changed,
         low_door=session.get("low_door", False),
+        substitution=session.get("substitution", Substitution.REFUND.value),
         idempotency_key=random_id(),
     )

@@ -13,6 +13,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from app.db.pages import ops as pages
+from app.db.pages import picking as picking_pages
 from app.db.pages import staff as staff_pages
 from app.db.pages.ops import DoorNow, LockerNow, SiteNow
 from app.domain.errors import NotFound
@@ -114,9 +115,10 @@ def order_page(order_id: str) -> str:
     with read() as conn:
         file = pages.order(conn, order_id=order_id)
         bags = staff_pages.bags_of_order(conn, order_id=order_id)
+        photos = picking_pages.photos_of_order(conn, order_id=order_id)
     if file is None:
         raise NotFound
-    return render_template("staff/ops_order.html", file=file, bags=bags)
+    return render_template("staff/ops_order.html", file=file, bags=bags, photos=photos)
 
 
 @blueprint.get("/rejected")

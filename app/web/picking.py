@@ -278,9 +278,7 @@ def _show_line(parcel_id: str, line_no: int, refused: str = "") -> str:
     similar = []
     if tote.waits and tote.wants_similar and line.substitute is None:
         with read() as conn:
-            similar = list(
-                pages.candidates(conn, run_no=found.run.run_no, product_id=line.product_id, quantity=missing)
-            )
+            similar = list(pages.candidates(conn, parcel_id=parcel_id, line_no=line_no, quantity=missing))
     return render_template(
         "staff/picking_line.html",
         found=found,

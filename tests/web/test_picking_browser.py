@@ -1,4 +1,4 @@
-"""The picker's walk in a real browser: by scanner (typed text and Enter), by taps, narrow and wide, in both languages."""
+"""The picker's walk in a real browser: by scanner (typed text and Enter) and by taps, narrow and wide."""
 
 import os
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from app.domain.roles import Role
 from locker_protocol.label import Label, write_label
 from tests.web.picking_world import SCALE, line_of, order_with, packing_day, totes
 from tests.web.staff_world import Day
-from tests.web.test_staff_browser import AXE, PHONE, RUN_AXE, open_page, url  # noqa: F401  a fixture
+from tests.web.test_staff_browser import AXE, PHONE, RUN_AXE, open_page
 
 WIDE = ViewportSize(width=1280, height=900)
 
@@ -53,7 +53,7 @@ def test_a_wave_is_packed_with_scanner_and_keyboard_alone(
     url: str,
     browser: Browser,
     size: ViewportSize,
-    language: str,  # noqa: F811
+    language: str,
 ) -> None:
     words = {"en": ("Pak choi", "Everything is picked"), "zh-hans": ("上海青", "都拣好了")}[language]
     similar, refund = order_with(day, Substitution.SIMILAR), order_with(day, Substitution.REFUND)
@@ -110,17 +110,17 @@ def test_a_wave_is_packed_with_scanner_and_keyboard_alone(
     page.context.close()
 
 
-def test_without_a_scanner_two_taps_put_a_line_into_its_bag(day: Day, url: str, browser: Browser) -> None:  # noqa: F811
+def test_without_a_scanner_two_taps_put_a_line_into_its_bag(day: Day, url: str, browser: Browser) -> None:
     refund = order_with(day, Substitution.REFUND)
     page = open_page(browser, url, Role.PICKER, wave(day))
     page.get_by_role("button", name="I have it").click()
-    page.get_by_role("button", name=f"Put in {totes(day, refund.id)['chilled'].ref}").click()
+    page.get_by_role("button", name=f"Put it in {totes(day, refund.id)['chilled'].ref}").click()
     expect(page.locator("#loop")).to_have_attribute("data-word", "put")
     assert line_of(day, refund.id, "pak-choi").picked_quantity == 1
     page.context.close()
 
 
-def test_the_walk_works_without_script(day: Day, url: str, browser: Browser) -> None:  # noqa: F811
+def test_the_walk_works_without_script(day: Day, url: str, browser: Browser) -> None:
     refund = order_with(day, Substitution.REFUND)
     page = open_page(browser, url, Role.PICKER, wave(day), java_script_enabled=False)
     page.locator("#code").fill("pak-choi")
@@ -132,7 +132,7 @@ def test_the_walk_works_without_script(day: Day, url: str, browser: Browser) -> 
     page.context.close()
 
 
-def test_missing_and_similar_take_two_taps(day: Day, url: str, browser: Browser) -> None:  # noqa: F811
+def test_missing_and_similar_take_two_taps(day: Day, url: str, browser: Browser) -> None:
     similar, refund = order_with(day, Substitution.SIMILAR), order_with(day, Substitution.REFUND)
     page = open_page(browser, url, Role.PICKER, wave(day))
     page.get_by_role("link", name=f"Missing, change {totes(day, refund.id)['chilled'].ref}").click()
@@ -154,7 +154,7 @@ def test_every_page_of_packing_is_accessible_and_fits(
     url: str,
     browser: Browser,
     language: str,
-    scheme: Any,  # noqa: F811
+    scheme: Any,
 ) -> None:
     similar = order_with(day, Substitution.SIMILAR)
     tote, pork = totes(day, similar.id)["chilled"].id, line_of(day, similar.id, "pork-belly").line_no

@@ -17,6 +17,8 @@ NOBODY = {
     "site_id": "nowhere",
     "run_no": 999999,
     "door_no": 998,
+    "wave_no": 998,
+    "line_no": 998,
     "filename": "nothing.css",
 }
 CHANGES = frozenset({"POST", "PUT", "PATCH", "DELETE"})

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -10,14 +9,11 @@ from typing import Any
 
 import pytest
 import segno
-from flask import session
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 from sqlalchemy import Connection, Engine, select, text, update
-from werkzeug.serving import make_server
 
 from app.db import tables as t
 from app.domain.roles import Role
-from app.web.access import serves_everybody
 from locker_protocol.label import Label, write_label
 from tests.conftest import BROWSER_FLAGS
 from tests.web.shop_world import NOW
@@ -39,24 +35,6 @@ def day(db: Engine, tmp_path: Path) -> Iterator[Day]:
             now = t.load_run.c.load_from - timedelta(hours=26)
             conn.execute(update(t.load_run).values(order_by=now, load_from=now))
         yield made
-
-
-@pytest.fixture
-def url(day: Day) -> Iterator[str]:
-    """The application on a port; `/be/<role>` signs in, which in life takes a message."""
-
-    def become(role: str) -> str:
-        session["token"] = day.tokens[Role(role)]
-        return "signed in"
-
-    day.app.add_url_rule("/be/<role>", "become", serves_everybody()(become))
-    server = make_server("127.0.0.1", 0, day.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 def open_page(browser: Browser, url: str, role: Role, path: str, **context: Any) -> Page:

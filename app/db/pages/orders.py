@@ -17,10 +17,13 @@ from app.db.tables import (
     order_line,
     parcel,
     person,
+    photo,
     pickup_window,
     product,
+    refund_line,
     site,
 )
+from app.domain.parcel_state import ParcelState
 
 MOST_ORDERS = 50
 
@@ -34,6 +37,7 @@ class OrderPage:
     parcels: Sequence[Row[Any]]
     reached: dict[str, datetime]
     refunded_minor: int
+    photos: Sequence[Row[Any]]
 
 
 def order_list(conn: Connection, *, person_id: str) -> Sequence[Row[Any]]:
@@ -63,6 +67,7 @@ def order_page(conn: Connection, *, order_id: str, person_id: str | None = None)
         _parcels(conn, order_id),
         _reached(conn, order_id),
         _refunded(conn, order_id),
+        _photos(conn, order_id),
     )
 
 
@@ -92,21 +97,48 @@ def _orders() -> Select[Any]:
 
 
 def _lines(conn: Connection, order_id: str) -> Sequence[Row[Any]]:
-    """What was bought, one row a product: that it lies in two bags is the packer's matter."""
+    """What was bought, one row a product: that it lies in two bags is the packer's matter.
+
+    `missing` with its `reason`, `replaced` by whatever is in `instead`, net `weight_g`, and what went back for it.
+    """
     columns = (product.c.name_zh, product.c.name_en, product.c.unit_zh, product.c.unit_en, product.c.picture)
+    replaced = func.coalesce(order_line.c.substitute_quantity, 0)
+    missing = order_line.c.quantity - order_line.c.picked_quantity - replaced
+    back = (
+        select(func.sum(refund_line.c.amount_minor))
+        .where(refund_line.c.order_id == order_line.c.order_id, refund_line.c.line_no == order_line.c.line_no)
+        .scalar_subquery()
+    )
+    # A picker may still change their mind until the bag is closed.
+    closed = parcel.c.state.not_in((ParcelState.DRAFT, ParcelState.PLANNED))
+    instead = product.alias("instead")
     query: Select[Any] = (
         select(
             order_line.c.product_id,
             func.sum(order_line.c.quantity).label("quantity"),
             func.sum(order_line.c.line_minor).label("line_minor"),
+            func.coalesce(func.sum(missing).filter(closed), 0).label("missing"),
+            func.min(order_line.c.short_reason).filter(closed).label("reason"),
+            func.coalesce(func.sum(replaced).filter(closed), 0).label("replaced"),
+            func.min(instead.c.name_zh).filter(closed).label("instead_zh"),
+            func.min(instead.c.name_en).filter(closed).label("instead_en"),
+            func.sum(order_line.c.weight_g).filter(closed).label("weight_g"),
+            func.coalesce(func.sum(back), 0).label("back_minor"),
             *columns,
         )
         .join_from(order_line, product, product.c.id == order_line.c.product_id)
+        .outerjoin(parcel, parcel.c.id == order_line.c.parcel_id)
+        .outerjoin(instead, instead.c.id == order_line.c.substitute_id)
         .where(order_line.c.order_id == order_id)
         .group_by(order_line.c.product_id, *columns)
         .order_by(func.min(order_line.c.line_no))
     )
     return conn.execute(query).all()
+
+
+def _photos(conn: Connection, order_id: str) -> Sequence[Row[Any]]:
+    query: Select[Any] = select(photo.c.id, parcel.c.ref).join_from(photo, parcel, parcel.c.id == photo.c.parcel_id)
+    return conn.execute(query.where(parcel.c.order_id == order_id).order_by(parcel.c.ref, photo.c.at)).all()
 
 
 def _parcels(conn: Connection, order_id: str) -> Sequence[Row[Any]]:

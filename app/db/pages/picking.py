@@ -9,8 +9,9 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, literal, select
+from sqlalchemy import Connection, Row, Select, func, select
 
+from app.db.pick_lines import read_lines, suits
 from app.db.tables import (
     category,
     customer_order,
@@ -169,21 +170,17 @@ def run_of_parcel(conn: Connection, *, parcel_id: str) -> int | None:
     return conn.execute(query).scalar_one_or_none()
 
 
-def candidates(conn: Connection, *, run_no: int, product_id: str, quantity: int) -> Sequence[Row[Any]]:
-    """Products of the same shelf and zone that the run has enough of, nearest price first; the use case asks again."""
-    ordered = product.alias("ordered")
+def candidates(conn: Connection, *, parcel_id: str, line_no: int, quantity: int) -> Sequence[Row[Any]]:
+    """What may be packed instead of a line, and of which the run has so many: nearest price first."""
+    line = next(line for line in read_lines(conn, parcel_id=parcel_id) if line.line_no == line_no)
     query = (
         select(product)
-        .join_from(product, ordered, ordered.c.id == product_id)
-        .join(run_stock, run_stock.c.product_id == product.c.id)
-        .where(run_stock.c.run_no == run_no, run_stock.c.total - run_stock.c.taken >= quantity)
-        .where(product.c.category_id == ordered.c.category_id, product.c.zone == ordered.c.zone)
-        .where(product.c.id != ordered.c.id, product.c.active, product.c.cap_minor.is_(None))
-        .where(literal("live") != product.c.flags.all_())
-        .order_by(func.abs(product.c.price_minor - ordered.c.price_minor), product.c.position)
-        .limit(MOST_CANDIDATES)
+        .join_from(product, run_stock, run_stock.c.product_id == product.c.id)
+        .where(run_stock.c.run_no == line.run_no, run_stock.c.total - run_stock.c.taken >= quantity)
+        .where(product.c.category_id == line.category_id, product.c.active)
+        .order_by(func.abs(product.c.price_minor - line.estimate_minor), product.c.position)
     )
-    return conn.execute(query).all()
+    return [one for one in conn.execute(query) if suits(one, line)][:MOST_CANDIDATES]
 
 
 def photo_of(conn: Connection, *, photo_id: str, owner_id: str | None) -> bytes | None:

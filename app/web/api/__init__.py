@@ -17,6 +17,7 @@ from app.web.api import (  # noqa: E402  they put routes on it
     demo,  # noqa: F401
     description,  # noqa: F401
     orders,  # noqa: F401
+    packing,  # noqa: F401
     products,  # noqa: F401
     sessions,  # noqa: F401
     staff,  # noqa: F401

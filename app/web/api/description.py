@@ -23,6 +23,7 @@ TAGS = {
     "catalogue": "Sites, windows, products",
     "products": "What operators put on sale",
     "orders": "A resident's own orders",
+    "packing": "Waves, picking, weighing, sealing",
     "staff": "Packing, opening",
     "visits": "A driver's visit: sweep, check, load, leave",
     "demo": "A demo stack's lockers, inbox and clock; elsewhere not found",

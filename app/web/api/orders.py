@@ -15,6 +15,7 @@ from app.domain.basket import (
     ProductUnavailable,
     QuantityAbsurd,
     SoldOut,
+    Substitution,
     WindowFull,
 )
 from app.domain.errors import NotFound
@@ -61,6 +62,7 @@ def create_order(body: dict[str, Any]) -> pages.Row:
             lines=[BasketLine(line["product_id"], line["quantity"]) for line in body["lines"]],
             idempotency_key=request.headers.get(IDEMPOTENCY_KEY, ""),
             low_door=body["low_door"],
+            substitution=Substitution(body["substitution"]),
             now=civil_now(),
             random=random_bytes,
         )

@@ -2,10 +2,13 @@
 
 from typing import Any
 
-from marshmallow import Schema, fields
+from flask_babel import lazy_gettext as _
+from marshmallow import Schema, fields, validate
 
+from app.domain.basket import Substitution
 from app.domain.order_state import OrderState
 from app.domain.parcel_state import ParcelState
+from app.domain.picking import InnerBag, ShortReason
 from app.domain.visit import MOST_DOORS, Why
 from app.web.api.fields import Body, OneOf, Several, SeveralNumbers, Whole, Words, YesNo
 from locker_protocol.vocabulary import DoorFault, Refusal, Right, SizeClass, Zone
@@ -19,10 +22,10 @@ OPENING_RIGHTS = (Right.STAFF, Right.CHECK, Right.REMOVE)
 NAME = r"^[A-Za-z0-9_.-]+$"
 
 
-def word(words: type[Any], **kwargs: Any) -> fields.String:  # noqa: ANN401
+def word(words: type[Any], *, metadata: dict[str, Any] | None = None, **kwargs: Any) -> fields.String:  # noqa: ANN401
     """A word of an enumeration, as the description lists it."""
     none = [None] if kwargs.get("allow_none") else []
-    return fields.String(metadata={"enum": [*(one.value for one in words), *none]}, **kwargs)
+    return fields.String(metadata={**(metadata or {}), "enum": [*(one.value for one in words), *none]}, **kwargs)
 
 
 # --- what goes in -----------------------------------------------------------------------------------------------------
@@ -46,6 +49,11 @@ class WantedOrder(Body):
     window_id = Whole(low=1, high=LARGEST_KEY, required=True)
     lines = Several(WantedLine, low=1, high=MOST_LINES, required=True)
     low_door = YesNo(load_default=False, metadata={"description": "Doors one can reach sitting, where possible."})
+    substitution = fields.String(
+        load_default=Substitution.REFUND.value,
+        validate=validate.OneOf([one.value for one in Substitution], error=_("this must be similar or refund")),
+        metadata={"description": "What to do with what is short."},
+    )
 
 
 class ScannedLabel(Body):
@@ -74,6 +82,29 @@ class VisitEnd(Body):
 
 class Reason(Body):
     reason = Words(longest=200, required=True, metadata={"description": "Why; it is kept with the opening."})
+
+
+class ScannedPick(Body):
+    product_id = Words(longest=64, required=True)
+    label = Words(longest=512, required=True, metadata={"description": "What the scanner read on the bag."})
+
+
+class Reading(Body):
+    scale_id = Words(longest=32, required=True, metadata={"description": "The number on its plate."})
+    gross_g = Whole(low=1, high=99_999, required=True)
+    tare_g = Whole(low=0, high=99_999, required=True)
+
+
+class Short(Body):
+    missing = Whole(low=1, high=MOST_OF_ONE, required=True)
+    reason = fields.String(
+        required=True,
+        validate=validate.OneOf([one.value for one in ShortReason], error=_("this is none of the reasons")),
+    )
+
+
+class SealedWith(Body):
+    seal = fields.String(load_default="", metadata={"description": "The number on the seal, if it has one."})
 
 
 # --- what comes out ---------------------------------------------------------------------------------------------------
@@ -177,6 +208,7 @@ class OrderInList(Schema):
 
 class Order(OrderInList):
     low_door = fields.Boolean(required=True)
+    substitution = word(Substitution, required=True)
     lines = fields.List(fields.Nested(Line), required=True)
     parcels = fields.List(fields.Nested(Parcel), required=True)
 
@@ -234,6 +266,40 @@ class EndedVisit(Schema):
     not_loaded = fields.List(
         fields.String(), required=True, metadata={"description": "Orders of which bags go back with the van."}
     )
+
+
+class WaveLine(Schema):
+    line_no = fields.Integer(required=True)
+    product_id = fields.String(required=True)
+    quantity = fields.Integer(required=True)
+    picked_quantity = fields.Integer(required=True, allow_none=True, attribute="picked")
+    weight_g = fields.Integer(required=True, allow_none=True)
+    catch_weight = fields.Boolean(required=True, metadata={"description": "It is charged by its weight."})
+    bag = word(InnerBag, required=True, metadata={"description": "The inner bag it takes."})
+
+
+class WaveParcel(Schema):
+    id = fields.String(required=True)
+    ref = fields.String(required=True)
+    order_no = fields.String(required=True)
+    state = word(ParcelState, required=True)
+    withdrawn = fields.Boolean(required=True)
+    lines = fields.List(fields.Nested(WaveLine), required=True)
+
+
+class Wave(Schema):
+    number = fields.Integer(required=True)
+    start_by = fields.AwareDateTime(required=True)
+    parcels = fields.List(fields.Nested(WaveParcel), required=True, attribute="totes")
+
+
+class Picked(Schema):
+    parcel_id = fields.String(required=True)
+    line_no = fields.Integer(required=True)
+
+
+class Weighed(Schema):
+    net_g = fields.Integer(required=True)
 
 
 class CommandAsked(Schema):
