@@ -142,6 +142,12 @@ def test_the_cap_is_the_unit_price_of_the_heaviest_piece(product: DemoProduct) -
 
 
 @EACH
+def test_what_is_sold_by_weight_says_how_much_is_in_one(product: DemoProduct) -> None:
+    counted = " pcs" in product.unit_en or "×" in product.unit_en or not re.search(r"\d k?g\b", product.unit_en)
+    assert product.net_g == (None if counted else amounts_in(product.unit_en)[0])
+
+
+@EACH
 def test_a_class_has_its_zone(product: DemoProduct) -> None:
     chilled = product.food_class.startswith("chilled_")
     own_zone = {"cool_sensitive": Zone.COOL, "live": Zone.COOL, "frozen": Zone.FROZEN, "ambient": Zone.AMBIENT}

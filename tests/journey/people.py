@@ -9,6 +9,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from app.demo.seed import SCALES
+
 SIX_DIGITS = re.compile(r"(?<!\d)\d{6}(?!\d)")
 PHONE_WIDTH, PHONE_HEIGHT = 390, 844
 SECONDS = 1000
@@ -90,19 +92,48 @@ def order_and_pay(place: Place, page: Page, contact: str) -> str:
 
 
 def pack_everything(place: Place) -> None:
-    """As the picker: open each run that waits, mark every bag packed, look at the labels."""
+    """As the picker: look at the first run's labels, then pick and seal its first wave."""
     page = place.person()
     page.goto(place.url("/picking"))
     sign_in(place, page, "picker@caibox.example")
     page.locator("a.card").first.click()
+    page.wait_for_url("**/runs/*")
+    run = page.url
     place.picture(page, "picking")
-    left = page.locator("form[action$=packed]")
-    for remaining in range(left.count() - 1, -1, -1):
-        left.first.locator("button").click()
-        expect(left).to_have_count(remaining)
-    page.goto(page.url.split("?")[0].split("#")[0] + "/labels")
+    page.goto(f"{run}/labels")
     place.picture(page, "labels")
+    page.goto(f"{run}/waves/1")
+    pick_wave(place, page)
+    for tote in [link.get_attribute("href") for link in page.locator(".bags a.button:not(.quiet)").all()]:
+        page.goto(f"{place.web.rstrip('/')}{tote}")
+        page.locator("form[enctype] button.big").click()
+        page.wait_for_url("**sealed=*")
     page.context.close()
+
+
+def pick_wave(place: Place, page: Page) -> None:
+    """Take each product of the walk and put it into every bag that waits for it."""
+    while page.locator(".pick-stop").count():
+        product = page.locator(".pick-stop .id").inner_text()
+        page.locator("#code").fill(product)
+        page.keyboard.press("Enter")
+        expect(page.locator("#loop")).to_have_attribute("data-word", "tote")
+        place.picture(page, "walk")
+        for ref in page.locator(".tote.wanted .bag-ref").all_text_contents():
+            page.locator("#code").fill(ref)
+            page.keyboard.press("Enter")
+            page.locator(f"#f-gross, #loop[data-word=done], #loop[data-word=put]:has-text('{ref}')").first.wait_for()
+            if page.locator("#f-gross").count():
+                weigh(page)
+
+
+def weigh(page: Page) -> None:
+    """Half a kilogram on the packing room's scale."""
+    page.fill("#f-gross", "520")
+    page.fill("#f-tare", "20")
+    page.fill("#f-scale", SCALES[0])
+    page.keyboard.press("Enter")
+    page.locator("#loop").wait_for()
 
 
 def jump_to_load(place: Place) -> None:

@@ -81,7 +81,7 @@ def test_a_token_that_is_none_is_refused(day: Day, header: str) -> None:
 
 def test_form_tokens_are_asked_of_pages_only(day: Day) -> None:
     day.app.config["WTF_CSRF_ENABLED"] = True
-    assert day.client(Role.PICKER).post(f"/en/picking/parcels/{day.parcels[0]}/packed").status_code == 400
+    assert day.client(Role.PICKER).post(f"/en/picking/parcels/{day.parcels[0]}").status_code == 400
     assert day.client().post("/api/sign-in-codes", json={"contact": "a@example.org"}).status_code == 201
 
 
@@ -121,6 +121,8 @@ def test_a_key_used_for_something_else_is_refused(day: Day) -> None:
     client, headers = day.client(), day.bearer(Role.RESIDENT) | KEY
     client.post("/api/orders", json=wanted(day), headers=headers)
     other = client.post("/api/orders", json=wanted(day, low_door=True), headers=headers)
+    assert (other.status_code, other.json["code"]) == (422, "idempotency_key_reused")
+    other = client.post("/api/orders", json=wanted(day, substitution="similar"), headers=headers)
     assert (other.status_code, other.json["code"]) == (422, "idempotency_key_reused")
 
 
@@ -210,6 +212,8 @@ LINE = {"product_id": "x", "quantity": 1}
         ({"lines": [{**LINE, "product_id": "x" * 5000}]}, "lines.0.product_id"),
         ({"lines": [{**LINE, "price_minor": 1}]}, "lines.0.price_minor"),
         ({"low_door": "yes"}, "low_door"),
+        ({"substitution": "gold"}, "substitution"),
+        ({"substitution": None}, "substitution"),
         ({"total_minor": 1}, "total_minor"),
     ],
 )

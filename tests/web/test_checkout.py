@@ -51,6 +51,16 @@ def test_an_order_is_placed_and_one_goes_to_pay(day: Day, buyer: Any) -> None:
     assert "Nothing in it yet" in buyer.get("/en/basket").text
 
 
+@pytest.mark.parametrize(("chosen", "kept"), [("similar", "similar"), ("refund", "refund"), ("gold", "refund")])
+def test_what_to_do_when_something_is_short_is_asked_once(day: Day, buyer: Any, chosen: str, kept: str) -> None:
+    assert 'value="refund" checked' in buyer.get("/en/basket").text
+    buyer.post("/en/basket", data=form(day, substitution=chosen))
+    with day.engine.connect() as conn:
+        newest = conn.execute(select(t.customer_order).order_by(t.customer_order.c.placed_at.desc())).first()
+    assert newest is not None
+    assert newest.substitution == kept
+
+
 def test_sending_the_form_twice_orders_once(day: Day, buyer: Any) -> None:
     with buyer.session_transaction() as session:
         before = dict(session)
