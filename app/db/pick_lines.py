@@ -19,7 +19,8 @@ from app.domain.shelf_life import Perishable, good_until
 from locker_protocol.vocabulary import Zone
 
 LOCK = text("""
-    SELECT id FROM customer_order WHERE id = (SELECT order_id FROM parcel WHERE id = :parcel_id) FOR UPDATE
+    SELECT id, state, site_id FROM customer_order
+    WHERE id = (SELECT order_id FROM parcel WHERE id = :parcel_id) FOR UPDATE
 """)
 # A statement of its own: one that waited for the lock would see the lines as they were before.
 LINES = text("""
@@ -41,10 +42,17 @@ PARCEL_OF = text("""
 """)
 
 
+def lock_order(conn: Connection, *, parcel_id: str) -> Row[Any]:
+    """Lock the order of a parcel: `id`, `state`, `site_id`. Raises NotFound when there is no such parcel."""
+    order = conn.execute(LOCK, {"parcel_id": parcel_id}).one_or_none()
+    if order is None:
+        raise NotFound
+    return order
+
+
 def lock_lines(conn: Connection, *, parcel_id: str) -> Sequence[Row[Any]]:
     """Lock an order and read the lines of one of its parcels. Raises NotFound when there is no such parcel."""
-    if conn.execute(LOCK, {"parcel_id": parcel_id}).one_or_none() is None:
-        raise NotFound
+    lock_order(conn, parcel_id=parcel_id)
     return read_lines(conn, parcel_id=parcel_id)
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, text
 
 from app.db.moves import move_order, move_parcels
 from app.db.outbox import put_entry
-from app.db.pick_lines import lock_lines, write_line
+from app.db.pick_lines import lock_order, read_lines, write_line
 from app.domain.order_state import OrderEvent, OrderState
 from app.domain.parcel_state import ParcelEvent, ParcelState
 from app.domain.picking import PickedLine, amounts_back
@@ -22,11 +22,13 @@ from app.settings import Settings
 from app.use_cases.decide_refund import decide_refund
 from app.use_cases.end_order import end_order
 from app.use_cases.issue_credential import issue_credential
-from app.use_cases.tell_order import tell_packing
+from app.use_cases.tell_order import tell_order_ready, tell_packing
 from locker_protocol.ids import RandomBytes, random_bytes
 from locker_protocol.uplink_messages import CancelOrder
 
 STATES = text("SELECT id, state FROM parcel WHERE order_id = :order_id AND state <> 'cancelled'")
+# Behind its door, or taken from there already.
+LIES = frozenset({ParcelState.LOADED, ParcelState.COLLECTED})
 NOTHING: Mapping[str, Any] = {}
 
 
@@ -63,22 +65,24 @@ def record_packed(
     random: RandomBytes = random_bytes,
 ) -> None:
     """Record a parcel as packed, whoever found that it is, with further columns. Raises as `pack_parcel` does."""
-    for line in lock_lines(conn, parcel_id=parcel_id):
+    order = lock_order(conn, parcel_id=parcel_id)
+    for line in read_lines(conn, parcel_id=parcel_id):
         if line.picked_at is None:
             write_line(conn, line, person_id=person_id, now=now, picked_quantity=line.quantity)
-    lines = lock_lines(conn, parcel_id=parcel_id)
-    order_id, order_state = lines[0].order_id, OrderState(lines[0].order_state)
-    empty = not any(line.picked_quantity or line.substitute_quantity for line in lines)
+    lines = read_lines(conn, parcel_id=parcel_id)
+    empty = bool(lines) and not any(line.picked_quantity or line.substitute_quantity for line in lines)
     event = ParcelEvent.CANCELLED if empty else ParcelEvent.PACKED
-    states = {row.id: ParcelState(row.state) for row in conn.execute(STATES, {"order_id": order_id})}
+    states = {row.id: ParcelState(row.state) for row in conn.execute(STATES, {"order_id": order.id})}
     state = states.pop(parcel_id, ParcelState.CANCELLED)
     packed = {} if empty else {"packed_at": now, "packed_by": person_id, **values}
-    move = {"order_id": order_id, "actor": actor, "now": now}
+    move = {"order_id": order.id, "actor": actor, "now": now}
     move_parcels(conn, parcel_ids=[parcel_id], state=state, event=event, values=packed, **move)
-    if order_state is OrderState.PAID:  # of a withdrawn order all money goes back anyway
+    if order.state == OrderState.PAID:  # of a withdrawn order all money goes back anyway
         _give_back(conn, lines, actor, now, random)
     if ParcelState.PLANNED not in states.values():
-        _finish(conn, lines[0], actor, now, settings, random, nothing_left=empty and not states)
+        _finish(conn, order, actor, now, settings, random, nothing_left=empty and not states)
+        if empty and states and set(states.values()) <= LIES:
+            _make_ready(conn, order.id, actor, now, settings, random)
 
 
 def _give_back(conn: Connection, lines: Sequence[Row[Any]], actor: str, now: datetime, random: RandomBytes) -> None:
@@ -113,7 +117,7 @@ def _as_picked(line: Row[Any]) -> PickedLine:
 
 def _finish(
     conn: Connection,
-    line: Row[Any],
+    order: Row[Any],
     actor: str,
     now: datetime,
     settings: Settings,
@@ -122,12 +126,20 @@ def _finish(
     nothing_left: bool,
 ) -> None:
     """Pack the order with its last bag, or end it when no bag holds anything."""
-    order_id, state = line.order_id, OrderState(line.order_state)
-    move = {"order_id": order_id, "state": state, "actor": actor, "now": now}
+    move = {"order_id": order.id, "state": OrderState(order.state), "actor": actor, "now": now}
     if nothing_left:
         end_order(conn, cause=RefundCause.SHORT, random=random, **move)
-        put_entry(conn, site_id=line.site_id, entry=CancelOrder(order_id=order_id), order_id=order_id, now=now)
+        put_entry(conn, site_id=order.site_id, entry=CancelOrder(order_id=order.id), order_id=order.id, now=now)
     else:
         move_order(conn, event=OrderEvent.ALL_PACKED, **move)
-        issue_credential(conn, order_id=order_id, now=now, settings=settings, random=random)
-    tell_packing(conn, order_id=order_id, nothing_left=nothing_left, now=now, random=random)
+        issue_credential(conn, order_id=order.id, now=now, settings=settings, random=random)
+    tell_packing(conn, order_id=order.id, nothing_left=nothing_left, now=now, random=random)
+
+
+def _make_ready(
+    conn: Connection, order_id: str, actor: str, now: datetime, settings: Settings, random: RandomBytes
+) -> None:
+    """The van was faster: what is left of the order was loaded before its last bag turned out empty."""
+    loaded = OrderEvent.ALL_LOADED
+    move_order(conn, order_id=order_id, state=OrderState.PACKED, event=loaded, actor=actor, now=now)
+    tell_order_ready(conn, order_id=order_id, settings=settings, now=now, random=random)

@@ -29,7 +29,8 @@ def seal_parcel(
     Raises NotFound, IllegalMove, LinesOpen, MustBeWeighed or SealAbsurd.
     """
     lines = lock_lines(conn, parcel_id=parcel_id)
-    refuse_closed(lines[0])
+    for line in lines:
+        refuse_closed(line)
     number = checked_seal(seal)
     left = sum(line.picked_at is None for line in lines)
     if left:

@@ -305,6 +305,18 @@ def test_a_parcel_with_nothing_in_it_is_cancelled_and_the_rest_is_packed(shop: S
     assert shop.one("SELECT count(*) FROM credential WHERE ended_at IS NULL") == 1
 
 
+def test_an_order_whose_other_bags_lie_in_the_locker_is_ready_when_its_last_bag_turns_out_empty(shop: Shop) -> None:
+    order = shop.paid(("milk", 1), ("dumplings", 1))
+    chilled = at(shop, order, "milk")["parcel_id"]
+    shop.pack(chilled)
+    shop.run_sql("UPDATE parcel SET state = 'loaded', door = 1 WHERE id = :id", id=chilled)
+    short(shop, order, "dumplings", 1)
+    frozen = at(shop, order, "dumplings")["parcel_id"]
+    do(shop, seal_parcel, parcel_id=frozen, seal="", jpeg=None, settings=shop.settings)
+    assert shop.state(order) == "ready"
+    assert len(told(shop, "order_ready")) == 1
+
+
 def test_an_order_with_nothing_left_is_refunded_and_its_site_told(shop: Shop) -> None:
     order = shop.paid(("milk", 1), ("dumplings", 1), person=BOB)
     short(shop, order, "milk", 1)

@@ -36,6 +36,14 @@ def scan(page: Page, code: str) -> None:
     page.keyboard.press("Enter")
 
 
+def scan_both(page: Page, product: str, tote: str) -> None:
+    """Scan the product that the walk has come to, then its tote."""
+    expect(page.locator(".pick-stop .id")).to_have_text(product)
+    scan(page, product)
+    expect(page.locator("#loop")).to_have_attribute("data-word", "tote")
+    scan(page, tote)
+
+
 def label(day: Day, ref: str) -> str:
     return write_label(Label(1, day.run_no, ref))
 
@@ -76,26 +84,16 @@ def test_a_wave_is_packed_with_scanner_and_keyboard_alone(
     scan(page, label(day, first["chilled"].ref))
     expect(page.locator("#loop")).to_have_attribute("data-word", "put")
     scan(page, second["chilled"].ref)
-    expect(page.locator(".pick-stop .id")).to_have_text("pork-belly")
-
-    scan(page, "pork-belly")
-    expect(page.locator("#loop")).to_have_attribute("data-word", "tote")
-    scan(page, label(day, first["chilled"].ref))
+    scan_both(page, "pork-belly", label(day, first["chilled"].ref))
     page.wait_for_url("**/lines/*")
     page.locator("#f-gross").fill("490")
     page.locator("#f-tare").fill("20")
     page.locator("#f-scale").fill(SCALE)
     picture(page, f"weigh-{language}")
     page.keyboard.press("Enter")
-    for product, tote in (("minced-pork", second["chilled"]), ("strawberries", first["chilled"])):
-        expect(page.locator(".pick-stop .id")).to_have_text(product)
-        scan(page, product)
-        expect(page.locator("#loop")).to_have_attribute("data-word", "tote")
-        scan(page, label(day, tote.ref))
-    expect(page.locator(".pick-stop .id")).to_have_text("frozen-dumplings")
-    scan(page, "frozen-dumplings")
-    expect(page.locator("#loop")).to_have_attribute("data-word", "tote")
-    scan(page, label(day, first["frozen"].ref))
+    scan_both(page, "minced-pork", label(day, second["chilled"].ref))
+    scan_both(page, "strawberries", label(day, first["chilled"].ref))
+    scan_both(page, "frozen-dumplings", label(day, first["frozen"].ref))
     expect(page.locator("h1")).to_contain_text(words[1])
     picture(page, f"picked-{language}")
     assert line_of(day, similar.id, "pork-belly").weight_g == 470
@@ -107,6 +105,10 @@ def test_a_wave_is_packed_with_scanner_and_keyboard_alone(
         page.wait_for_url("**sealed=*")
     picture(page, f"sealed-{language}")
     assert {order_with(day, one).state for one in Substitution} == {"packed"}
+    page.goto(f"{url}/be/{Role.RESIDENT}")
+    page.goto(f"{url}/{language}/orders/{similar.id}")
+    expect(page.locator(".changes")).to_contain_text("470 g")
+    picture(page, f"order-{language}")
     page.context.close()
 
 
