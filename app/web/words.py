@@ -95,8 +95,6 @@ WORDS: Mapping[str, LazyString] = {
     "scale_unknown": _l("There is no scale %(scale)s. Its number stands on its plate."),
     "scale_not_verified": _l("Scale %(scale)s was verified until %(until)s. Use another one."),
     # pictures
-    "photo_unreadable": _l("That file is no picture we can read. Take the photo again."),
-    "photo_too_large": _l("That picture is too large; at most %(most_mb)s MB. Take a smaller one."),
     # staff and the API
     "invalid_field": _l("%(field)s: %(reason)s"),
     "not_json": _l("The request must be JSON."),

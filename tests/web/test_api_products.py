@@ -115,6 +115,8 @@ def test_five_hundred_products_go_at_once_and_not_one_more(day: Day) -> None:
         ({"price_minor": "12"}, "price_minor"),
         ({"price_minor": None}, "price_minor"),
         ({"cap_minor": 1989}, "cap_minor"),
+        ({"cap_minor": 1990}, "net_g"),
+        ({"net_g": 0}, "net_g"),
         ({"unit_price_per": None}, "unit_price_minor"),
         ({"unit_price_per": "斤"}, "unit_price_per"),
         ({"zone": "warm"}, "zone"),

@@ -81,6 +81,13 @@ class WantedProduct(Body):
     volume_ml = Whole(low=1, high=1_000_000, required=True)
     longest_mm = Whole(low=1, high=10_000, required=True)
     weight_g = Whole(low=1, high=1_000_000, required=True)
+    net_g = Whole(
+        low=1,
+        high=1_000_000,
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "Sold by weight, or as a portion of it: what one weighs net."},
+    )
     flags = fields.List(_Word(FLAGS), load_default=list)
     stock_a_run = Whole(low=0, high=100_000, required=True)
 
@@ -88,6 +95,8 @@ class WantedProduct(Body):
     def _agree(self, data: dict[str, Any], **_kwargs: Any) -> None:  # noqa: ANN401
         if data["cap_minor"] is not None and data["cap_minor"] < data["price_minor"]:
             raise ValidationError(str(_("this may not be less than the price")), "cap_minor")
+        if data["cap_minor"] is not None and data["net_g"] is None:
+            raise ValidationError(str(_("what is sold by weight needs its usual net weight")), "net_g")
         if (data["unit_price_minor"] is None) != (data["unit_price_per"] is None):
             raise ValidationError(str(_("a unit price and its unit belong together")), "unit_price_minor")
         if data["zone"] in data["tolerates"]:
