@@ -182,7 +182,7 @@ product = Table(
     metadata,
     Column("id", Text, primary_key=True),  # the SKU
     Column("category_id", ForeignKey("category.id"), nullable=False, index=True),
-    Column("position", SmallInteger, nullable=False),
+    Column("position", Integer, nullable=False),
     Column("active", Boolean, nullable=False, server_default=text("true")),
     Column("name_zh", Text, nullable=False),
     Column("name_en", Text, nullable=False),
@@ -549,12 +549,12 @@ change = Table(
     Column("at", TIME, nullable=False),
     Column("person_id", ForeignKey("person.id"), nullable=False),
     Column("subject", Text, nullable=False),
-    Column("subject_id", Text, nullable=False),  # SKU; run/SKU; site/door; person
+    Column("subject_id", Text, nullable=False),  # SKU; run/SKU; site/door; person, order or refund
     Column("field", Text, nullable=False),
     Column("before", Text),
     Column("after", Text),
     Column("reason", Text, nullable=False, server_default=""),
-    CheckConstraint("subject IN ('product', 'stock', 'door', 'person')", name="subject"),
+    CheckConstraint("subject IN ('product', 'stock', 'door', 'person', 'order', 'refund')", name="subject"),
     Index("ix_change_subject", "subject", "subject_id", "id"),
 )
 
@@ -615,6 +615,7 @@ refund = Table(
     Column("tries", SmallInteger, nullable=False, server_default="0"),
     Column("done_at", TIME),
     Column("failed", Text),  # the provider will not do it; staff must
+    Column("reason", Text),  # in the words of staff who decided it by hand
     UniqueConstraint("order_id", "cause_key"),
     CheckConstraint("amount_minor > 0", name="amount_positive"),
     CheckConstraint(

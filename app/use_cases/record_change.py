@@ -14,7 +14,7 @@ from app.db.tables import change
 class Change:
     """One field of one thing; values as text, `None` where there was or is none."""
 
-    subject: Literal["product", "stock", "door", "person"]
+    subject: Literal["product", "stock", "door", "person", "order", "refund"]
     subject_id: str
     field: str
     before: str | None

@@ -19,6 +19,10 @@ from app.web import (
     keeper_help,
     language,
     ops,
+    ops_day,
+    ops_money,
+    ops_people,
+    ops_stock,
     orders,
     payment_webhook,
     photos,
@@ -49,6 +53,10 @@ PAGES = (
     keeper_food,  # rescue, the cold bag
     keeper_help,  # somebody without a phone
     ops,
+    ops_day,  # what is at risk, the ten numbers
+    ops_stock,  # prices and stock
+    ops_money,  # refunds
+    ops_people,  # roles, sessions
     inbox,  # the demo's mail and text messages
     demo_clock,
     streams,

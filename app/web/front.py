@@ -22,8 +22,8 @@ STAFF_PAGES = {
     Role.PICKER: "picking.runs_page",
     Role.DRIVER: "driver.stops_page",
     Role.KEEPER: "keeper.home_page",
-    Role.OPERATOR: "ops.fleet_page",
-    Role.ADMIN: "ops.fleet_page",
+    Role.OPERATOR: "ops_day.day_page",
+    Role.ADMIN: "ops_day.day_page",
 }
 
 

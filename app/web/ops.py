@@ -14,17 +14,19 @@ from werkzeug.wrappers import Response
 
 from app.db.pages import ops as pages
 from app.db.pages import picking as picking_pages
+from app.db.pages import refunds as refund_pages
 from app.db.pages import staff as staff_pages
 from app.db.pages.ops import DoorNow, LockerNow, SiteNow
 from app.domain.errors import NotFound
 from app.domain.order_state import OrderState
 from app.domain.roles import Role
 from app.use_cases.ask_site import LONGEST_REASON, SHORTEST_REASON, ReasonNeeded, open_doors
+from app.use_cases.set_door_condition import set_door_condition
 from app.web import words
 from app.web.access import serves
 from app.web.parts import civil_now, civil_rate, read, signed_in, write
 from locker_protocol.ids import random_bytes
-from locker_protocol.vocabulary import Right
+from locker_protocol.vocabulary import DoorCondition, Right
 
 blueprint = Blueprint("ops", __name__, url_prefix="/<lang_code>/ops")
 
@@ -94,6 +96,27 @@ def open_from_afar(site_id: str, door_no: int) -> Response | tuple[str, int]:
     return redirect(url_for(".door_page", site_id=site_id, door_no=door_no), HTTPStatus.SEE_OTHER)
 
 
+@blueprint.post("/sites/<site_id>/doors/<int(max=999):door_no>/condition")
+@serves(Role.OPERATOR)
+def change_condition(site_id: str, door_no: int) -> Response | tuple[str, int]:
+    """Take a door out of use, or give it back; the site has the last word, the reason is kept."""
+    out = request.form.get("condition") == DoorCondition.BROKEN.value
+    try:
+        with write() as conn:
+            set_door_condition(
+                conn,
+                site_id=site_id,
+                door=door_no,
+                condition=DoorCondition.BROKEN if out else DoorCondition.TO_CHECK,
+                person_id=signed_in().id,
+                reason=request.form.get("why", ""),
+                now=civil_now(),
+            )
+    except ReasonNeeded as refusal:
+        return _door_page(site_id, door_no, {"why": words.sentence(refusal)}), refusal.status
+    return redirect(url_for(".door_page", site_id=site_id, door_no=door_no), HTTPStatus.SEE_OTHER)
+
+
 @blueprint.get("/orders")
 @serves(Role.OPERATOR)
 def orders_page() -> str:
@@ -116,9 +139,10 @@ def order_page(order_id: str) -> str:
         file = pages.order(conn, order_id=order_id)
         bags = staff_pages.bags_of_order(conn, order_id=order_id)
         photos = picking_pages.photos_of_order(conn, order_id=order_id)
+        money = refund_pages.of_order(conn, order_id=order_id)
     if file is None:
         raise NotFound
-    return render_template("staff/ops_order.html", file=file, bags=bags, photos=photos)
+    return render_template("staff/ops_order.html", file=file, bags=bags, photos=photos, money=money)
 
 
 @blueprint.get("/rejected")
@@ -177,6 +201,7 @@ def _door_page(site_id: str, door_no: int, errors: dict[str, str] | None = None)
         sites = pages.fleet(conn, now=civil_now(), site_id=site_id)
         events = pages.events(conn, site_id=site_id, door=door_no)
         asked = pages.openings_asked(conn, site_id=site_id, door_no=door_no)
+        wishes = pages.condition_wishes(conn, site_id=site_id, door_no=door_no)
     locker, door = _find(sites, door_no)
     return render_template(
         "staff/ops_door.html",
@@ -185,10 +210,12 @@ def _door_page(site_id: str, door_no: int, errors: dict[str, str] | None = None)
         door=door,
         events=events,
         asked=asked,
+        wishes=wishes,
         errors=errors or {},
         shortest=SHORTEST_REASON,
         longest=LONGEST_REASON,
         reason=request.form.get("reason", "")[:LONGEST_REASON],
+        why=request.form.get("why", "")[:LONGEST_REASON],
     )
 
 

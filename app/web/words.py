@@ -111,7 +111,22 @@ WORDS: Mapping[str, LazyString] = {
     "no_door_chosen": _l("Choose at least one door."),
     "too_many_doors": _l("At most %(most)s doors at once: the food must stay cold in your hands."),
     "nothing_behind_door": _l("We know of no food behind door %(door)s. Nothing was opened."),
+    "own_role": _l("Nobody changes their own role. Ask another administrator."),
+    "last_admin": _l("This is the last administrator. Make somebody else one first."),
+    "not_a_keeper": _l("Only keepers look after a site. Change the role first."),
+    # prices and stock
+    "amount_unreadable": _l("Enter an amount above zero, such as 3.90."),
+    "count_unreadable": _l("Enter a whole number from 0 to %(most)s."),
+    "cap_below_price": _l("The most that is charged cannot be less than the price."),
+    "run_closed": _l("Nobody can order for this run any more, so its stock stays as it is."),
+    "stock_below_taken": _l("%(taken)s are ordered already. The stock cannot be less."),
     # money
+    "more_than_left": _l("More than is left of this line. Look at what is left and enter less."),
+    "still_handed_out": _l(
+        "This line can still be collected, so not all of it can go back. Enter less, or withdraw the whole order."
+    ),
+    "withdrawal_under_way": _l("This order is being withdrawn already: what is left goes back by itself."),
+    "refund_not_failed": _l("This refund has not failed, or is done. There is nothing to try again."),
     "nothing_to_refund": _l("There is nothing left to give back."),
     # rules
     "illegal_move": _l(

@@ -214,7 +214,7 @@ def upgrade() -> None:
         "product",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("category_id", sa.Text(), nullable=False),
-        sa.Column("position", sa.SmallInteger(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("active", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("name_zh", sa.Text(), nullable=False),
         sa.Column("name_en", sa.Text(), nullable=False),
@@ -268,7 +268,9 @@ def upgrade() -> None:
         sa.Column("before", sa.Text(), nullable=True),
         sa.Column("after", sa.Text(), nullable=True),
         sa.Column("reason", sa.Text(), server_default="", nullable=False),
-        sa.CheckConstraint("subject IN ('product', 'stock', 'door', 'person')", name=op.f("ck_change_subject")),
+        sa.CheckConstraint(
+            "subject IN ('product', 'stock', 'door', 'person', 'order', 'refund')", name=op.f("ck_change_subject")
+        ),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_change_person_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_change")),
     )
@@ -810,6 +812,7 @@ def upgrade() -> None:
         sa.Column("tries", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("failed", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
         sa.CheckConstraint(
             "cause IN ('short', 'substitute', 'weight', 'not_collected', 'given_up', 'not_brought',"
             " 'late_payment', 'second_payment', 'staff')",

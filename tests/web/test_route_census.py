@@ -76,6 +76,10 @@ def test_every_route_says_whom_it_serves(day: Day) -> None:
         ("keeper_food", {Role.KEEPER, Role.ADMIN}),
         ("keeper_help", {Role.KEEPER, Role.ADMIN}),
         ("visit", {Role.DRIVER, Role.ADMIN}),
+        ("ops_day", {Role.OPERATOR, Role.ADMIN}),
+        ("ops_stock", {Role.OPERATOR, Role.ADMIN}),
+        ("ops_money", {Role.OPERATOR, Role.ADMIN}),
+        ("ops_people", {Role.OPERATOR, Role.ADMIN}),
     ],
 )
 def test_staff_pages_serve_their_own_staff_only(day: Day, blueprint: str, roles: set[Role]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, any_, func, literal, or_, select
 
 from app.db.tables import (
+    change,
     compartment,
     credential,
     customer_order,
@@ -66,6 +67,8 @@ class DoorNow:
             return self.door_state
         if self.condition == "broken":
             return "out"
+        if self.condition == "to_check" and self.parcel_ref is None:
+            return "check"
         return "loaded" if self.parcel_ref else "empty"
 
 
@@ -153,6 +156,30 @@ def openings_asked(conn: Connection, *, site_id: str, door_no: int) -> Sequence[
         .where(gateway.c.site_id == site_id)
         .where(literal(door_no) == any_(remote_command.c.doors))
         .order_by(remote_command.c.asked_at.desc())
+        .limit(LATEST)
+    )
+    return _all(conn, query)
+
+
+def condition_wishes(conn: Connection, *, site_id: str, door_no: int) -> Sequence[Row[Any]]:
+    """Who took this door out of use or gave it back, and why, newest first; `confirmed` once its site has said so."""
+    query = (
+        select(
+            change,
+            person.c.display_name,
+            person.c.role,
+            (
+                (compartment.c.condition_at >= change.c.at)
+                & ((compartment.c.condition == "broken") == (change.c.after == "broken"))
+            ).label("confirmed"),
+        )
+        .join_from(change, person, person.c.id == change.c.person_id)
+        .join(
+            compartment,
+            (compartment.c.site_id == site_id) & (compartment.c.door == door_no),
+        )
+        .where(change.c.subject == "door", change.c.subject_id == f"{site_id}/{door_no}")
+        .order_by(change.c.id.desc())
         .limit(LATEST)
     )
     return _all(conn, query)

@@ -1,0 +1,99 @@
+"""What might be at risk, one query a kind; whether it is decides `domain.risks`. Reads only.
+
+Each row has the moment its matter turns on: the end of a food-safe time or of a window, the hour a refund was decided.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import Connection, TextClause, text
+
+from app.domain.risks import Matter, RiskKind, looked_for_until
+
+MOST_OF_A_KIND = 200
+
+_ORDER = """
+    o.id AS about, o.order_no, o.site_id, o.currency,
+    o.total_minor - coalesce((SELECT sum(amount_minor) FROM refund WHERE refund.order_id = o.id), 0)::bigint
+        AS amount_minor
+"""
+
+
+def _query(moment: str, rest: str, *, more: str = "'' AS detail, 0 AS count") -> TextClause:
+    return text(
+        f"SELECT * FROM (SELECT {_ORDER}, {moment} AS moment, {more} {rest}) found"  # noqa: S608  no input in it
+        f" WHERE moment <= :until ORDER BY moment, order_no LIMIT {MOST_OF_A_KIND}"
+    )
+
+
+QUERIES: Mapping[RiskKind, TextClause] = {
+    RiskKind.FOOD_SAFE_ENDS: _query(
+        "min(p.collect_until)",
+        "FROM customer_order o JOIN parcel p ON p.order_id = o.id WHERE p.state IN ('loaded', 'rescued')"
+        " AND o.state IN ('packed', 'ready') GROUP BY o.id",
+        more="coalesce(string_agg(DISTINCT p.door::text, ', '), '') AS detail, count(*) AS count",
+    ),
+    RiskKind.EXPIRING_SILENT: _query(
+        "(SELECT max(at) FROM history h WHERE h.order_id = o.id AND h.subject = 'order' AND h.to_state = 'expiring')",
+        "FROM customer_order o WHERE o.state = 'expiring'",
+    ),
+    RiskKind.NOT_LOADED: _query(
+        "coalesce(r.expected_at, r.load_until)",
+        "FROM customer_order o JOIN load_run r USING (run_no) WHERE o.state = 'packed' AND r.called_off_at IS NULL",
+    ),
+    RiskKind.NOT_PACKED: _query(
+        "r.load_from",
+        "FROM customer_order o JOIN load_run r USING (run_no) WHERE o.state = 'paid' AND r.called_off_at IS NULL",
+    ),
+    RiskKind.NO_DOOR: _query(
+        "r.load_from",
+        "FROM customer_order o JOIN load_run r USING (run_no) WHERE o.state IN ('paid', 'packed')"
+        " AND EXISTS (SELECT FROM parcel p WHERE p.order_id = o.id AND p.state IN ('planned', 'packed')"
+        " AND p.planned_doors = '{}')",
+    ),
+    RiskKind.NOT_COLLECTED: _query(
+        "w.closes_at",
+        "FROM customer_order o JOIN pickup_window w ON w.id = o.window_id WHERE o.state = 'ready'",
+    ),
+    # `poll_payments` asks every quarter of an hour, for three days; what the provider calls open is not unclear.
+    RiskKind.PAYMENT_UNCLEAR: _query(
+        "coalesce(p.checked_at, p.made_at)",
+        "FROM customer_order o JOIN payment p ON p.order_id = o.id WHERE p.state = 'open'"
+        " AND (p.checked_at IS NULL OR p.checked_at < p.made_at + interval '3 days' - interval '30 minutes')",
+    ),
+}
+REFUNDS = text("""
+    SELECT r.order_id AS about, o.order_no, o.site_id, r.currency, r.amount_minor, r.decided_at AS moment,
+        r.refund_no AS detail, r.tries AS count, r.failed IS NOT NULL AS failed
+    FROM refund r JOIN customer_order o ON o.id = r.order_id
+    WHERE r.done_at IS NULL ORDER BY r.decided_at, r.refund_no LIMIT :most
+""")
+DOORS_SHORT = text("""
+    SELECT 'run ' || r.run_no AS about, r.site_id, r.load_from AS moment, c.zone || ' ' || c.size_or_larger AS detail,
+        c.taken + c.blocked - c.total AS count
+    FROM run_capacity c JOIN load_run r USING (run_no)
+    WHERE r.called_off_at IS NULL AND r.load_from <= :until AND r.load_until > :now
+        AND c.taken + c.blocked > c.total
+    ORDER BY r.load_from, r.run_no, c.zone, c.size_or_larger
+""")
+
+
+def matters(conn: Connection, *, now: datetime) -> list[Matter]:
+    """All that might be at risk now."""
+    found = [
+        Matter(kind=kind, **row)
+        for kind, query in QUERIES.items()
+        for row in conn.execute(query, {"until": looked_for_until(kind, now), "now": now}).mappings()
+    ]
+    return [*found, *_refunds(conn), *_doors_short(conn, now)]
+
+
+def _refunds(conn: Connection) -> list[Matter]:
+    rows = [dict(row) for row in conn.execute(REFUNDS, {"most": MOST_OF_A_KIND}).mappings()]
+    return [Matter(kind=RiskKind.REFUND_FAILED if row.pop("failed") else RiskKind.REFUND_LATE, **row) for row in rows]
+
+
+def _doors_short(conn: Connection, now: datetime) -> list[Matter]:
+    until = looked_for_until(RiskKind.DOORS_SHORT, now)
+    rows = conn.execute(DOORS_SHORT, {"until": until, "now": now}).mappings()
+    return [Matter(kind=RiskKind.DOORS_SHORT, **row) for row in rows]

@@ -1,0 +1,112 @@
+"""The operator's day: what is at risk first, each with its next step; then the ten numbers, as a page and as a file.
+
+Decides how a risk is shown, never whether it is one.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from flask import Blueprint, render_template
+from werkzeug.wrappers import Response
+
+from app.db.pages import numbers as number_pages
+from app.db.pages import risks as risk_pages
+from app.db.pages.numbers import SiteNumbers
+from app.domain.numbers import Reading, Unit, alarms
+from app.domain.risks import at_risk, money_at_risk
+from app.domain.roles import Role
+from app.web.access import serves
+from app.web.parts import civil_now, read
+
+blueprint = Blueprint("ops_day", __name__, url_prefix="/<lang_code>/ops")
+
+# As browsers' spreadsheets read it: with a mark, or Chinese names are broken.
+ENCODING = "utf-8-sig"
+COLUMNS = (
+    "day",
+    "site",
+    "place",
+    "number",
+    "unit",
+    "yesterday",
+    "seven_days",
+    "alarm_when",
+    "limit",
+    "alarm",
+    "why_not",
+)
+DIGITS = {Unit.PERCENT: 1, Unit.SECONDS: 0, Unit.COUNT: 0, Unit.PER_HUNDRED: 1}
+
+
+@blueprint.get("/day")
+@serves(Role.OPERATOR)
+def day_page() -> str:
+    """Show what is at risk, and which numbers alarm."""
+    with read() as conn:
+        risks = at_risk(risk_pages.matters(conn, now=civil_now()), now=civil_now())
+        numbers = number_pages.numbers(conn, now=civil_now())
+    return render_template(
+        "staff/ops_day.html",
+        risks=risks,
+        money=money_at_risk(risks),
+        numbers=numbers,
+        sites={each.site.id: each.site for each in numbers},
+    )
+
+
+@blueprint.get("/numbers")
+@serves(Role.OPERATOR)
+def numbers_page() -> str:
+    """Show the ten numbers of each site."""
+    with read() as conn:
+        numbers = number_pages.numbers(conn, now=civil_now())
+    return render_template("staff/ops_numbers.html", numbers=numbers)
+
+
+@blueprint.get("/numbers.csv")
+@serves(Role.OPERATOR)
+def numbers_file() -> Response:
+    """Give the same as a file; empty is not measured, and says why."""
+    with read() as conn:
+        numbers = number_pages.numbers(conn, now=civil_now())
+    answer = Response(_csv(numbers).encode(ENCODING), mimetype="text/csv")
+    answer.headers["Content-Disposition"] = 'attachment; filename="caibox-numbers.csv"'
+    return answer
+
+
+def _csv(numbers: Iterable[SiteNumbers]) -> str:
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(COLUMNS)
+    writer.writerows(row for site in numbers for row in _rows(site))
+    return file.getvalue()
+
+
+def _rows(site: SiteNumbers) -> Iterable[Sequence[Any]]:
+    for line in site.lines:
+        number = line.number
+        missing = line.seven_days.missing or line.yesterday.missing
+        yield (
+            site.day.isoformat(),
+            site.site.id,
+            number.place,
+            number.key,
+            number.unit.value,
+            _figure(line.yesterday),
+            _figure(line.seven_days),
+            number.alarm.value if number.alarm else "",
+            "" if number.limit is None else f"{number.limit:g}",
+            "yes" if line.alarm else "no",
+            missing.value if missing else "",
+        )
+
+
+def _figure(reading: Reading) -> str:
+    return "" if reading.value is None else f"{reading.value:.2f}".rstrip("0").rstrip(".")
+
+
+@blueprint.context_processor
+def _words() -> dict[str, Any]:
+    return {"alarms": alarms, "digits": lambda unit: DIGITS[unit]}

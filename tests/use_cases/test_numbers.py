@@ -1,0 +1,168 @@
+"""The ten numbers from known days: in the site's own days, each counting what its definition says and nothing else."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from app.db.pages.numbers import Line, numbers
+from app.domain.numbers import NUMBERS, NotMeasured
+from app.use_cases.place_order import PlacedOrder
+from tests.use_cases.cast import ALICE, BOB, OTHER_SITE, SITE, Shop
+
+MORNING = datetime(2026, 11, 25, 0, 30, tzinfo=UTC)  # 08:30 in Suzhou; yesterday is the 24th, the day of the run
+
+
+def suzhou(hour: float, *, day: int = 24) -> datetime:
+    """An hour of a day there."""
+    return datetime(2026, 11, day, tzinfo=UTC) + timedelta(hours=hour - 8)
+
+
+def lines(shop: Shop, site: str = SITE, now: datetime = MORNING) -> dict[str, Line]:
+    with shop.engine.begin() as conn:
+        (found,) = [each for each in numbers(conn, now=now) if each.site.id == site]
+    return {line.number.key: line for line in found.lines}
+
+
+def values(shop: Shop, key: str, **where: Any) -> tuple[float | None, float | None]:
+    line = lines(shop, **where)[key]
+    return line.yesterday.value, line.seven_days.value
+
+
+def loaded(shop: Shop, at: datetime, *, collected: datetime | None, person: str = ALICE) -> PlacedOrder:
+    order = shop.packed(("milk", 1), person=person)
+    state = "collected" if collected else "loaded"
+    shop.run_sql(
+        "UPDATE parcel SET state = :state, door = 1, loaded_at = :at, collected_at = :collected WHERE order_id = :id",
+        state=state,
+        at=at,
+        collected=collected,
+        id=order.order_id,
+    )
+    return order
+
+
+def tell(shop: Shop, at: datetime, kind: str, order: PlacedOrder, **body: Any) -> None:
+    shop.run_sql(
+        "INSERT INTO site_event (gateway_id, log_id, seq, at, applied_at, type, order_id, body)"
+        " VALUES (:site, 'log', :seq, :at, :at, :kind, :order, CAST(:body AS jsonb))",
+        site=SITE,
+        seq=shop.next(),
+        at=at,
+        kind=kind,
+        order=order.order_id,
+        body=json.dumps(body),
+    )
+
+
+def refund(shop: Shop, order: PlacedOrder, at: datetime, minor: int, cause: str = "short") -> None:
+    shop.run_sql(
+        "INSERT INTO refund (id, refund_no, order_id, payment_id, cause, cause_key, amount_minor, currency,"
+        " decided_at, decided_by, next_try_at) SELECT :no, :no, :order, id, :cause, :no, :minor, 'CNY', :at, 'clock',"
+        " :at FROM payment WHERE order_id = :order",
+        no=f"R-{shop.next()}",
+        order=order.order_id,
+        cause=cause,
+        minor=minor,
+        at=at,
+    )
+
+
+def test_bags_of_an_evening_are_counted_in_the_sites_own_day(shop: Shop) -> None:
+    loaded(shop, suzhou(15), collected=suzhou(18))
+    loaded(shop, suzhou(15), collected=suzhou(24.5))  # half past midnight, still the 24th in UTC
+    loaded(shop, suzhou(17), collected=suzhou(23.9))  # after its window had opened
+    shop.packed(("milk", 1))  # never loaded
+
+    assert values(shop, "uncollected_overnight") == pytest.approx((100 / 3, 100 / 3))
+    assert values(shop, "in_doors_in_time") == (50, 50)
+    assert lines(shop)["uncollected_overnight"].alarm
+    assert lines(shop)["in_doors_in_time"].alarm
+
+
+def test_a_day_later_it_is_no_longer_yesterday_and_a_week_later_it_is_gone(shop: Shop) -> None:
+    loaded(shop, suzhou(15), collected=suzhou(18))
+
+    assert values(shop, "in_doors_in_time", now=MORNING + timedelta(days=1)) == (None, 100)
+    assert values(shop, "in_doors_in_time", now=MORNING + timedelta(days=6)) == (None, 100)
+    assert values(shop, "in_doors_in_time", now=MORNING + timedelta(days=7)) == (None, None)
+    assert values(shop, "in_doors_in_time", now=suzhou(23.9)) == (None, None)
+    assert values(shop, "in_doors_in_time", site=OTHER_SITE) == (None, None)
+
+
+def test_a_door_that_stayed_shut_at_first_is_retried_and_the_wait_is_from_code_to_shut(shop: Shop) -> None:
+    quick, slow, early = (shop.packed(("milk", 1)) for _ in range(3))
+    moment = timedelta(seconds=1)
+    grant = {"right": "collect", "doors": [1]}
+    tell(shop, suzhou(17.6), "UnlockGranted", quick, grant_id="g1", **grant)
+    tell(shop, suzhou(17.6) + 50 * moment, "ParcelCollected", quick, right="collect", door=1)
+    tell(shop, suzhou(18), "UnlockGranted", slow, grant_id="g2", **grant)
+    tell(shop, suzhou(18) + 10 * moment, "DoorStayedShut", slow, grant_id="g2", door=1)
+    tell(shop, suzhou(18) + 60 * moment, "UnlockGranted", slow, grant_id="g3", **grant)
+    tell(shop, suzhou(18) + 150 * moment, "ParcelCollected", slow, right="collect", door=1)
+    tell(shop, suzhou(16), "UnlockGranted", early, grant_id="g4", right="collect", doors=[2, 3])
+    tell(shop, suzhou(16) + 900 * moment, "ParcelCollected", early, right="collect", door=2)
+    tell(shop, suzhou(16), "UnlockGranted", early, grant_id="g5", right="staff", doors=[4])
+    tell(shop, suzhou(16) + 10 * moment, "DoorStayedShut", early, grant_id="g5", door=4)
+
+    assert values(shop, "first_try_opens") == (75, 75)
+    assert values(shop, "doors_retried") == (1, 1)
+    assert values(shop, "evening_p90") == pytest.approx((140, 140))
+    assert lines(shop)["evening_p90"].alarm
+
+
+def test_refunds_are_set_against_sales_and_a_correction_of_weight_is_none(shop: Shop) -> None:
+    orders = [shop.paid(("milk", 1)) for _ in range(4)]  # sold on the 23rd: 55.20
+    refund(shop, orders[0], suzhou(9), 138)
+    refund(shop, orders[1], suzhou(9), 500, cause="weight")
+    refund(shop, orders[2], suzhou(9, day=25) - timedelta(hours=2), 138)  # today
+
+    assert values(shop, "refunds_of_sales") == (None, 2.5)
+    assert lines(shop)["refunds_of_sales"].alarm
+    assert values(shop, "often_refunded") == (None, 0)
+
+    refund(shop, orders[3], suzhou(10), 5)
+    refund(shop, orders[3], suzhou(11), 5)
+    assert values(shop, "often_refunded") == (None, 1)
+
+
+def test_households_and_newcomers_are_people_who_paid(shop: Shop) -> None:
+    first, again, once = shop.paid(), shop.paid(), shop.paid(person=BOB)
+    shop.order(("milk", 1), person=BOB)  # never paid
+    for order, days in ((first, 20), (again, 10), (once, 20)):
+        placed = suzhou(12) - timedelta(days=days)
+        shop.run_sql("UPDATE customer_order SET placed_at = :at WHERE id = :id", at=placed, id=order.order_id)
+    assert values(shop, "second_order") == (None, 50)
+    assert values(shop, "households_buying") == (None, 0)
+
+    shop.paid(person=BOB)
+    assert values(shop, "households_buying") == (None, 1)
+
+
+def test_doors_short_tonight_are_those_promised_and_not_there(shop: Shop) -> None:
+    tonight = suzhou(9)
+    assert values(shop, "doors_short", now=tonight) == (0, None)
+    shop.run_sql("UPDATE run_capacity SET blocked = total WHERE run_no = :run AND zone = 'chilled'", run=shop.run_no)
+    shop.run_sql(
+        "UPDATE run_capacity SET taken = CASE size_or_larger WHEN 'S' THEN 3 ELSE 1 END WHERE run_no = :run"
+        " AND zone = 'chilled' AND total > 0",
+        run=shop.run_no,
+    )
+    assert values(shop, "doors_short", now=tonight) == (3, None)  # not 3 + 1 + 1: the larger are among the small
+    assert lines(shop, now=tonight)["doors_short"].alarm
+
+
+def test_what_is_never_measured_says_why_and_never_alarms(shop: Shop) -> None:
+    found = lines(shop)
+    never = [number for number in NUMBERS if number.missing]
+    assert {number.missing for number in never} == {
+        NotMeasured.NO_TEMPERATURE_HISTORY,
+        NotMeasured.NO_METER,
+        NotMeasured.NO_CLAIMS,
+        NotMeasured.NO_COSTS,
+    }
+    for number in never:
+        assert found[number.key].yesterday.value is found[number.key].seven_days.value is None
+        assert found[number.key].yesterday.missing is number.missing
+        assert not found[number.key].alarm
