@@ -14,14 +14,15 @@ from app.domain.capacity import CounterKey, RunFull
 from locker_protocol.vocabulary import SizeClass, Zone
 
 LOCK_COUNTERS = text("""
-    SELECT zone, size_or_larger, total - taken AS left_over FROM run_capacity
+    SELECT zone, size_or_larger, greatest(0, total - taken - blocked) AS left_over FROM run_capacity
     WHERE run_no = :run_no ORDER BY zone, size_or_larger FOR UPDATE
 """)
 
 TAKE_COUNTERS = text("""
     UPDATE run_capacity c SET taken = c.taken + w.count
     FROM unnest(CAST(:zones AS text[]), CAST(:sizes AS text[]), CAST(:counts AS int[])) AS w(zone, size, count)
-    WHERE c.run_no = :run_no AND c.zone = w.zone AND c.size_or_larger = w.size AND c.taken + w.count <= c.total
+    WHERE c.run_no = :run_no AND c.zone = w.zone AND c.size_or_larger = w.size
+        AND c.taken + w.count <= c.total - c.blocked
 """)
 
 TAKE_STOCK = text("""
@@ -70,12 +71,12 @@ GIVE_STOCK = text("""
         SELECT l.run_no, l.product_id, o.quantity
         FROM run_stock l
         JOIN (
-            SELECT run_no, product_id, sum(quantity) AS quantity
+            SELECT coalesce(stock_run_no, run_no) AS run_no, product_id, sum(quantity) AS quantity
             FROM (
                 SELECT order_id, product_id, quantity FROM order_line UNION ALL
                 SELECT order_id, substitute_id, substitute_quantity FROM order_line WHERE substitute_id IS NOT NULL
             ) w JOIN customer_order ON customer_order.id = w.order_id
-            WHERE order_id = ANY(:orders) GROUP BY run_no, product_id
+            WHERE order_id = ANY(:orders) GROUP BY 1, product_id
         ) o USING (run_no, product_id)
         ORDER BY l.run_no, l.product_id FOR UPDATE OF l
     ) g
@@ -98,6 +99,11 @@ GIVE_PLACE = text("""
     ) g
     WHERE w.id = g.id
 """)
+
+
+LOCK_WINDOWS = text("SELECT 1 FROM pickup_window WHERE id = ANY(:windows) ORDER BY id FOR UPDATE")
+
+MOVE_HOLD = text("UPDATE capacity_hold SET run_no = :run_no WHERE order_id = :order_id")
 
 
 def lock_counters(conn: Connection, *, run_no: int) -> dict[CounterKey, int]:
@@ -162,6 +168,30 @@ def give_back(conn: Connection, *, order_ids: Sequence[str]) -> None:
     conn.execute(GIVE_COUNTERS, orders)
     conn.execute(GIVE_STOCK, orders)
     conn.execute(GIVE_PLACE, orders)
+
+
+def lock_both(conn: Connection, *, run_nos: Sequence[int]) -> None:
+    """Lock the counters of several runs, in the order in which everybody does."""
+    for run_no in sorted(set(run_nos)):
+        lock_counters(conn, run_no=run_no)
+
+
+def move_hold(conn: Connection, *, order_id: str, run_no: int, window_id: int) -> None:
+    """Take doors and a place of another run for an order and give back those of its own.
+
+    Its goods stay those of the run it was ordered for. Raises RunFull or WindowFull; then nothing was taken that the
+    transaction keeps: the caller rolls back.
+    """
+    order = conn.execute(
+        text("SELECT run_no, window_id FROM customer_order WHERE id = :order_id"), {"order_id": order_id}
+    ).one()
+    lock_both(conn, run_nos=[order.run_no, run_no])
+    take_counters(conn, run_no=run_no, wanted=_held_counters(conn, order_id))
+    conn.execute(GIVE_COUNTERS, {"orders": [order_id]})
+    conn.execute(LOCK_WINDOWS, {"windows": [order.window_id, window_id]})
+    take_place(conn, window_id=window_id)
+    conn.execute(GIVE_PLACE, {"orders": [order_id]})
+    conn.execute(MOVE_HOLD, {"order_id": order_id, "run_no": run_no})
 
 
 def _held_counters(conn: Connection, order_id: str) -> dict[CounterKey, int]:

@@ -82,6 +82,7 @@ site = Table(
     Column("timezone", Text, nullable=False),
     Column("currency", Text, nullable=False),
     Column("households", Integer, nullable=False),
+    Column("neighbours", ARRAY(Text), nullable=False, server_default="{}"),  # sites its residents can be sent to
 )
 
 locker = Table(
@@ -332,6 +333,7 @@ customer_order = Table(
     Column("site_id", ForeignKey("site.id"), nullable=False),
     Column("run_no", ForeignKey("load_run.run_no"), nullable=False, index=True),
     Column("window_id", ForeignKey("pickup_window.id"), nullable=False),
+    Column("stock_run_no", ForeignKey("load_run.run_no")),  # of an order that was moved: the run whose goods it has
     Column("state", Text, nullable=False),
     Column("currency", Text, nullable=False),
     Column("total_minor", BigInteger, nullable=False),

@@ -112,6 +112,7 @@ def _site(one: sites.Site) -> dict[str, Any]:
         "timezone": one.time_zone,
         "currency": one.currency,
         "households": one.households,
+        "neighbours": list(one.neighbours),
     }
 
 

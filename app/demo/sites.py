@@ -31,6 +31,7 @@ class Site:
     time_zone: str
     currency: str
     households: int
+    neighbours: tuple[str, ...]
     lockers: tuple[Locker, ...]
 
     @property
@@ -75,7 +76,7 @@ def build_site(row: Table, cabinet: Table) -> Site:
     for locker_row in row["lockers"]:
         first_door = 1 + sum(len(locker.compartments) for locker in lockers)
         lockers.append(build_locker(locker_row, cabinet, first_door=first_door))
-    return Site(**row | {"lockers": tuple(lockers)})
+    return Site(**row | {"lockers": tuple(lockers), "neighbours": tuple(row["neighbours"])})
 
 
 def describe_locker(locker: Locker, gateway_id: str) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """How long a parcel may lie before it must not be handed over any more.
 
 Decides a parcel's last moment: when the van takes leftovers away, and never beyond what the most delicate of its goods
-stands. Life counts from the earliest loading (packing is no earlier). Goods in a zone warmer than their own end with
+stands. Life counts from the earliest loading (packing is no earlier), or from the packing of a bag that was meant for
+an earlier van. Goods in a zone warmer than their own end with
 the hours they tolerate there; in a colder one only their quality suffers, which the window's end already limited.
 Measured temperatures shorten it further; that judgement belongs to the cold chain, not here.
 """
@@ -39,9 +40,12 @@ def loadable_from(load_from: datetime) -> datetime:
     return load_from - LOADABLE_BEFORE
 
 
-def good_until(item: Perishable, *, stands_in: Zone, load_from: datetime) -> datetime:
+def good_until(
+    item: Perishable, *, stands_in: Zone, load_from: datetime, packed_at: datetime | None = None
+) -> datetime:
     """When these goods must not be handed over any more."""
-    until = loadable_from(load_from) + timedelta(hours=item.life_h)
+    begins = min(loadable_from(load_from), packed_at or loadable_from(load_from))
+    until = begins + timedelta(hours=item.life_h)
     tolerated = item.tolerates.get(stands_in, WITHOUT_LIMIT)
     if WARMTH.index(stands_in) > WARMTH.index(item.zone) and tolerated != WITHOUT_LIMIT:
         until = min(until, load_from + timedelta(hours=tolerated))

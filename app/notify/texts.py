@@ -20,6 +20,13 @@ class NoticeKind(StrEnum):
     REFUNDED = "order_refunded"
     RESCUED = "order_rescued"
     TROUBLE = "trouble"
+    LATE = "van_late"
+    LATE_CHOICE = "van_late_choice"
+    IN_TIME = "van_in_time"
+    CALLED_OFF = "van_called_off"
+    NOT_LOADED = "order_not_loaded"
+    NOT_COLLECTED = "order_not_collected"
+    MOVED = "order_moved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +103,55 @@ TEXTS: Mapping[tuple[NoticeKind, str], Notice] = {
     ),
     (NoticeKind.TROUBLE, "zh"): Notice("柜长报修：{where}", "【菜箱】{where}：{words}"),
     (NoticeKind.TROUBLE, "en"): Notice("A keeper reports: {where}", "Caibox, {where}: {words}"),
+    (NoticeKind.LATE, "zh"): Notice(
+        "送菜车晚约 {minutes} 分钟", "【菜箱】车晚约 {minutes} 分钟，预计 {until} 到。您不用做什么。订单 {order_no}。"
+    ),
+    (NoticeKind.LATE, "en"): Notice(
+        "The van is about {minutes} min late",
+        "Caibox: the van is about {minutes} min late: {until}. Nothing to do. Order {order_no}.",
+    ),
+    (NoticeKind.LATE_CHOICE, "zh"): Notice(
+        "送菜车晚约 {minutes} 分钟，请选择",
+        "【菜箱】车晚约 {minutes} 分钟，预计 {until} 到。可以等，也可改期或退款：{link}",
+    ),
+    (NoticeKind.LATE_CHOICE, "en"): Notice(
+        "The van is about {minutes} min late: your choice",
+        "Caibox: the van is about {minutes} min late: {until}. Wait, or choose another way: {link}",
+    ),
+    (NoticeKind.IN_TIME, "zh"): Notice("送菜车能准时到", "【菜箱】车能准时到了：{window} 照常取菜。订单 {order_no}。"),
+    (NoticeKind.IN_TIME, "en"): Notice(
+        "The van comes in time after all",
+        "Caibox: the van comes in time after all: collect {window}. Order {order_no}.",
+    ),
+    (NoticeKind.CALLED_OFF, "zh"): Notice(
+        "送菜车来不了，请选择", "【菜箱】抱歉，这趟车来不了。改期或退款，请在 {until} 前选：{link}"
+    ),
+    (NoticeKind.CALLED_OFF, "en"): Notice(
+        "Your van cannot come: your choice",
+        "Caibox: sorry, your van cannot come. Choose another way or your money by {until}: {link}",
+    ),
+    (NoticeKind.NOT_LOADED, "zh"): Notice(
+        "订单 {order_no} 没能放进柜子，请选择", "【菜箱】抱歉，您有菜没能放进柜子。请在 {until} 前选怎么办：{link}"
+    ),
+    (NoticeKind.NOT_LOADED, "en"): Notice(
+        "Order {order_no} did not get into the locker: your choice",
+        "Caibox: sorry, not all of your food got into the locker. Choose what we do by {until}: {link}",
+    ),
+    (NoticeKind.NOT_COLLECTED, "zh"): Notice(
+        "您的菜还在柜里", "【菜箱】您的菜还在柜里，{until} 前都能取。来不了？请人代取或退款：{link}"
+    ),
+    (NoticeKind.NOT_COLLECTED, "en"): Notice(
+        "Your food is still in the locker",
+        "Caibox: your food is still in the locker, good until {until}."
+        " Cannot come? Hand it over or give it back: {link}",
+    ),
+    (NoticeKind.MOVED, "zh"): Notice(
+        "订单 {order_no} 改期", "【菜箱】订单 {order_no} 改为 {window}，{site}。放进柜子后发您取件码。"
+    ),
+    (NoticeKind.MOVED, "en"): Notice(
+        "Order {order_no} has a new time",
+        "Caibox: order {order_no} now comes {window}, {site}. We send your code once it is in the locker.",
+    ),
 }
 
 REFUND_REASONS: Mapping[tuple[RefundCause, str], str] = {

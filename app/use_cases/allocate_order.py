@@ -1,7 +1,7 @@
 """A paid order's parcels get doors: the plan, up to three alternatives, and the message that tells the site.
 
 Where no door is free the plan stays empty: the parcel keeps its place among the run's counters, the site chooses among
-the doors that are free when it is loaded, and the order's history says so.
+the doors that are free when it is loaded, and the order's history says so. Its parts serve whoever plans anew.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,6 +25,8 @@ from locker_protocol.vocabulary import SizeClass, Zone
 NO_DOOR_FREE = "no_door_free"
 ACTOR = "clock"
 
+Plan = Mapping[str, Sequence[int]]
+
 # Two orders of a run are planned one after the other, or both would find the same door free.
 LOCK_RUN = text("""
     SELECT r.run_no, r.site_id, r.load_from, r.removal_from, o.window_id, o.low_door
@@ -39,7 +41,7 @@ FREE_DOORS = text("""
             p.door IS NOT NULL AS lies
         FROM load_run r JOIN customer_order o USING (run_no) JOIN parcel p ON p.order_id = o.id
         WHERE r.site_id = :site_id AND r.load_from < :removal_from AND r.removal_from > :load_from
-            AND p.state IN ('planned', 'packed', 'loaded')
+            AND p.state IN ('planned', 'packed', 'loaded') AND NOT p.id = ANY(:parcels)
     ), neighbours AS (
         SELECT c.locker_id, c.column_no, count(DISTINCT live.order_id) AS orders
         FROM live JOIN compartment c ON c.site_id = :site_id AND c.door = live.door
@@ -60,9 +62,9 @@ FREE_DOORS = text("""
 
 def allocate_order(conn: Connection, *, order_id: str, now: datetime) -> None:
     """Plan a paid order's parcels and write the message to its site."""
-    run = conn.execute(LOCK_RUN, {"order_id": order_id}).one()
+    run = lock_run(conn, order_id=order_id)
     parcels = conn.execute(LOAD_PARCELS, {"order_id": order_id}).all()
-    plan = choose_doors([_need(row) for row in parcels], _free_doors(conn, run), low_door=run.low_door)
+    plan = find_doors(conn, run=run, parcels=parcels)
     move_parcels(
         conn,
         order_id=order_id,
@@ -71,13 +73,37 @@ def allocate_order(conn: Connection, *, order_id: str, now: datetime) -> None:
         event=ParcelEvent.PAID,
         actor=ACTOR,
         now=now,
-        values={"planned_doors": _as_column(plan)},
+        values={"planned_doors": as_column(plan)},
     )
+    tell_plan(conn, run=run, parcels=parcels, plan=plan, state=OrderState.PAID, now=now)
+
+
+def lock_run(conn: Connection, *, order_id: str) -> Row[Any]:
+    """The run of an order, for whoever plans doors of it: nobody else does meanwhile."""
+    return conn.execute(LOCK_RUN, {"order_id": order_id}).one()
+
+
+def find_doors(conn: Connection, *, run: Row[Any], parcels: Sequence[Row[Any]]) -> Plan:
+    """Choose doors for parcels of one order among those that are free at its run; nothing where none is."""
+    return choose_doors([_need(row) for row in parcels], _free_doors(conn, run, parcels), low_door=run.low_door)
+
+
+def tell_plan(
+    conn: Connection, *, run: Row[Any], parcels: Sequence[Row[Any]], plan: Plan, state: OrderState, now: datetime
+) -> None:
+    """Tell the site where an order's parcels are meant to lie, and its history where no door was free."""
+    order_id = parcels[0].order_id
     if not all(plan.values()):
-        note(conn, order_id=order_id, state=OrderState.PAID, event=NO_DOOR_FREE, actor=ACTOR, now=now)
+        note(conn, order_id=order_id, state=state, event=NO_DOOR_FREE, actor=ACTOR, now=now)
     manifests = [parcel_manifest(row, run, list(plan[row.id])) for row in parcels]
     entry = PlanOrder(order_id=order_id, parcels=manifests)
     put_entry(conn, site_id=run.site_id, entry=entry, order_id=order_id, now=now)
+
+
+def as_column(plan: Plan) -> Any:  # noqa: ANN401  an SQL expression
+    """The new value of `parcel.planned_doors`."""
+    arrays = {parcel_id: literal(list(doors), ARRAY(SmallInteger)) for parcel_id, doors in plan.items()}
+    return case(arrays, value=parcel.c.id, else_=parcel.c.planned_doors)
 
 
 def parcel_manifest(row: Row[Any], run: Row[Any], doors: list[int]) -> ParcelManifest:
@@ -98,8 +124,9 @@ def parcel_manifest(row: Row[Any], run: Row[Any], doors: list[int]) -> ParcelMan
     )
 
 
-def _free_doors(conn: Connection, run: Row[Any]) -> list[FreeDoor]:
+def _free_doors(conn: Connection, run: Row[Any], parcels: Sequence[Row[Any]]) -> list[FreeDoor]:
     asked = {
+        "parcels": [row.id for row in parcels],
         "site_id": run.site_id,
         "run_no": run.run_no,
         "window_id": run.window_id,
@@ -111,8 +138,3 @@ def _free_doors(conn: Connection, run: Row[Any]) -> list[FreeDoor]:
 
 def _need(row: Row[Any]) -> Need:
     return Need(parcel_id=row.id, zone=Zone(row.zone), volume_ml=row.volume_ml, longest_mm=row.longest_mm)
-
-
-def _as_column(plan: Mapping[str, Sequence[int]]) -> Any:  # noqa: ANN401  an SQL expression
-    arrays = {parcel_id: literal(list(doors), ARRAY(SmallInteger)) for parcel_id, doors in plan.items()}
-    return case(arrays, value=parcel.c.id, else_=parcel.c.planned_doors)

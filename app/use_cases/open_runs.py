@@ -12,7 +12,8 @@ from sqlalchemy.dialects.postgresql import insert as insert_or
 from app.db.tables import compartment, load_run, pickup_window, run_capacity, site_calendar
 from app.domain.calendar import Calendar, PlannedRun, local_day, runs_on
 from app.domain.capacity import totals
-from locker_protocol.vocabulary import DoorCondition, SizeClass, Zone
+from app.use_cases.recount_blocked import recount_blocked
+from locker_protocol.vocabulary import SizeClass, Zone
 
 ADD_STOCK = text("""
     INSERT INTO run_stock (run_no, product_id, total)
@@ -24,12 +25,15 @@ def open_runs(conn: Connection, *, now: datetime, days_ahead: int) -> int:
     """Open what can still be ordered for, from today through `days_ahead` days on. Returns how many runs are new."""
     rows = conn.execute(select(site_calendar).order_by(site_calendar.c.site_id)).all()
     calendars = [(row.site_id, msgspec.convert(row.calendar, Calendar)) for row in rows]
-    return sum(
+    opened = sum(
         _open(conn, site_id, run)
         for site_id, calendar in calendars
         for run in _coming(calendar, now, days_ahead)
         if run.order_by > now
     )
+    if opened:  # nobody may order behind a door that is broken or taken
+        recount_blocked(conn, now=now)
+    return opened
 
 
 def _coming(calendar: Calendar, now: datetime, days_ahead: int) -> list[PlannedRun]:
@@ -60,10 +64,8 @@ def _open(conn: Connection, site_id: str, run: PlannedRun) -> bool:
 
 
 def _add_capacity(conn: Connection, site_id: str, run_no: int) -> None:
-    usable = select(compartment.c.zone, compartment.c.size).where(
-        compartment.c.site_id == site_id, compartment.c.condition != DoorCondition.BROKEN.value
-    )
-    counted = totals((Zone(row.zone), SizeClass(row.size)) for row in conn.execute(usable))
+    doors = select(compartment.c.zone, compartment.c.size).where(compartment.c.site_id == site_id)
+    counted = totals((Zone(row.zone), SizeClass(row.size)) for row in conn.execute(doors))
     rows = [
         {"run_no": run_no, "zone": zone.value, "size_or_larger": size.value, "total": total}
         for (zone, size), total in counted.items()

@@ -45,7 +45,8 @@ CLAIM_KEY = text("""
 EARLIER_ANSWER = text("SELECT request_hash, answer FROM idempotent_request WHERE person_id = :person AND key = :key")
 
 LOAD_WINDOW = text("""
-    SELECT w.id, w.run_no, w.closes_at, r.site_id, r.order_by, r.load_from, r.removal_from, s.currency,
+    SELECT w.id, w.run_no, w.closes_at, r.site_id, r.load_from, r.removal_from, s.currency,
+        least(r.order_by, r.called_off_at) AS order_by,
         nextval('order_number') AS number,
         (
             SELECT json_agg(t) FROM (

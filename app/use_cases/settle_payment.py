@@ -36,7 +36,8 @@ LOCK_PAYMENT = text("""
     WHERE provider = :provider AND provider_ref = :ref FOR UPDATE
 """)
 LOCK_ORDER = text("""
-    SELECT o.id, o.state, r.order_by FROM customer_order o JOIN load_run r USING (run_no)
+    SELECT o.id, o.state, least(r.order_by, r.called_off_at) AS order_by
+    FROM customer_order o JOIN load_run r USING (run_no)
     WHERE o.id = :order_id FOR UPDATE OF o
 """)
 

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from babel.numbers import format_currency, get_currency_precision, get_currency_symbol
 from sqlalchemy import Connection, Row, text
 
+from app.domain.choice_link import make_choice_link
 from app.domain.collect_link import make_collect_link
 from app.domain.picking import ShortReason
 from app.domain.pickup_code import typed_secret
@@ -142,6 +143,27 @@ def _changes(line: Row[Any], language: str) -> list[str]:
     return found
 
 
+def tell_choice(
+    conn: Connection,
+    *,
+    order_id: str,
+    kind: NoticeKind,
+    until: datetime,
+    now: datetime,
+    settings: Settings,
+    offer_id: str | None = None,
+    minutes: int = 0,
+    random: RandomBytes = random_bytes,
+) -> None:
+    """Queue a notice that something is not as promised, with the link to the offer if there is one."""
+    order = conn.execute(LOAD, {"order_id": order_id}).one()
+    facts = {**_facts(order), "until": _soon(until, order, now), "minutes": str(minutes)}
+    if offer_id is not None:
+        link = make_choice_link(settings.secret_key, offer_id=offer_id, ends_at=order.removal_from)
+        facts["link"] = f"{settings.public_url}/{PREFIXES[order.language]}/choice/{link}"
+    _queue(conn, order, order_id, kind, facts, now, random)
+
+
 def tell_order_ready(
     conn: Connection, *, order_id: str, settings: Settings, now: datetime, random: RandomBytes = random_bytes
 ) -> None:
@@ -212,6 +234,13 @@ def _doors(order: Row[Any]) -> str:
     return "; ".join(
         f"{name}, {'doors' if doors[1:] else 'door'} {', '.join(map(str, doors))}" for name, doors in words
     )
+
+
+def _soon(at: datetime, order: Row[Any], now: datetime) -> str:
+    """The hour alone where it is today's."""
+    zone = ZoneInfo(order.timezone)
+    local = at.astimezone(zone)
+    return f"{local:%H:%M}" if local.date() == now.astimezone(zone).date() else _moment(at, order)
 
 
 def _moment(at: datetime, order: Row[Any]) -> str:

@@ -123,6 +123,7 @@ def upgrade() -> None:
         sa.Column("timezone", sa.Text(), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("households", sa.Integer(), nullable=False),
+        sa.Column("neighbours", sa.ARRAY(sa.Text()), server_default="{}", nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_site")),
         sa.UniqueConstraint("site_no", name=op.f("uq_site_site_no")),
     )
@@ -487,6 +488,7 @@ def upgrade() -> None:
         sa.Column("site_id", sa.Text(), nullable=False),
         sa.Column("run_no", sa.Integer(), nullable=False),
         sa.Column("window_id", sa.Integer(), nullable=False),
+        sa.Column("stock_run_no", sa.Integer(), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("total_minor", sa.BigInteger(), nullable=False),
@@ -506,6 +508,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_customer_order_person_id")),
         sa.ForeignKeyConstraint(["run_no"], ["load_run.run_no"], name=op.f("fk_customer_order_run_no")),
         sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_customer_order_site_id")),
+        sa.ForeignKeyConstraint(["stock_run_no"], ["load_run.run_no"], name=op.f("fk_customer_order_stock_run_no")),
         sa.ForeignKeyConstraint(["window_id"], ["pickup_window.id"], name=op.f("fk_customer_order_window_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_customer_order")),
         sa.UniqueConstraint("order_no", name=op.f("uq_customer_order_order_no")),

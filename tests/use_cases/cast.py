@@ -257,6 +257,7 @@ def _write_sites(conn: Connection) -> None:
                 timezone="Asia/Shanghai",
                 currency="CNY",
                 households=100,
+                neighbours=[OTHER_SITE if site_id == SITE else SITE],
                 **names,
             )
         )

@@ -56,6 +56,7 @@ def _write_site(conn: Connection, site: Any, now: datetime) -> None:
             **{name: getattr(site, name) for name in ("site_no", "name_zh", "name_en", "address_zh", "address_en")},
             currency=site.currency,
             households=site.households,
+            neighbours=list(site.neighbours),
         )
     )
     for position, locker in enumerate(site.lockers):
