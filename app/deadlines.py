@@ -1,4 +1,5 @@
-"""What happens because time passed: holds end, payments are asked about, runs open, notices go out.
+"""What happens because time passed: holds end, food grows old, questions rest, payments are asked about, runs open,
+notices go out.
 
 Decides only how often each is looked at, in real time, while what is due is judged by the civil clock. Each does its
 work in transactions of its own and may be done twice.
@@ -16,10 +17,16 @@ from app.link.busy import postponed
 from app.notify.channel import Channel, DevInbox
 from app.notify.mail import MailChannel
 from app.settings import Settings
+from app.use_cases.call_off_run import ask_called_off
+from app.use_cases.close_offers import close_offers
 from app.use_cases.discard_rescued import discard_overdue
+from app.use_cases.expire_orders import expire_orders
+from app.use_cases.offer_not_collected import offer_not_collected
 from app.use_cases.open_runs import open_runs
 from app.use_cases.poll_payments import poll_payments
+from app.use_cases.recount_blocked import recount_blocked
 from app.use_cases.release_holds import release_holds
+from app.use_cases.replan_broken import replan_broken
 from app.use_cases.send_due import send_due
 from app.use_cases.send_refunds import send_refunds
 
@@ -52,6 +59,12 @@ class Deadlines:
             Duty("release_holds", 1_000, self._release_holds),
             Duty("send_refunds", 1_000, self._send_refunds),
             Duty("discard_overdue", 1_000, self._discard_overdue),
+            Duty("expire_orders", 1_000, self._expire_orders),
+            Duty("close_offers", 1_000, self._close_offers),
+            Duty("ask_called_off", 1_000, self._ask_called_off),
+            Duty("offer_not_collected", 1_000, self._offer_not_collected),
+            Duty("replan_broken", 5_000, self._replan_broken),
+            Duty("recount_blocked", 5_000, self._recount_blocked),
             Duty("poll_payments", 5_000, self._poll_payments),
             # A demo's day may take minutes; looking is cheap, and what exists is left alone.
             Duty("open_runs", 10_000, self._open_runs),
@@ -89,6 +102,31 @@ class Deadlines:
 
     def _send_refunds(self) -> int:
         return send_refunds(self._parts.engine, self._parts.provider, now=self._parts.clock.now().civil)
+
+    def _expire_orders(self) -> int:
+        with transaction(self._parts.engine) as conn:
+            return expire_orders(conn, now=self._parts.clock.now().civil, settings=self._parts.settings)
+
+    def _close_offers(self) -> int:
+        with transaction(self._parts.engine) as conn:
+            return close_offers(conn, now=self._parts.clock.now().civil, settings=self._parts.settings)
+
+    def _ask_called_off(self) -> int:
+        now = self._parts.clock.now().civil
+        with transaction(self._parts.engine) as conn:
+            return ask_called_off(conn, actor="clock", now=now, settings=self._parts.settings)
+
+    def _offer_not_collected(self) -> int:
+        with transaction(self._parts.engine) as conn:
+            return offer_not_collected(conn, now=self._parts.clock.now().civil, settings=self._parts.settings)
+
+    def _replan_broken(self) -> int:
+        with transaction(self._parts.engine) as conn:
+            return replan_broken(conn, now=self._parts.clock.now().civil)
+
+    def _recount_blocked(self) -> int:
+        with transaction(self._parts.engine) as conn:
+            return recount_blocked(conn, now=self._parts.clock.now().civil)
 
     def _open_runs(self) -> int:
         with transaction(self._parts.engine) as conn:

@@ -347,6 +347,7 @@ customer_order = Table(
     one_of("state", OrderState),
     CheckConstraint("substitution IN ('similar', 'refund')", name="substitution"),
     CheckConstraint("total_minor > 0", name="total_positive"),
+    Index("ix_customer_order_under_way", "id", postgresql_where=text("state IN ('paid', 'packed', 'ready')")),
     Index("ix_customer_order_open_holds", "hold_until", postgresql_where=text("state = 'awaiting_payment'")),
 )
 

@@ -34,6 +34,9 @@ LOCK = text("""
     FROM customer_order o JOIN load_run r USING (run_no) WHERE o.id = :order_id FOR UPDATE OF o
 """)
 MISSING = text("SELECT * FROM parcel WHERE order_id = :order_id AND state IN ('planned', 'packed') ORDER BY ref")
+GOOD_CODE = text("""
+    SELECT 1 FROM credential WHERE order_id = :order_id AND ended_at IS NULL AND expires_at > :now
+""")
 LINES = text("SELECT line_no, line_minor FROM order_line WHERE parcel_id = ANY(:parcels)")
 
 
@@ -121,4 +124,5 @@ def _go_on(
     if end_order_when_done(conn, order_id=order.id, state=state, cause=cause, actor=actor, now=now, random=random):
         return
     move_order(conn, order_id=order.id, state=state, event=OrderEvent.ALL_LOADED, actor=actor, now=now)
-    tell_order_ready(conn, order_id=order.id, settings=settings, now=now, random=random)
+    if conn.execute(GOOD_CODE, {"order_id": order.id, "now": now}).one_or_none():
+        tell_order_ready(conn, order_id=order.id, settings=settings, now=now, random=random)

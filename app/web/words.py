@@ -120,6 +120,14 @@ WORDS: Mapping[str, LazyString] = {
     "cap_below_price": _l("The most that is charged cannot be less than the price."),
     "run_closed": _l("Nobody can order for this run any more, so its stock stays as it is."),
     "stock_below_taken": _l("%(taken)s are ordered already. The stock cannot be less."),
+    # when something does not come as promised
+    "choice_over": _l("This was answered already, or the time to answer is over. The page shows where it stands."),
+    "choice_gone": _l("That is gone meanwhile. Here is what is left."),
+    "run_over": _l("That run is over or was called off already."),
+    "run_not_coming": _l("That van does not come any more. Choose another."),
+    "delay_impossible": _l("That hour is past, or later than the leftovers are taken away. Call the run off instead."),
+    "delay_too_small": _l("People are told again only for %(minutes)s minutes or more. Nothing was changed."),
+    "cap_impossible": _l("How many orders must be a number from %(least)s to %(most)s."),
     # money
     "more_than_left": _l("More than is left of this line. Look at what is left and enter less."),
     "still_handed_out": _l(

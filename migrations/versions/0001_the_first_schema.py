@@ -522,6 +522,13 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_customer_order_person_id"), "customer_order", ["person_id"], unique=False)
     op.create_index(op.f("ix_customer_order_run_no"), "customer_order", ["run_no"], unique=False)
+    op.create_index(
+        "ix_customer_order_under_way",
+        "customer_order",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("state IN ('paid', 'packed', 'ready')"),
+    )
     op.create_table(
         "visit_driver",
         sa.Column("visit_id", sa.Text(), nullable=False),

@@ -4,8 +4,14 @@ import pytest
 from sqlalchemy import Engine
 
 from tests.use_cases.cast import Shop, open_shop
+from tests.use_cases.evening import Evening
 
 
 @pytest.fixture
 def shop(db: Engine) -> Shop:
     return open_shop(db)
+
+
+@pytest.fixture
+def evening(shop: Shop) -> Evening:
+    return Evening(shop)
