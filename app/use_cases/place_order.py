@@ -51,7 +51,7 @@ LOAD_WINDOW = text("""
         (
             SELECT json_agg(t) FROM (
                 SELECT zone, size, min(volume_ml) AS volume_ml, min(longest_mm) AS longest_mm
-                FROM compartment WHERE site_id = r.site_id AND condition <> 'broken' GROUP BY zone, size
+                FROM compartment WHERE site_id = r.site_id GROUP BY zone, size
             ) t
         ) AS doors
     FROM pickup_window w JOIN load_run r USING (run_no) JOIN site s ON s.id = r.site_id

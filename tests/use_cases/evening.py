@@ -68,7 +68,8 @@ class Evening:
     ) -> None:
         """Some or all of an order's bags come to lie behind doors."""
         for door, parcel in enumerate(self.shop.parcels(order)[:bags], start=first_door):
-            self.tell(ParcelLoaded(parcel.id, order.order_id, "L1", door, "driver"), at=at)
+            if parcel.state == "packed":
+                self.tell(ParcelLoaded(parcel.id, order.order_id, "L1", door, "driver"), at=at)
 
     def collect(self, order: PlacedOrder, *, at: datetime) -> None:
         """Whatever lies there is taken out by its owner."""
