@@ -8,6 +8,7 @@ from app.web import (
     account,
     api,
     checkout,
+    choice,
     collect,
     demo_clock,
     driver,
@@ -23,6 +24,7 @@ from app.web import (
     ops_money,
     ops_people,
     ops_stock,
+    ops_runs,
     orders,
     payment_webhook,
     photos,
@@ -43,6 +45,7 @@ PAGES = (
     checkout,  # place and pay
     orders,  # a resident's orders and their timeline
     collect,  # the code, the wall, the deadline
+    choice,  # when something does not come as promised
     sandbox_pay,  # the sandbox provider's hosted page
     payment_webhook,
     photos,  # of packed bags
@@ -57,6 +60,7 @@ PAGES = (
     ops_stock,  # prices and stock
     ops_money,  # refunds
     ops_people,  # roles, sessions
+    ops_runs,
     inbox,  # the demo's mail and text messages
     demo_clock,
     streams,

@@ -22,6 +22,7 @@ from app.domain.order_state import OrderState
 from app.use_cases.issue_credential import NoLiveCode
 from app.use_cases.show_code import ShownCode, show_code
 from app.web.access import serves_everybody, serves_signed_in
+from app.web.choice import choice_url
 from app.web.orders import own_order
 from app.web.parts import civil_now, parts, read
 
@@ -90,6 +91,8 @@ def _render(page: OrderPage, qr_url: str, link: str = "") -> str:
     order = page.order
     with read() as conn:
         fronts = pages.fronts_of_order(conn, order_id=order.id, site_id=order.site_id)
+        # Whoever was only sent the link collects; to give the food back is its owner's.
+        asked = "" if link else choice_url(conn, order_id=order.id, ends_at=order.removal_from)
     share = link or make_collect_link(parts().settings.secret_key, order_id=order.id, ends_at=order.removal_from)
     return render_template(
         "collect.html",
@@ -100,6 +103,7 @@ def _render(page: OrderPage, qr_url: str, link: str = "") -> str:
         link=link,
         share_url=url_for("collect.linked_page", link=share),
         is_stale=is_stale,
+        asked=asked,
         now=civil_now(),
     )
 

@@ -10,6 +10,7 @@ from app.use_cases.give_up_order import give_up_order
 from app.web import basket, words
 from app.web.access import serves_signed_in
 from app.web.checkout import pay
+from app.web.choice import choice_url
 from app.web.parts import civil_now, read, signed_in, write
 
 blueprint = Blueprint("orders", __name__, url_prefix="/<lang_code>")
@@ -73,4 +74,7 @@ def own_order(order_id: str) -> OrderPage:
 
 
 def _show(order_id: str, *, unpaid: bool = False, refused: str = "") -> str:
-    return render_template("order.html", page=own_order(order_id), unpaid=unpaid, refused=refused)
+    page = own_order(order_id)
+    with read() as conn:
+        asked = choice_url(conn, order_id=order_id, ends_at=page.order.removal_from)
+    return render_template("order.html", page=page, unpaid=unpaid, refused=refused, asked=asked)

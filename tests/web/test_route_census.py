@@ -16,6 +16,7 @@ NOBODY = {
     "lang_code": "en",
     "site_id": "nowhere",
     "run_no": 999999,
+    "window_id": 999999,
     "door_no": 998,
     "wave_no": 998,
     "line_no": 998,

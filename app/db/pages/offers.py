@@ -66,7 +66,7 @@ OFFER = text("""
     JOIN pickup_window w ON w.id = o.window_id JOIN load_run r ON r.run_no = o.run_no
     WHERE f.id = :offer_id
 """)
-OPEN_OFFER = text("SELECT * FROM offer WHERE order_id = :order_id AND closed_at IS NULL")
+OPEN_OFFER = text("SELECT * FROM offer WHERE order_id = :order_id AND closed_at IS NULL AND answer_by > :now")
 LYING = frozenset({ParcelState.LOADED, ParcelState.RESCUED, ParcelState.COLLECTED})
 # While an offer of a kind makes sense; when the order has moved on, so has the question.
 ASKED_OF: Mapping[str, frozenset[OrderState]] = {
@@ -109,9 +109,9 @@ def offer_page(conn: Connection, *, offer_id: str, now: datetime) -> OfferPage |
     return OfferPage(offer, options, ways, visit, partly_loaded(conn, order_id=offer.order_id))
 
 
-def open_offer(conn: Connection, *, order_id: str) -> Row[Any] | None:
+def open_offer(conn: Connection, *, order_id: str, now: datetime) -> Row[Any] | None:
     """The one question that waits for an answer, if there is one."""
-    return conn.execute(OPEN_OFFER, {"order_id": order_id}).one_or_none()
+    return conn.execute(OPEN_OFFER, {"order_id": order_id, "now": now}).one_or_none()
 
 
 def ways_out(conn: Connection, *, order_id: str, now: datetime) -> Mapping[Option, Sequence[Row[Any]]]:
