@@ -52,7 +52,7 @@ def open_windows(conn: Connection, *, site_id: str, now: datetime) -> Sequence[R
                 load_run.c.order_by,
             )
             .join_from(pickup_window, load_run)
-            .where(load_run.c.site_id == site_id, load_run.c.order_by > now)
+            .where(load_run.c.site_id == site_id, load_run.c.order_by > now, load_run.c.called_off_at.is_(None))
             .order_by(pickup_window.c.opens_at, pickup_window.c.id)
         )
         .mappings()

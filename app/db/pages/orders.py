@@ -89,6 +89,8 @@ def _orders() -> Select[Any]:
             pickup_window.c.opens_at,
             pickup_window.c.closes_at,
             load_run.c.removal_from,
+            load_run.c.expected_at,
+            load_run.c.called_off_at,
         )
         .join_from(customer_order, site)
         .join(pickup_window, pickup_window.c.id == customer_order.c.window_id)
