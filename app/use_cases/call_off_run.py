@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 from app.db.engine import announce
-from app.db.holds import give_back
+from app.db.holds import give_back, lock_counters
 from app.db.moves import move_order
 from app.domain.errors import NotFound
 from app.domain.offering import OfferKind, RunOver
@@ -22,7 +22,7 @@ RUN = text("SELECT site_id, removal_from, called_off_at FROM load_run WHERE run_
 UNPAID = text("""
     SELECT id FROM customer_order WHERE run_no = :run_no AND state = 'awaiting_payment' ORDER BY id FOR UPDATE
 """)
-# Last: who plans doors of this run holds its row after its counters, and so do we.
+# After its counters: who plans doors of this run takes both in that order, too.
 CALL_OFF = text("UPDATE load_run SET called_off_at = :now WHERE run_no = :run_no AND called_off_at IS NULL")
 # Of these nobody was asked since their run was called off.
 UNASKED = text("""
@@ -50,6 +50,7 @@ def call_off_run(
     if run.called_off_at is not None or run.removal_from <= now:
         raise RunOver
     _let_go(conn, run_no, actor, now)
+    lock_counters(conn, run_no=run_no)
     if conn.execute(CALL_OFF, {"run_no": run_no, "now": now}).rowcount == 0:
         raise RunOver
     announce(conn, f"site:{run.site_id}")

@@ -35,7 +35,9 @@ TOUCHED = text("""
         AND w.opens_at < greatest(CAST(:expected_at AS timestamptz), CAST(:told AS timestamptz))
     GROUP BY o.id, w.opens_at ORDER BY o.id
 """)
-LOCK = text("SELECT 1 FROM customer_order WHERE id = ANY(:orders) ORDER BY id FOR UPDATE")
+LOCK = text("""
+    SELECT 1 FROM customer_order WHERE run_no = :run_no AND state IN ('paid', 'packed') ORDER BY id FOR UPDATE
+""")
 SET = text("""
     UPDATE load_run SET expected_at = :expected_at
     WHERE run_no = :run_no AND called_off_at IS NULL AND coalesce(expected_at, load_until) = :told
@@ -63,8 +65,8 @@ def delay_run(
         raise RunOver
     refuse_delay(expected_at=expected_at, told=run.told, removal_from=run.removal_from, now=now)
     asked = {"run_no": run_no, "expected_at": expected_at, "told": run.told}
+    conn.execute(LOCK, {"run_no": run_no})
     orders = conn.execute(TOUCHED, asked).all()
-    conn.execute(LOCK, {"orders": [row.id for row in orders]})
     if conn.execute(SET, asked).rowcount == 0:
         raise RunOver
     for row in orders:
