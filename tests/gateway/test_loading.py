@@ -48,6 +48,13 @@ def test_a_parcel_is_loaded_when_its_door_was_opened_and_shut() -> None:
     assert world.g1.shows[-1] == Show("loaded", doors=[1])
 
 
+def test_a_bag_that_is_planned_anew_with_no_time_left_is_not_loaded() -> None:
+    world = site_with(parcel())
+    world.tell(PlanOrder("o1", [parcel(loadable_until=world.civil_ms - 1)]))
+    assert unlocks(world.g1.scan(label())) == []
+    assert world.refusals()[-1] == Refusal.LABEL_OTHER_RUN
+
+
 def test_a_load_whose_door_never_opened_leaves_the_parcel_not_loaded() -> None:
     world = site_with(parcel())
     world.g1.jammed = {1}
