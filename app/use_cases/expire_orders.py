@@ -18,10 +18,11 @@ ACTOR = "clock"
 CLOCKS_DIFFER = timedelta(minutes=5)
 BATCH = 100
 
-# `lies`: somebody could have collected it. `came`: some of it was brought at all.
+# `lies`: somebody could have collected it. `came`: some of it was brought at all. What is in a keeper's cold bag has a
+# time of its own, and its order waits for that.
 PARCELS = """
     SELECT max(collect_until) FILTER (WHERE state IN ('planned', 'packed', 'loaded', 'rescued')) AS last_moment,
-        bool_or(state IN ('loaded', 'rescued')) AS lies,
+        bool_or(state = 'loaded') AS lies, bool_or(state = 'rescued') AS in_bag,
         bool_or(state IN ('loaded', 'rescued', 'collected', 'returned', 'disposed')) AS came,
         bool_or(state IN ('planned', 'packed')) AS missing
     FROM parcel WHERE order_id = o.id
@@ -29,6 +30,7 @@ PARCELS = """
 OVER = text(f"""
     SELECT o.id, p.lies, p.came AND p.missing AS partly FROM customer_order o JOIN LATERAL ({PARCELS}) p ON true
     WHERE o.state IN ('paid', 'packed', 'ready') AND p.last_moment <= :last_moment
+        AND NOT p.in_bag
     ORDER BY o.id LIMIT {BATCH} FOR UPDATE OF o SKIP LOCKED
 """)  # noqa: S608  texts of our own
 LEFT_OUT = text(f"""

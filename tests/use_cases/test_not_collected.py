@@ -130,6 +130,13 @@ def test_one_bag_that_is_still_good_keeps_the_order(evening: Evening) -> None:
     assert evening.shop.state(order) == "ready"
 
 
+def test_food_in_a_keepers_bag_has_a_time_of_its_own(evening: Evening) -> None:
+    order = evening.ready(("milk", 1), ("dumplings", 1))
+    evening.shop.run_sql("UPDATE parcel SET state = 'rescued', keep_until = collect_until WHERE zone = 'chilled'")
+    assert evening.expire(now=REMOVAL_FROM + SKEW) == 0
+    assert evening.shop.state(order) == "ready"
+
+
 @pytest.mark.parametrize("packed", [False, True])
 def test_what_was_never_brought_goes_back_when_its_run_is_over(evening: Evening, packed: bool) -> None:
     order = evening.shop.packed() if packed else evening.shop.paid()
