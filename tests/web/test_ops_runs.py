@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import session
+from flask import redirect, request, session
 from playwright.sync_api import Browser, ViewportSize, expect
 from sqlalchemy import Engine, text, update
 from werkzeug.serving import make_server
+from werkzeug.wrappers import Response
 
 from app.db import tables as t
 from app.domain.roles import Role
@@ -35,11 +36,14 @@ def operator(day: Day) -> Any:
 
 @pytest.fixture
 def url(day: Day) -> Iterator[str]:
-    """The application on a port; `/be/<role>` signs in, which in life takes a message."""
+    """The application on a port; `/be/<role>` signs in, which in life takes a message, and goes on to a page.
 
-    def become(role: str) -> str:
+    A page of its own would make the browser ask for an icon, whose answer has a session and a form's token of its own.
+    """
+
+    def become(role: str) -> Response:
         session["token"] = day.tokens[Role(role)]
-        return "signed in"
+        return redirect(request.args["to"])
 
     day.app.config["WTF_CSRF_ENABLED"] = True
     day.app.add_url_rule("/be/<role>", "become", serves_everybody()(become))
@@ -155,8 +159,7 @@ def test_an_operator_tells_people_of_a_late_van_in_a_browser(
 ) -> None:
     context = browser.new_context(viewport=ViewportSize(width=width, height=900))
     page = context.new_page()
-    page.goto(f"{url}/be/operator")
-    page.goto(f"{url}/{language}/ops/runs")
+    page.goto(f"{url}/be/operator?to=/{language}/ops/runs")
     card = page.locator(f"#run-{day.run_no}")
     card.locator("summary").first.click()
     card.locator("input[type=time]").fill("18:10")
