@@ -24,7 +24,8 @@ LOCK = text("""
 """)
 # A statement of its own: one that waited for the lock would see the lines as they were before.
 LINES = text("""
-    SELECT l.*, o.order_no, o.state AS order_state, o.run_no, o.substitution, r.site_id, r.load_from, s.timezone,
+    SELECT l.*, o.order_no, o.state AS order_state, o.run_no,
+        coalesce(o.stock_run_no, o.run_no) AS stock_run_no, o.substitution, r.site_id, r.load_from, s.timezone,
         p.ref, p.state AS parcel_state, p.zone AS parcel_zone, p.collect_until,
         d.category_id, d.zone, d.food_class, d.price_minor AS estimate_minor, d.cap_minor, d.net_g,
         b.price_minor AS substitute_minor

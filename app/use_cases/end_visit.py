@@ -1,6 +1,6 @@
-"""The van leaves a site. Ends the visit for everybody who is there and says whose bags go back with it.
+"""The van leaves a site. Ends the visit for everybody who is there; the owners of bags that go back with it are asked.
 
-Decides nothing for those orders: what their owners are asked is the caller's to begin, in the same transaction.
+Only orders that were packed came with the van: what is still to be packed is another visit's.
 """
 
 from datetime import datetime
@@ -11,10 +11,13 @@ from app.db.engine import announce
 from app.db.tables import visit
 from app.domain.errors import NotFound
 from app.domain.visit import VisitOver
+from app.settings import Settings
+from app.use_cases.offer_not_loaded import offer_not_loaded
+from locker_protocol.ids import RandomBytes, random_bytes
 
 NOT_LOADED = text("""
     SELECT DISTINCT o.id FROM customer_order o JOIN load_run r USING (run_no) JOIN parcel p ON p.order_id = o.id
-    WHERE o.site_id = :site_id AND o.state IN ('paid', 'packed', 'ready') AND p.state IN ('planned', 'packed')
+    WHERE o.site_id = :site_id AND o.state = 'packed' AND p.state = 'packed'
         AND coalesce(r.expected_at, r.load_from) <= :now AND r.removal_from > :now AND r.called_off_at IS NULL
     ORDER BY o.id
 """)
@@ -24,10 +27,13 @@ def end_visit(
     conn: Connection,
     *,
     visit_id: str,
+    person_id: str,
     now: datetime,
+    settings: Settings,
     crates_back: int | None = None,
     ice_packs_back: int | None = None,
     note: str | None = None,
+    random: RandomBytes = random_bytes,
 ) -> list[str]:
     """End it; what is not `None` replaces what was counted before. Returns the orders of which bags were not loaded.
 
@@ -42,4 +48,6 @@ def end_visit(
     told = {name: value for name, value in counts.items() if value is not None}
     conn.execute(update(visit).where(visit.c.id == visit_id).values(ended_at=now, **told))
     announce(conn, f"site:{found.site_id}")
-    return list(conn.execute(NOT_LOADED, {"site_id": found.site_id, "now": now}).scalars())
+    left = list(conn.execute(NOT_LOADED, {"site_id": found.site_id, "now": now}).scalars())
+    offer_not_loaded(conn, order_ids=left, actor=f"person:{person_id}", now=now, settings=settings, random=random)
+    return left

@@ -44,7 +44,7 @@ def substitute_line(
         raise NotFound
     if not suits(product, line):
         raise SubstituteUnsuitable
-    take_stock(conn, run_no=line.run_no, quantities={substitute_id: quantity})
+    take_stock(conn, run_no=line.stock_run_no, quantities={substitute_id: quantity})
     left = line.quantity - most if line.short_reason else line.quantity - quantity
     write_line(
         conn,

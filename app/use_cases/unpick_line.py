@@ -15,5 +15,5 @@ def unpick_line(conn: Connection, *, parcel_id: str, line_no: int, person_id: st
     if line.picked_at is None:
         raise NotPicked
     if line.substitute_id is not None:
-        give_stock(conn, run_no=line.run_no, product_id=line.substitute_id, quantity=line.substitute_quantity)
+        give_stock(conn, run_no=line.stock_run_no, product_id=line.substitute_id, quantity=line.substitute_quantity)
     write_line(conn, line, person_id=person_id, now=now, picked_quantity=None)

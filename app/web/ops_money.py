@@ -19,6 +19,7 @@ from app.domain.pricing import read_amount
 from app.domain.refunding import NothingToRefund, RefundCause
 from app.domain.roles import Role
 from app.use_cases.ask_site import LONGEST_REASON, SHORTEST_REASON, ReasonNeeded, checked_reason
+from app.use_cases.record_emptied import record_emptied
 from app.use_cases.refund_by_hand import refund_by_hand, retry_refund
 from app.use_cases.withdraw_by_hand import withdraw_by_hand
 from app.web import words
@@ -122,6 +123,15 @@ def withdraw(order_id: str) -> Answer:
             )
     except ReasonNeeded as refusal:
         return _form(order_id, {"withdraw-reason": words.sentence(refusal)}), refusal.status
+    return redirect(url_for("ops.order_page", order_id=order_id), HTTPStatus.SEE_OTHER)
+
+
+@blueprint.post("/orders/<order_id>/emptied")
+@serves(Role.OPERATOR)
+def emptied(order_id: str) -> Response:
+    """Record that somebody looked: nothing of a withdrawn order lies in its silent site's lockers any more."""
+    with write() as conn:
+        record_emptied(conn, order_id=order_id, person_id=signed_in().id, now=civil_now())
     return redirect(url_for("ops.order_page", order_id=order_id), HTTPStatus.SEE_OTHER)
 
 

@@ -28,7 +28,7 @@ from app.use_cases.set_door_condition import set_door_condition
 from app.web import words
 from app.web.access import serves
 from app.web.driver_loop import Word
-from app.web.parts import civil_now, civil_rate, read, signed_in, write
+from app.web.parts import civil_now, civil_rate, parts, read, signed_in, write
 from app.web.uploads import photo_sent, takes_photo
 from app.web.visit_steps import DoorsStep, Round, doors_step
 from locker_protocol.ids import random_bytes
@@ -246,7 +246,13 @@ def leave_photo(site_id: str) -> Response | tuple[str, int]:
 def leave_end(site_id: str) -> Response:
     """End the visit for everybody who is there."""
     with write() as conn:
-        not_loaded = end_visit(conn, visit_id=_visit_id(site_id), now=civil_now())
+        not_loaded = end_visit(
+            conn,
+            visit_id=_visit_id(site_id),
+            person_id=signed_in().id,
+            now=civil_now(),
+            settings=parts().settings,
+        )
     return _to(".steps_page", site_id, ended=len(not_loaded))
 
 

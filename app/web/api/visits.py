@@ -33,7 +33,7 @@ from app.use_cases.open_at_visit import open_at_visit
 from app.web.access import NotForYou, serves
 from app.web.api import blueprint, schemas
 from app.web.api.contract import operation
-from app.web.parts import civil_now, civil_rate, read, signed_in, write
+from app.web.parts import civil_now, civil_rate, parts, read, signed_in, write
 from locker_protocol.ids import random_bytes
 from locker_protocol.vocabulary import DoorFault, Right
 
@@ -148,4 +148,12 @@ def measure(visit_id: str) -> None:
 @operation("End a visit", body=schemas.VisitEnd, answer=schemas.EndedVisit, refusals=(VisitOver,))
 def end(visit_id: str, body: dict[str, Any]) -> dict[str, Any]:
     with write() as conn:
-        return {"not_loaded": end_visit(conn, visit_id=visit_id, now=civil_now(), **body)}
+        left = end_visit(
+            conn,
+            visit_id=visit_id,
+            person_id=signed_in().id,
+            now=civil_now(),
+            settings=parts().settings,
+            **body,
+        )
+    return {"not_loaded": left}
