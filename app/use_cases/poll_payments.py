@@ -1,4 +1,8 @@
-"""Asks about payments that stayed unclear: no word for 15 minutes, or a message that was not applied."""
+"""Asks about payments that stayed unclear: a minute without a word, or a message that was not applied.
+
+What is still open is asked about again after as long as it has been open: soon enough for goods to be held still, and
+rarely for what nobody pays any more.
+"""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +19,8 @@ from locker_protocol.ids import RandomBytes, random_bytes
 
 log = structlog.get_logger()
 
-UNCLEAR_AFTER = timedelta(minutes=15)
+# Well before the hold ends (`domain.holding`): a provider's word that was lost must not cost somebody the order.
+UNCLEAR_AFTER = timedelta(minutes=1)
 RETRY_AFTER = timedelta(minutes=1)
 # Providers give up telling after about this long; later it is a matter for the reconciliation.
 GIVEN_UP_AFTER = timedelta(days=3)
@@ -25,7 +30,8 @@ UNCLEAR = text("""
     SELECT p.id, p.order_id, p.provider_ref, p.amount_minor, p.currency, o.order_no
     FROM payment p JOIN customer_order o ON o.id = p.order_id
     WHERE p.provider = :provider AND p.made_at > :oldest AND (
-        (p.state = 'open' AND coalesce(p.checked_at, p.made_at) <= :unclear)
+        (p.state = 'open' AND coalesce(p.checked_at, p.made_at)
+            <= :now - greatest(:unclear, coalesce(p.checked_at, p.made_at) - p.made_at))
         OR (p.state = 'open' AND EXISTS (
             SELECT FROM payment_webhook w WHERE w.provider = p.provider AND w.provider_ref = p.provider_ref
                 AND w.applied_at IS NULL AND w.received_at <= :retry
@@ -42,7 +48,8 @@ def poll_payments(
     asked = {
         "provider": provider.name,
         "oldest": now - GIVEN_UP_AFTER,
-        "unclear": now - UNCLEAR_AFTER,
+        "now": now,
+        "unclear": UNCLEAR_AFTER,
         "retry": now - RETRY_AFTER,
         "batch": BATCH,
     }

@@ -333,23 +333,32 @@ def test_settling_marks_what_was_heard(shop: Shop) -> None:
     assert shop.one("SELECT applied_at FROM payment_webhook") == NOW
 
 
-def test_a_lost_webhook_is_made_up_for_by_polling(shop: Shop) -> None:
+def test_a_lost_webhook_is_made_up_for_long_before_the_hold_ends(shop: Shop) -> None:
     order = shop.order()
     shop.provider.decide(shop.start(order), paid=True)
 
-    assert poll_payments(shop.engine, shop.provider, now=NOW + timedelta(minutes=14)) == 0
-    assert poll_payments(shop.engine, shop.provider, now=NOW + timedelta(minutes=15)) == 1
+    assert poll_payments(shop.engine, shop.provider, now=NOW + timedelta(seconds=59)) == 0
+    assert poll_payments(shop.engine, shop.provider, now=NOW + timedelta(minutes=1)) == 1
 
     assert shop.state(order) == "paid"
+
+
+def test_what_nobody_pays_is_asked_about_ever_more_rarely(shop: Shop) -> None:
+    shop.start(shop.order())
+
+    asked = [n for n in range(1, 41) if poll_payments(shop.engine, shop.provider, now=NOW + timedelta(minutes=n))]
+
+    assert asked == [1, 2, 4, 8, 16, 32]
 
 
 def test_a_message_that_was_not_applied_is_taken_up_a_minute_later(shop: Shop) -> None:
     order = shop.order()
     ref = shop.start(order)
+    poll_payments(shop.engine, shop.provider, now=NOW + timedelta(minutes=5))
     shop.provider.decide(ref, paid=True)
     shop.hear(ref)
 
-    assert poll_payments(shop.engine, shop.provider, now=NOW + timedelta(minutes=1)) == 1
+    assert poll_payments(shop.engine, shop.provider, now=NOW + timedelta(minutes=6)) == 1
     assert shop.state(order) == "paid"
 
 
