@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 from flask import Flask
@@ -78,6 +79,33 @@ def audit_command(json_path: Path | None) -> None:
     from app.audit import run_audit
 
     sys.exit(run_audit(os.environ, json_path, say=click.echo))
+
+
+@cli.command("replay", with_appcontext=False)
+@click.option("--baskets", required=True, type=click.Path(path_type=Path), help="Real baskets, CSV or CSV.gz.")
+@click.option(
+    "--products", type=click.Path(path_type=Path), help="Their products; products.csv beside them if left out."
+)
+@click.option("--orders", required=True, type=click.IntRange(1, 100_000), help="How many orders to place.")
+@click.option("--url", help="The demo stack to drive; left out, a stack of its own is started.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures to this file.")
+@click.option(
+    "--kills", default=0, type=click.IntRange(0, 1_000), help="How often a process of its own stack is killed."
+)
+@click.option("--seed", default=1, type=int, help="The same seed makes people do the same.")
+@click.option("--hands", default=12, type=click.IntRange(1, 200), help="How many people act at once.")
+@click.option("--broker", default="nats", type=click.Choice(["nats", "mosquitto"]), help="Of its own stack.")
+@click.option("--rush", is_flag=True, help="Instead of days: forty people come to one site's lockers at once.")
+def replay_command(url: str | None, kills: int, rush: bool, **asked: Any) -> None:  # noqa: ANN401, FBT001  checked by click
+    """Drive real baskets through the whole journey; exits with 0 only when nothing was violated."""
+    from app.replay.run import Wanted, run_replay, run_rush
+
+    if url is not None and kills:
+        raise click.UsageError("Processes are killed only in a stack that the replay started itself: leave --url out.")
+    if rush and (url is not None or kills):
+        raise click.UsageError("A rush has a stack of its own, and nothing is killed in it.")
+    run = run_rush if rush else run_replay
+    sys.exit(run(Wanted(url=url, kills=kills, **asked), say=click.echo))
 
 
 def main() -> None:

@@ -1,52 +1,35 @@
-"""Orders one after another through a whole demo stack: how long from scan to unlock, and how long an order takes.
+"""Orders through a whole demo stack: how long from scan to unlock, and how long a checkout takes.
 
-python -m benchmarks.orders [--orders 200] [--broker mosquitto]
+python -m benchmarks.orders [--orders 200] [--hands 12] [--broker mosquitto]
 """
 
 import argparse
-import asyncio
 import json
+import sys
 import tempfile
-import time
 from pathlib import Path
 
 from app.demo.brokers import BrokerKind
-from app.demo.stack import Stack
-from app.replay.waves import Figures, run_waves, stage_at
-from benchmarks.figures import percentiles
-from locker_protocol.clock import RealClock
+from app.replay.run import Wanted, run_replay
+from benchmarks.baskets import write_baskets
 
 
-def measure(orders: int, broker: BrokerKind) -> dict[str, object]:
-    """Drive the orders; raises what went wrong."""
+def measure(orders: int, broker: BrokerKind, *, hands: int = 1) -> dict[str, object]:
+    """Replay made-up baskets on a stack of its own; with one hand, one after another."""
     with tempfile.TemporaryDirectory(prefix="caibox-bench-") as folder:
-        stack = Stack(Path(folder), uplink_broker=broker, bus_broker=broker)
-        try:
-            stack.start()
-            before = time.perf_counter()
-            figures = asyncio.run(_drive(stack.urls["web"], orders))
-            seconds = time.perf_counter() - before
-        finally:
-            stack.stop()
-    return {
-        "broker": broker,
-        "orders": figures.orders,
-        "collected": figures.collected,
-        "seconds": round(seconds, 1),
-        "scan_to_unlock_ms": percentiles(figures.scan_to_unlock_ms),
-        "scan_to_open_seen_ms": percentiles(figures.scan_to_open_seen_ms),
-    }
-
-
-async def _drive(url: str, orders: int) -> Figures:
-    staff = {"picker": "picker@caibox.example", "driver": "driver@caibox.example"}
-    async with stage_at(url, RealClock(), resident="mei@demo.caibox.example", **staff) as stage:
-        return await run_waves(stage, orders=orders)
+        out = Path(folder) / "figures.json"
+        baskets = write_baskets(Path(folder), 2 * orders)
+        wanted = Wanted(baskets=baskets, orders=orders, json_path=out, hands=hands, broker=broker)
+        held = run_replay(wanted, say=lambda sentence: print(sentence, file=sys.stderr)) == 0
+        figures = json.loads(out.read_text(encoding="utf-8"))
+    kept = ("orders", "collected", "seconds", "checkout_ms", "scan_to_unlock_ms", "scan_to_open_seen_ms")
+    return {"broker": broker, "hands": hands, "held": held, **{name: figures[name] for name in kept}}
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--orders", type=int, default=200)
+    parser.add_argument("--hands", type=int, default=1)
     parser.add_argument("--broker", choices=["nats", "mosquitto"], default="nats")
     asked = parser.parse_args()
-    print(json.dumps(measure(asked.orders, asked.broker)))
+    print(json.dumps(measure(asked.orders, asked.broker, hands=asked.hands)))

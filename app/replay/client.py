@@ -1,29 +1,41 @@
-"""One person's hands on the HTTP API and on the virtual lockers.
+"""One person's hands on the HTTP API. People who get no answer ask again; what they ask may be asked twice.
 
-Raises `Refused` for every answer that is no success.
+Raises `Refused` for every answer that is no success, and NeverHappened when nothing answered for long.
 """
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urljoin
 
 import aiohttp
 
+from app.replay.patience import tries
+
 # Whatever a JSON document may hold; the service checks what goes in, and these are the hands of a test.
 Json = Any
 
 SIX_DIGITS = re.compile(r"(?<!\d)\d{6}(?!\d)")
+BROKEN = 500
 
 
 class Refused(Exception):
-    """The service or the locker said no; `code` is the problem's."""
+    """The service or the locker said no; `code` is the problem's, `facts` what stands beside it."""
 
-    def __init__(self, status: int, code: str, detail: str) -> None:
+    def __init__(self, status: int, code: str, detail: str, facts: Mapping[str, Json] | None = None) -> None:
         super().__init__(f"{status} {code}: {detail}")
-        self.status, self.code = status, code
+        self.status, self.code, self.facts = status, code, facts or {}
+
+
+@dataclass(slots=True)
+class Silence:
+    """How often nothing answered, and every answer that was our own fault."""
+
+    unanswered: int = 0
+    broken: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +45,34 @@ class Client:
     http: aiohttp.ClientSession
     base: str
     token: str = ""
+    silence: Silence = field(default_factory=Silence)
+
+    def with_token(self, token: str) -> "Client":
+        """The same address as somebody."""
+        return Client(self.http, self.base, token, self.silence)
 
     async def get(self, path: str) -> Json:
         """Ask for a resource."""
         return await self._send("GET", path, None, {})
 
     async def post(self, path: str, body: object = None, **headers: str) -> Json:
-        """Send a request; header names with `_` for `-`."""
+        """Send a request; header names with `_` for `-`. Without an answer the same request is sent again."""
         return await self._send("POST", path, body, {name.replace("_", "-"): value for name, value in headers.items()})
 
     async def _send(self, method: str, path: str, body: object, headers: dict[str, str]) -> Json:
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
-        async with self.http.request(method, urljoin(self.base, path), json=body, headers=headers) as answer:
-            return _read(answer.status, await answer.read())
+        async for _ in tries(f"an answer to {method} {path}"):
+            try:
+                async with self.http.request(method, urljoin(self.base, path), json=body, headers=headers) as answer:
+                    status, said = answer.status, await answer.read()
+            except (aiohttp.ClientError, TimeoutError, OSError):
+                self.silence.unanswered += 1
+                continue
+            if status < BROKEN:
+                return _read(status, said)
+            self.silence.broken.append(f"{method} {path}: {status} {said[:200].decode(errors='replace')}")
+        raise AssertionError("tries end with an exception")
 
 
 def _read(status: int, body: bytes) -> Json:
@@ -56,46 +82,70 @@ def _read(status: int, body: bytes) -> Json:
         found = {"detail": body[:200].decode(errors="replace")}
     if status >= 400:
         problem = found or {}
-        raise Refused(status, problem.get("code", "none"), str(problem.get("detail", problem)))
+        raise Refused(status, problem.get("code", "none"), str(problem.get("detail", problem)), problem)
     return found
 
 
 async def sign_in(nobody: Client, contact: str) -> Client:
     """Sign somebody in with the code that the demo's inbox shows."""
-    asked = await nobody.post("/api/sign-in-codes", {"contact": contact})
-    messages = await nobody.get(f"/api/demo/messages?contact={contact}")
-    code = next(found[0] for message in messages if (found := SIX_DIGITS.search(message["body"])))
-    session = await nobody.post("/api/sessions", {"request_id": asked["request_id"], "code": code})
-    return Client(nobody.http, nobody.base, session["token"])
+    async for attempt in tries(f"{contact} signed in"):
+        asked = await nobody.post("/api/sign-in-codes", {"contact": contact})
+        messages = await nobody.get(f"/api/demo/messages?contact={contact}")
+        code = next((found[0] for message in messages if (found := SIX_DIGITS.search(message["body"]))), None)
+        try:
+            session = await nobody.post("/api/sessions", {"request_id": asked["request_id"], "code": code or "000000"})
+        except Refused:  # the newest message was another try's, whose answer was lost
+            if attempt == 2:
+                raise
+            continue
+        return nobody.with_token(session["token"])
+    raise AssertionError("tries end with an exception")
 
 
-async def pay(person: Client, order_id: str) -> None:
-    """Start the payment and press the button on the sandbox provider's page."""
-    started = await person.post(f"/api/orders/{order_id}/payment")
-    url = started["pay_url"]
-    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as browser:  # the host is a bare IP
-        async with browser.get(url) as page:
+async def decide_payment(person: Client, pay_url: str, *, paid: bool) -> None:
+    """Press a button on the sandbox provider's page. One that was pressed before changes nothing."""
+    async for _ in tries("the payment page answers"):
+        try:
+            if await _press(person, pay_url, "pay" if paid else "decline") < BROKEN:
+                return
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            person.silence.unanswered += 1
+
+
+async def _press(person: Client, pay_url: str, decision: str) -> int:
+    # A browser of its own keeps the form's cookie; the host is a bare IP address.
+    jar = aiohttp.CookieJar(unsafe=True)
+    async with aiohttp.ClientSession(cookie_jar=jar, connector=person.http.connector, connector_owner=False) as browser:
+        async with browser.get(pay_url) as page:
+            if page.status >= BROKEN:
+                return page.status
             form = _PayForm()
             form.feed(await page.text())
-        async with browser.post(urljoin(url, form.action), data=form.fields, allow_redirects=False) as answer:
-            if answer.status >= 400:
+        if not form.fields:
+            return page.status  # it was decided before
+        fields = {**form.fields, "decision": decision}
+        async with browser.post(urljoin(pay_url, form.action), data=fields, allow_redirects=False) as answer:
+            if 400 <= answer.status < BROKEN:
                 raise Refused(answer.status, "payment_page", (await answer.text())[:200])
+            return answer.status
 
 
 class _PayForm(HTMLParser):
-    """The first form of the provider's page, with its hidden fields and its first button."""
+    """The form of the provider's page with its hidden fields."""
 
     def __init__(self) -> None:
         super().__init__()
         self.action = ""
         self.fields: dict[str, str] = {}
-        self._seen = 0
+        self._inside = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = dict(attrs)
+        if tag == "form" and "data-once" in found:
+            self._inside, self.action = True, found.get("action") or ""
+        elif self._inside and tag == "input" and found.get("name"):
+            self.fields[str(found["name"])] = found.get("value") or ""
+
+    def handle_endtag(self, tag: str) -> None:
         if tag == "form":
-            self._seen += 1
-            if self._seen == 1:
-                self.action = found.get("action") or ""
-        if self._seen == 1 and tag in ("input", "button") and found.get("name"):
-            self.fields.setdefault(str(found["name"]), found.get("value") or "")
+            self._inside = False

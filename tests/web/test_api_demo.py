@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from locker_protocol.clock import read_anchor
 from tests.web.staff_world import Day, day_at
@@ -49,7 +49,23 @@ def test_a_wrong_wish_changes_nothing(
     assert read_anchor(tmp_path / "clock.json") == before
 
 
-@pytest.mark.parametrize("path", ["/api/demo", "/api/demo/messages"])
+def test_a_demo_tells_which_invariants_are_broken(day: Day) -> None:
+    wrong = f"order {day.order_id} stands at ready, its history at"
+    assert not any(wrong in example for example in what_breaks_i1(day))
+
+    with day.engine.begin() as conn:
+        conn.execute(text("UPDATE customer_order SET state = 'ready'"))  # behind its history's back
+
+    assert any(wrong in example for example in what_breaks_i1(day))
+
+
+def what_breaks_i1(day: Day) -> list[str]:
+    found = day.client().get("/api/demo/audit").json
+    assert found["violations"] == sum(each["violations"] for each in found["invariants"])
+    return next(each["examples"] for each in found["invariants"] if each["invariant"] == "I1")
+
+
+@pytest.mark.parametrize("path", ["/api/demo", "/api/demo/messages", "/api/demo/audit"])
 def test_outside_a_demo_there_is_no_such_thing(day: Day, path: str) -> None:
     parts = day.app.extensions["caibox"]
     day.app.extensions["caibox"] = replace(parts, settings=replace(parts.settings, demo=False))

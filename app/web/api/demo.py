@@ -9,12 +9,13 @@ from marshmallow import Schema, fields, validate
 
 from app.db.pages import inbox as pages
 from app.domain.errors import NotFound
+from app.use_cases.audit import QUIET, Moment, as_json, audit
 from app.web.access import serves_everybody
 from app.web.api import blueprint
 from app.web.api.contract import operation
 from app.web.api.fields import Body
 from app.web.demo_clock import NoSuchJump, clock_file
-from app.web.parts import parts, read
+from app.web.parts import civil_now, parts, read
 from locker_protocol.clock import DemoClock, read_anchor, write_anchor
 
 
@@ -35,6 +36,18 @@ class DemoMessage(Schema):
     subject = fields.String(required=True)
     body = fields.String(required=True)
     made_at = fields.AwareDateTime(required=True)
+
+
+class DemoFinding(Schema):
+    invariant = fields.String(required=True)
+    name = fields.String(required=True)
+    violations = fields.Integer(required=True)
+    examples = fields.List(fields.String(), required=True)
+
+
+class DemoAudit(Schema):
+    violations = fields.Integer(required=True)
+    invariants = fields.List(fields.Nested(DemoFinding), required=True)
 
 
 class WantedTime(Body):
@@ -69,6 +82,15 @@ def set_demo_clock(body: Mapping[str, Any]) -> Mapping[str, Any]:
     rate = body["rate"] or read_anchor(path).rate
     write_anchor(path, rate=rate, civil_ms=round(target.timestamp() * 1000))
     return _clock()
+
+
+@blueprint.get("/demo/audit")
+@serves_everybody()
+@operation("Check the invariants of a demo's database", answer=DemoAudit, refusals=(NotFound,))
+def audit_demo() -> Mapping[str, Any]:
+    rate = read_anchor(clock_file()).rate
+    with read() as conn:
+        return as_json(audit(conn, Moment(civil_now(), QUIET * max(1.0, rate))))
 
 
 def _clock() -> Mapping[str, datetime | float]:

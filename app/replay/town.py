@@ -1,0 +1,287 @@
+"""Days of ordering, loading and collecting at all sites of a running stack, many hands at once.
+
+Decides what happens when: baskets become orders as far as the lockers' runs take them, what does not fit waits for a
+later run, and at the end time goes on until every order has ended. Everything goes over HTTP and through the virtual
+lockers; the only hand on the stack is the demo's clock.
+"""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import groupby
+
+from app.replay.agenda import Agenda, at_once
+from app.replay.chance import chance
+from app.replay.client import Client, Json, Refused, sign_in
+from app.replay.goods import Goods
+from app.replay.patience import NeverHappened, until
+from app.replay.residents import FINAL, Comes, Habits, Neighbourhood, Placed, collect, habits_of, pay, place
+from app.replay.staff import READINGS_COME_S, Crew, Visited, pack, visit
+from app.replay.wishes import Wish
+from locker_protocol.ids import random_id
+
+Row = dict[str, Json]
+
+PICKER, DRIVER = "picker@caibox.example", "driver@caibox.example"
+DRIVERS = 2
+# Loading is under way by then at every run of the demo, the moved ones too.
+LOADS_BEFORE_WINDOW = timedelta(minutes=20)
+ENOUGH_WINDOWS_SEEN = timedelta(minutes=2)
+MOST_WAITING = 400
+# A wish that no run takes for so many days is told and left out.
+MOST_DAYS = 6
+LAST_DAYS = 4
+FULL = frozenset({"window_full"})
+NOT_THIS_RUN = frozenset({"run_full", "sold_out", "keeps_too_short", "order_cycle_closed"})
+NEVER_FITS = frozenset({"too_large_for_lockers", "product_unavailable", "live_goods", "quantity_absurd"})
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A wish, and on how many days nothing took it."""
+
+    wish: Wish
+    days: int = 0
+
+
+@dataclass(slots=True)
+class Windows:
+    """A day's windows that may still take orders, and which zones their runs have no doors left in."""
+
+    rows: list[Row]
+    full: set[int] = field(default_factory=set)
+    short: set[tuple[int, str]] = field(default_factory=set)
+
+    def for_wish(self, zones: frozenset[str], first: int) -> list[Row]:
+        """Windows worth asking, beginning somewhere else each time."""
+        open_rows = [row for row in self.rows if row["id"] not in self.full]
+        worth = [row for row in open_rows if not any((row["run_no"], zone) in self.short for zone in zones)]
+        at = first % len(worth) if worth else 0
+        return worth[at:] + worth[:at]
+
+    @property
+    def all_full(self) -> bool:
+        """Nobody can order for this day any more."""
+        return len(self.full) == len(self.rows)
+
+
+@dataclass(slots=True)
+class Town:
+    """Everything that is under way. `residents` order in turn; `tell` prints a line for the person at the terminal."""
+
+    near: Neighbourhood
+    nobody: Client
+    agenda: Agenda
+    goods: Goods
+    wishes: Iterator[Wish]
+    residents: Sequence[Client]
+    seed: int
+    tell: Callable[[str], object]
+    placed: list[Placed] = field(default_factory=list)
+    waiting: deque[Waiting] = field(default_factory=deque)
+    left_out: Counter[str] = field(default_factory=Counter)
+    violations: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    not_loaded: set[str] = field(default_factory=set)
+    loaded: int = 0
+    days: int = 0
+    name: str = field(default_factory=random_id)
+    begun: int = 0
+    habits: Callable[[Wish], Habits] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.habits = partial(habits_of, self.seed)
+
+    async def live(self, orders: int) -> None:
+        """Day after day until so many orders were placed, or no basket is left; then until all have ended."""
+        while len(self.placed) < orders:
+            before = len(self.placed)
+            days = await self.next_day()
+            await self.order(days, orders)
+            await self._day(days.rows)
+            self.days += 1
+            self._tell_day(days.rows[0]["local_date"], before, orders)
+            if len(self.placed) == before and not self.waiting:
+                break
+        await self._end()
+
+    # --- a day ------------------------------------------------------------------------------------------------------
+
+    async def next_day(self) -> Windows:
+        """The windows of the next day that can still be ordered for, at all sites."""
+        found: list[Row] = []
+
+        async def offered() -> bool:
+            found[:] = [
+                {**window, "site_id": site["id"]}
+                for site in await self.nobody.get("/api/sites")
+                for window in await self.nobody.get(f"/api/sites/{site['id']}/windows")
+                if window["places_left"] > 0
+            ]
+            return bool(found)
+
+        await until(offered, "something can be ordered for")
+        day = min(window["local_date"] for window in found)
+        return Windows([window for window in found if window["local_date"] == day])
+
+    async def order(self, windows: Windows, orders: int) -> None:
+        """As many hands as there are order and pay, until enough is ordered or nothing fits any more."""
+        tomorrow: list[Waiting] = []
+        today = self.waiting
+        self.waiting = deque()
+
+        async def hand() -> None:
+            while not windows.all_full and self.begun < orders and len(tomorrow) < MOST_WAITING:
+                next_one = today.popleft() if today else self._fresh()
+                if next_one is None:
+                    return
+                self.begun += 1
+                if not await self._try(windows, next_one.wish):
+                    self.begun -= 1
+                    tomorrow.append(next_one)
+
+        await asyncio.gather(*(hand() for _ in range(self.agenda.hands)))
+        self._keep_for_tomorrow([*tomorrow, *today])
+
+    def _fresh(self) -> Waiting | None:
+        wish = next(self.wishes, None)
+        return None if wish is None else Waiting(wish)
+
+    def _keep_for_tomorrow(self, waiting: Sequence[Waiting]) -> None:
+        for each in waiting:
+            each.days += 1
+            if each.days > MOST_DAYS:
+                self.left_out["no run took it"] += 1
+            else:
+                self.waiting.append(each)
+
+    async def _try(self, windows: Windows, wish: Wish) -> bool:
+        """Place an order in one of the windows and pay it; True when the wish is settled."""
+        zones = frozenset(self.goods.articles[sku].kind.zone.value for sku in wish.pieces)
+        first = int(chance(self.seed, "window", wish.name) * 1000)
+        for window in windows.for_wish(zones, first):
+            try:
+                placed = await self._place(window, wish)
+            except Refused as refusal:
+                if self._is_settled(refusal, windows, window, wish):
+                    return True
+                continue
+            await self.guarded(f"paying order {placed.order_id}", pay(self.near, placed))
+            return True
+        return False
+
+    async def _place(self, window: Row, wish: Wish) -> Placed:
+        person = self.residents[int(chance(self.seed, "person", wish.name) * len(self.residents))]
+        key = f"{self.name}-{wish.name}-{window['id']}"
+        placed = await place(self.near, person, window, wish, key=key, habits=self.habits(wish))
+        self.placed.append(placed)
+        return placed
+
+    def _is_settled(self, refusal: Refused, windows: Windows, window: Row, wish: Wish) -> bool:
+        """Learn from a refusal; True when no other window could do."""
+        if refusal.code in FULL:
+            windows.full.add(window["id"])
+        elif refusal.code in NOT_THIS_RUN:
+            if refusal.code == "run_full" and refusal.facts.get("left") == 0:
+                windows.short.add((window["run_no"], refusal.facts["zone"]))
+        elif refusal.code in NEVER_FITS:
+            self.left_out[refusal.code] += 1
+            self.begun -= 1
+            return True
+        else:
+            self._violated(f"ordering {wish.name} was refused: {refusal}")
+            self.begun -= 1
+            return True
+        return False
+
+    async def _day(self, rows: Sequence[Row]) -> None:
+        """Each run in turn, at all sites at once: pack, load; people come when they come."""
+        for load_at, own in groupby(sorted(rows, key=_loads_at), key=lambda row: _first_loads_at(rows, row)):
+            runs = {row["site_id"]: row["run_no"] for row in own}
+            await self.agenda.go_to(load_at)
+            await self.load_runs(runs)
+        last = max(datetime.fromisoformat(row["opens_at"]) for row in rows)
+        await self.agenda.go_to(last + ENOUGH_WINDOWS_SEEN)
+
+    async def load_runs(self, runs: Mapping[str, int], *, keep: bool = True) -> None:
+        """Pack and load runs by site, and with `keep` note when their people come."""
+        crew = Crew(self.near.wall, self.near.moment, self._pass_time)
+        picker, *drivers = await asyncio.gather(
+            *(sign_in(self.nobody, contact) for contact in (PICKER, *[DRIVER] * DRIVERS))
+        )
+
+        await asyncio.gather(
+            asyncio.sleep(READINGS_COME_S),  # the time jumped: a van that stood there already would know them
+            *(self.guarded(f"packing run {no}", pack(crew, [picker, picker], no)) for no in runs.values()),
+        )
+
+        async def one(site_id: str, run_no: int) -> None:
+            self._visited(await visit(crew, drivers, site_id, run_no))
+
+        await asyncio.gather(
+            *(self.guarded(f"the visit of {site_id} for run {no}", one(site_id, no)) for site_id, no in runs.items())
+        )
+        for placed in self.placed if keep else ():
+            mine = placed.paid and placed.window["run_no"] in runs.values()
+            if mine and placed.habits.comes is not Comes.NEVER and placed.order_id not in self.not_loaded:
+                self.agenda.add(placed.comes_at(), self._collecting(placed))
+
+    def _visited(self, visited: Visited) -> None:
+        self.loaded += visited.loaded
+        self.remarks.extend(visited.remarks)
+        self.not_loaded.update(visited.not_loaded)
+
+    def _collecting(self, placed: Placed) -> Callable[[], Coroutine[None, None, None]]:
+        return lambda: self.guarded(f"collecting order {placed.order_id}", collect(self.near, placed))
+
+    async def _pass_time(self, span: timedelta) -> None:
+        await self.agenda.jump(await self.agenda.now() + span)
+
+    async def guarded(self, what: str, doing: Coroutine[None, None, object]) -> None:
+        """One person's bad day is told, and everybody else's goes on."""
+        try:
+            await doing
+        except (Refused, NeverHappened) as problem:
+            self._violated(f"{what}: {problem}")
+
+    def _violated(self, what: str) -> None:
+        """Keep it for the report, and say it at once: the end may be far."""
+        self.violations.append(what)
+        self.tell(f"Violated: {what}")
+
+    # --- the end ----------------------------------------------------------------------------------------------------
+
+    async def _end(self) -> None:
+        """Let time run, with a visit now and then, until every order has ended."""
+        await self.agenda.keep_all()
+        for _ in range(LAST_DAYS):
+            if not await self._unfinished():
+                return
+            rows = (await self.next_day()).rows
+            await self._day(rows)
+        for placed in await self._unfinished():
+            self._violated(f"order {placed.order_id} is still {placed.state}")
+
+    async def _unfinished(self) -> list[Placed]:
+        left = [placed for placed in self.placed if placed.state not in FINAL]
+        await at_once(self.agenda.hands, [placed.look for placed in left])
+        return [placed for placed in left if placed.state not in FINAL]
+
+    def _tell_day(self, day: str, before: int, orders: int) -> None:
+        states = Counter(placed.state for placed in self.placed)
+        self.tell(
+            f"{day}: {len(self.placed) - before} ordered, {len(self.placed)} of {orders} in all;"
+            f" {states['collected']} collected, {len(self.waiting)} baskets wait for a run with room"
+        )
+
+
+def _loads_at(row: Row) -> datetime:
+    return datetime.fromisoformat(row["opens_at"]) - LOADS_BEFORE_WINDOW
+
+
+def _first_loads_at(rows: Sequence[Row], row: Row) -> datetime:
+    """A run has several windows; it is loaded before the first."""
+    return min(_loads_at(each) for each in rows if each["kind"] == row["kind"])
