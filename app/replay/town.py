@@ -30,9 +30,10 @@ DRIVERS = 2
 # Loading is under way by then at every run of the demo, the moved ones too.
 LOADS_BEFORE_WINDOW = timedelta(minutes=20)
 ENOUGH_WINDOWS_SEEN = timedelta(minutes=2)
-MOST_WAITING = 400
-# A wish that no run takes for so many days is told and left out.
-MOST_DAYS = 6
+# So many fresh baskets in a day that fit no run with room left: the day is as full as it gets.
+MOST_MISSES = 24
+# A wish that no run takes for so many days is told and left out. Frozen doors are few, so some wait for weeks.
+MOST_DAYS = 60
 LAST_DAYS = 4
 FULL = frozenset({"window_full"})
 NOT_THIS_RUN = frozenset({"run_full", "sold_out", "keeps_too_short", "order_cycle_closed"})
@@ -90,6 +91,7 @@ class Town:
     days: int = 0
     name: str = field(default_factory=random_id)
     begun: int = 0
+    no_more: bool = False
     habits: Callable[[Wish], Habits] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -97,15 +99,15 @@ class Town:
 
     async def live(self, orders: int) -> None:
         """Day after day until so many orders were placed, or no basket is left; then until all have ended."""
-        while len(self.placed) < orders:
-            before = len(self.placed)
-            days = await self.next_day()
-            await self.order(days, orders)
-            await self._day(days.rows)
+        today: Windows | None = await self.next_day()
+        while today is not None:
+            if not self.days:
+                await self.order(today, orders)
+            placed = len(self.placed)
+            tomorrow = await self._day(today.rows, orders)
             self.days += 1
-            self._tell_day(days.rows[0]["local_date"], before, orders)
-            if len(self.placed) == before and not self.waiting:
-                break
+            self._tell_day(today.rows[0]["local_date"], placed, orders)
+            today = tomorrow
         await self._end()
 
     # --- a day ------------------------------------------------------------------------------------------------------
@@ -130,17 +132,21 @@ class Town:
     async def order(self, windows: Windows, orders: int) -> None:
         """As many hands as there are order and pay, until enough is ordered or nothing fits any more."""
         tomorrow: list[Waiting] = []
+        misses = 0
         today = self.waiting
         self.waiting = deque()
 
         async def hand() -> None:
-            while not windows.all_full and self.begun < orders and len(tomorrow) < MOST_WAITING:
+            nonlocal misses
+            while not windows.all_full and self.begun < orders and misses < MOST_MISSES:
+                fresh = not today
                 next_one = today.popleft() if today else self._fresh()
                 if next_one is None:
                     return
                 self.begun += 1
                 if not await self._try(windows, next_one.wish):
                     self.begun -= 1
+                    misses += fresh
                     tomorrow.append(next_one)
 
         await asyncio.gather(*(hand() for _ in range(self.agenda.hands)))
@@ -148,6 +154,7 @@ class Town:
 
     def _fresh(self) -> Waiting | None:
         wish = next(self.wishes, None)
+        self.no_more = wish is None
         return None if wish is None else Waiting(wish)
 
     def _keep_for_tomorrow(self, waiting: Sequence[Waiting]) -> None:
@@ -197,14 +204,28 @@ class Town:
             return True
         return False
 
-    async def _day(self, rows: Sequence[Row]) -> None:
-        """Each run in turn, at all sites at once: pack, load; people come when they come."""
-        for load_at, own in groupby(sorted(rows, key=_loads_at), key=lambda row: _first_loads_at(rows, row)):
+    async def _day(self, rows: Sequence[Row], orders: int) -> Windows | None:
+        """Each run in turn, at all sites at once, while people order for the next day; they come when they come."""
+        tomorrow: Windows | None = None
+        by_kind = groupby(sorted(rows, key=_loads_at), key=lambda row: _first_loads_at(rows, row))
+        for number, (load_at, own) in enumerate(by_kind):
             runs = {row["site_id"]: row["run_no"] for row in own}
             await self.agenda.go_to(load_at)
-            await self.load_runs(runs)
+            if number == 0:
+                tomorrow, _ = await asyncio.gather(self._order_ahead(orders), self.load_runs(runs))
+            else:
+                await self.load_runs(runs)
         last = max(datetime.fromisoformat(row["opens_at"]) for row in rows)
         await self.agenda.go_to(last + ENOUGH_WINDOWS_SEEN)
+        return tomorrow
+
+    async def _order_ahead(self, orders: int) -> Windows | None:
+        """Order for the next day, unless enough is ordered or no basket is left."""
+        if self.begun >= orders or (self.no_more and not self.waiting):
+            return None
+        windows = await self.next_day()
+        await self.order(windows, orders)
+        return windows
 
     async def load_runs(self, runs: Mapping[str, int], *, keep: bool = True) -> None:
         """Pack and load runs by site, and with `keep` note when their people come."""
@@ -261,7 +282,7 @@ class Town:
             if not await self._unfinished():
                 return
             rows = (await self.next_day()).rows
-            await self._day(rows)
+            await self._day(rows, 0)
         for placed in await self._unfinished():
             self._violated(f"order {placed.order_id} is still {placed.state}")
 
@@ -270,11 +291,12 @@ class Town:
         await at_once(self.agenda.hands, [placed.look for placed in left])
         return [placed for placed in left if placed.state not in FINAL]
 
-    def _tell_day(self, day: str, before: int, orders: int) -> None:
-        states = Counter(placed.state for placed in self.placed)
+    def _tell_day(self, day: str, placed: int, orders: int) -> None:
+        states = Counter(each.state for each in self.placed)
+        ended = sum(states[state] for state in FINAL)
         self.tell(
-            f"{day}: {len(self.placed) - before} ordered, {len(self.placed)} of {orders} in all;"
-            f" {states['collected']} collected, {len(self.waiting)} baskets wait for a run with room"
+            f"{day}: {placed} of {orders} orders placed by the morning, {ended} ended by the evening;"
+            f" {len(self.waiting)} baskets wait for a run with room"
         )
 
 
