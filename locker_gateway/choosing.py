@@ -18,6 +18,12 @@ def choose_door(site: Site, parcel: ParcelManifest, *, never: int | None = None)
     return min(free, key=lambda spec: _would_not_do(site, spec, parcel), default=None)
 
 
+def may_be_behind_silence(site: Site, parcel: ParcelManifest) -> bool:
+    """True when a door that fits belongs to a locker that does not answer: whether it is free, nobody knows."""
+    fitting = (spec for spec in site.doors.rows.values() if fits(parcel, spec))
+    return any(not site.sight_of(spec.controller).online for spec in fitting)
+
+
 def fits(parcel: ParcelManifest, spec: DoorSpec) -> bool:
     """True when the parcel may stand behind this door: its zone, size class, volume and longest side."""
     return (

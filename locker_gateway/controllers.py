@@ -21,6 +21,7 @@ from locker_protocol.bus_messages import (
 from locker_protocol.uplink_messages import ControllerCameUp, ControllerWentSilent
 
 SILENT_AFTER_MS = 10_000
+OLD_BY_THE_CALENDAR_MS = 60_000
 # A controller repeats every 2 s from its first event not received. If that is still beyond our next number after this
 # long, it forgot what we never had (our store is an older copy): waiting longer would shut the site for good.
 GAP_TAKEN_MS = 10_000
@@ -106,6 +107,8 @@ def _note(turn: Turn, seen: ControllerSeen, said: Events | Beat | ControllerBirt
     seen.event_no = max(seen.event_no, last if isinstance(said, Events) else said.event_no)
     seen.beat = max(seen.beat, said.beat) if said.boot_id == seen.boot_id else said.beat
     seen.boot_id = said.boot_id
+    if turn.civil_ms - seen.heard_at > OLD_BY_THE_CALENDAR_MS:
+        turn.site.status_wanted = True  # what was last told of it is too old to load by
     seen.heard_ms, seen.heard_at = turn.ms, turn.civil_ms
     if not isinstance(said, Events):
         seen.zones = tuple(said.zones)

@@ -7,7 +7,7 @@ who wants another door for it has it in hand: whatever was counted before does n
 from dataclasses import dataclass
 
 from locker_gateway import conditions, doubts, grants
-from locker_gateway.choosing import choose_door
+from locker_gateway.choosing import choose_door, may_be_behind_silence
 from locker_gateway.codes import code_of
 from locker_gateway.conditions import Finding
 from locker_gateway.grants import Asked, Target
@@ -113,7 +113,9 @@ def _go_on(turn: Turn, grant: Grant, door: GrantDoor, *, actor: str) -> int:
 def _open(turn: Turn, parcel: ParcelManifest, shown: LabelShown) -> int:
     spec = choose_door(turn.site, parcel, never=shown.instead_of)
     if spec is None:
-        raise Refused(Refusal.NO_FREE_DOOR, order_id=parcel.order_id, actor=shown.actor)
+        silent = may_be_behind_silence(turn.site, parcel)
+        refusal = Refusal.LOCKER_SILENT if silent else Refusal.NO_FREE_DOOR
+        raise Refused(refusal, order_id=parcel.order_id, actor=shown.actor)
     asked = Asked(
         shown.controller or spec.controller,
         shown.via,

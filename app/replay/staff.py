@@ -26,7 +26,7 @@ OPEN_WITHIN_S = 8.0
 DOORS_AT_ONCE = 8
 # A locker that is silent for a while has no free doors either, so the bag is tried again after the others.
 TRIES_FOR_A_DOOR = 4
-# A site tells its temperatures every 5 s.
+# A zone that was too warm is measured again when it had time to cool; so long a site takes to tell it.
 READINGS_COME_S = 6.5
 MEASURED_AGAIN = timedelta(minutes=2, seconds=5)
 IN_THE_VAN = "packed"
@@ -98,10 +98,13 @@ async def _begin(drivers: Sequence[Client], site_id: str) -> str:
 
 
 async def _measure(crew: Crew, driver: Client, site_id: str, visit_id: str) -> None:
-    """Until every zone may be loaded: let the time pass that must lie between, wait for readings of it, judge again."""
+    """Until no zone is known to be too warm: let the time pass that must lie between, wait for readings, judge again.
+
+    A zone nobody has a fresh reading of is judged by its first one, when a bag is to be loaded there.
+    """
     async for _ in tries(f"every zone of {site_id} may be loaded"):
         gate = (await driver.get(f"/api/sites/{site_id}/visit"))["gate"]
-        if all(zone["open"] for zones in gate.values() for zone in zones.values()):
+        if all(zone["open"] or zone["product_c"] is None for zones in gate.values() for zone in zones.values()):
             return
         await crew.pass_time(MEASURED_AGAIN)
         await asyncio.sleep(READINGS_COME_S)

@@ -19,7 +19,7 @@ from app.replay.client import Client, Json, Refused, sign_in
 from app.replay.goods import Goods
 from app.replay.patience import NeverHappened, until
 from app.replay.residents import FINAL, Comes, Habits, Neighbourhood, Placed, collect, habits_of, pay, place
-from app.replay.staff import READINGS_COME_S, Crew, Visited, pack, visit
+from app.replay.staff import Crew, Visited, pack, visit
 from app.replay.wishes import Wish
 from locker_protocol.ids import random_id
 
@@ -235,8 +235,7 @@ class Town:
         )
 
         await asyncio.gather(
-            asyncio.sleep(READINGS_COME_S),  # the time jumped: a van that stood there already would know them
-            *(self.guarded(f"packing run {no}", pack(crew, [picker, picker], no)) for no in runs.values()),
+            *(self.guarded(f"packing run {no}", pack(crew, [picker, picker], no)) for no in runs.values())
         )
 
         async def one(site_id: str, run_no: int) -> None:

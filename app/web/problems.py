@@ -12,6 +12,7 @@ from urllib.parse import unquote_to_bytes
 
 import structlog
 from flask import Flask, Response, g, jsonify, make_response, render_template, request
+from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import BadRequest, HTTPException
 
 from app.domain.errors import DomainError
@@ -23,6 +24,7 @@ from locker_protocol.ids import short_reference
 log = structlog.get_logger()
 
 REFERENCE_LENGTH = 4
+RETRY_AFTER_S = 2
 CONTENT_POLICY: Mapping[str, str] = {
     "default-src": "'self'",
     "img-src": "'self' data:",
@@ -51,6 +53,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(DomainError, _on_refusal)
     app.register_error_handler(HTTPException, _on_http)
     app.register_error_handler(Unavailable, _on_unavailable)
+    app.register_error_handler(OperationalError, _on_database_away)
     app.register_error_handler(Exception, _on_bug)
     app.after_request(secure)
 
@@ -132,6 +135,15 @@ def _on_unavailable(error: Unavailable) -> Response:
     _take_language_from_path()
     log.warning("outside_unavailable", reason=str(error), permanent=error.permanent, path=request.path)
     return problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", words.of_code("unavailable"))
+
+
+def _on_database_away(error: OperationalError) -> Response:
+    """The database does not answer, or gave up: nothing was written, and the same request may be sent again."""
+    _take_language_from_path()
+    log.warning("database_unavailable", reason=str(error.orig).splitlines()[0][:200], path=request.path)
+    response = problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", words.of_code("unavailable"))
+    response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return response
 
 
 def _on_bug(error: Exception) -> Response:

@@ -4,8 +4,8 @@ import pytest
 
 from locker_protocol.bus_messages import CodeScanned, DoorOpened, Events, EventsReceived, NumberedEvent
 from locker_protocol.codec import decode, encode
-from locker_protocol.uplink_messages import ControllerCameUp, ControllerWentSilent, DoorWasOpened
-from tests.gateway.world import World, code, loaded_world, unlocks
+from locker_protocol.uplink_messages import ControllerCameUp, ControllerWentSilent, DoorWasOpened, SiteStatus
+from tests.gateway.world import HOUR_MS, World, code, loaded_world, unlocks
 
 
 def test_a_birth_is_told_to_the_service() -> None:
@@ -164,3 +164,15 @@ def last_received(world: World) -> int:
     sent = [each.payload for each in world.sent if b"EventsReceived" in each.payload]
     received: EventsReceived = decode(sent[-1], EventsReceived)
     return received.event_no
+
+
+def test_a_reading_after_the_calendar_jumped_is_told_at_once() -> None:
+    world = loaded_world(1)
+    world.wait(6)
+    told = len([each for each in world.up_messages() if isinstance(each, SiteStatus)])
+    world.civil_ms += 8 * HOUR_MS
+    world.g1.send_beat()
+    world.wait(0.4, beats=False)
+    statuses = [each for each in world.up_messages() if isinstance(each, SiteStatus)]
+    assert len(statuses) == told + 1
+    assert {each.heard_at for each in statuses[-1].controllers if each.controller == "G1"} == {world.civil_ms - 400}

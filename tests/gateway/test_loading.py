@@ -55,6 +55,14 @@ def test_a_bag_that_is_planned_anew_with_no_time_left_is_not_loaded() -> None:
     assert world.refusals()[-1] == Refusal.LABEL_OTHER_RUN
 
 
+def test_a_silent_locker_is_not_called_full() -> None:
+    world = site_with(parcel())
+    world.g1.die()
+    world.g2.die()
+    world.down(LoadParcel("c1", label(), "driver", world.civil_ms + 10_000))
+    assert answers(world) == [CommandAnswered("c1", refusal=Refusal.LOCKER_SILENT)]
+
+
 def test_a_load_whose_door_never_opened_leaves_the_parcel_not_loaded() -> None:
     world = site_with(parcel())
     world.g1.jammed = {1}

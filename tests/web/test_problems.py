@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import Engine, insert, select
+from sqlalchemy.exc import OperationalError
 
 from app.db import tables as t
 from app.domain.basket import WindowFull
@@ -147,3 +149,12 @@ def test_a_file_of_ours_may_be_kept_when_its_address_names_its_version(day: Day)
     with day.client().get("/static/caibox.css") as plain, day.client().get("/static/caibox.css?v=1") as versioned:
         assert "immutable" not in header(plain, "Cache-Control")
         assert "immutable" in header(versioned, "Cache-Control")
+
+
+def test_a_database_that_went_away_is_said_so_and_the_request_may_be_sent_again(day: Day) -> None:
+    gone = OperationalError("SELECT 1", {}, psycopg.OperationalError("the connection was refused"))
+    raising(day, "/api/gone", gone)
+    raising(day, "/en/gone", gone)
+    answer = day.client().get("/api/gone")
+    assert (answer.status_code, answer.json["code"], answer.headers["Retry-After"]) == (503, "unavailable", "2")
+    assert "does not answer. Nothing is lost" in day.client().get("/en/gone").text
