@@ -102,8 +102,11 @@ def _being_loaded(site: Site, parcel_id: str) -> tuple[Grant, GrantDoor] | None:
 
 
 def _go_on(turn: Turn, grant: Grant, door: GrantDoor, *, actor: str) -> int:
-    """The same label again while its door is being opened, by the same person: the same door, no new grant."""
-    if door.phase != "pending" or grant.actor != actor:
+    """The same label again, by the same person, while its door is being opened or stands open for it: that door.
+
+    No new grant. Whoever asks again may not have had our answer, and has the bag in hand.
+    """
+    if grant.actor != actor:
         raise Refused(Refusal.IN_PROGRESS, order_id=grant.order_id, actor=actor)
     grants.repeat(turn, grant)
     turn.command(door.controller, Show("load", doors=[door.door]), qos=0)

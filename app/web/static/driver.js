@@ -71,7 +71,7 @@
   const showActs = (page) => {
     const fresh = page.getElementById("acts");
     const old = document.getElementById("acts");
-    if (!fresh || !old || fresh.innerHTML === old.innerHTML) return;
+    if (!fresh || !old || fresh.isEqualNode(old)) return;
     const held = old.contains(document.activeElement);
     old.replaceWith(fresh);
     const first = held && fresh.querySelector("button, a");
