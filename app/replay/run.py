@@ -183,11 +183,11 @@ async def _town(
         try:
             await _put_on_sale(nobody, goods)
             near = Neighbourhood(wall, killer.clock, Times(), killer.moment)
-            residents = [
-                await sign_in(nobody, f"neighbour-{number}@{DOMAIN}") for number in range(1, 2 * wanted.hands + 1)
-            ]
+            neighbours = [f"neighbour-{number}@{DOMAIN}" for number in range(1, 2 * wanted.hands + 1)]
             agenda = Agenda(nobody, wanted.hands)
-            yield Town(near, nobody, agenda, goods, wishes, residents, wanted.seed, say)
+            town = Town(near, nobody, agenda, goods, wishes, neighbours, wanted.seed, say)
+            await town.sign_in_residents()
+            yield town
         finally:
             for task in tasks:
                 task.cancel()

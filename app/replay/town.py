@@ -35,6 +35,8 @@ MOST_MISSES = 24
 # A wish that no run takes for so many days is told and left out. Frozen doors are few, so some wait for weeks.
 MOST_DAYS = 60
 LAST_DAYS = 4
+# A resident's session lives 30 days.
+SIGNED_IN_FOR_DAYS = 10
 FULL = frozenset({"window_full"})
 NOT_THIS_RUN = frozenset({"run_full", "sold_out", "keeps_too_short", "order_cycle_closed"})
 NEVER_FITS = frozenset({"too_large_for_lockers", "product_unavailable", "live_goods", "quantity_absurd"})
@@ -71,16 +73,20 @@ class Windows:
 
 @dataclass(slots=True)
 class Town:
-    """Everything that is under way. `residents` order in turn; `tell` prints a line for the person at the terminal."""
+    """Everything that is under way. `neighbours` are the contacts of those who order in turn.
+
+    `tell` prints a line for the person at the terminal.
+    """
 
     near: Neighbourhood
     nobody: Client
     agenda: Agenda
     goods: Goods
     wishes: Iterator[Wish]
-    residents: Sequence[Client]
+    neighbours: Sequence[str]
     seed: int
     tell: Callable[[str], object]
+    residents: list[Client] = field(default_factory=list)
     placed: list[Placed] = field(default_factory=list)
     waiting: deque[Waiting] = field(default_factory=deque)
     left_out: Counter[str] = field(default_factory=Counter)
@@ -106,9 +112,15 @@ class Town:
             placed = len(self.placed)
             tomorrow = await self._day(today.rows, orders)
             self.days += 1
+            if self.days % SIGNED_IN_FOR_DAYS == 0:
+                await self.sign_in_residents()
             self._tell_day(today.rows[0]["local_date"], placed, orders)
             today = tomorrow
         await self._end()
+
+    async def sign_in_residents(self) -> None:
+        """Sign everybody in anew, long before the last of their orders would outlive the session."""
+        self.residents[:] = [await sign_in(self.nobody, contact) for contact in self.neighbours]
 
     # --- a day ------------------------------------------------------------------------------------------------------
 

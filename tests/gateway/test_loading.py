@@ -58,6 +58,7 @@ def test_a_bag_that_is_planned_anew_with_no_time_left_is_not_loaded() -> None:
 def test_a_label_shown_again_before_its_open_door_names_that_door_and_moves_nothing() -> None:
     world = site_with(parcel())
     world.down(LoadParcel("c1", label(), "driver", world.civil_ms + 10_000))
+    world.g1.report()
     assert unlocks(world.down(LoadParcel("c2", label(), "driver", world.civil_ms + 10_000))) == []
     assert answers(world) == [CommandAnswered("c1", doors=[1]), CommandAnswered("c2", doors=[1])]
     world.g1.shut(1)
