@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from flask import Flask
@@ -13,7 +14,8 @@ import app
 from app.domain.basket import LiveGoods
 from app.domain.errors import DomainError, IllegalMove
 from app.web import words
-from locker_protocol.vocabulary import Refusal
+from locker_protocol.uplink_messages import SiteEvent
+from locker_protocol.vocabulary import DoorCondition, Refusal, Right
 from tests.web.staff_world import day_at
 
 
@@ -73,3 +75,10 @@ def test_a_code_nobody_has_words_for_still_says_something(web: Flask) -> None:
     with web.test_request_context("/en/shop"):
         web.preprocess_request()
         assert words.of_code("from the future") == words.sentence(IllegalMove())
+
+
+def test_operators_read_every_event_right_and_condition_in_words() -> None:
+    page = (Path(words.__file__).parent / "templates/staff/ops_words.html").read_text()
+    told = [event.__name__ for event in get_args(SiteEvent)]
+    said = [*told, *Right, *DoorCondition]
+    assert [word for word in said if f"'{word}': _(" not in page] == []
