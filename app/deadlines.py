@@ -17,18 +17,18 @@ from app.link.busy import postponed
 from app.notify.channel import Channel, DevInbox
 from app.notify.mail import MailChannel
 from app.settings import Settings
-from app.use_cases.call_off_run import ask_called_off
-from app.use_cases.close_offers import close_offers
-from app.use_cases.discard_rescued import discard_overdue
-from app.use_cases.expire_orders import expire_orders
-from app.use_cases.offer_not_collected import offer_not_collected
-from app.use_cases.open_runs import open_runs
-from app.use_cases.poll_payments import poll_payments
-from app.use_cases.recount_blocked import recount_blocked
-from app.use_cases.release_holds import release_holds
-from app.use_cases.replan_broken import replan_broken
-from app.use_cases.send_due import send_due
-from app.use_cases.send_refunds import send_refunds
+from app.use_cases.evening.call_off_run import ask_called_off
+from app.use_cases.evening.close_offers import close_offers
+from app.use_cases.evening.expire_orders import expire_orders
+from app.use_cases.evening.offer_not_collected import offer_not_collected
+from app.use_cases.keeping.discard_rescued import discard_overdue
+from app.use_cases.money.poll_payments import poll_payments
+from app.use_cases.money.send_refunds import send_refunds
+from app.use_cases.ordering.open_runs import open_runs
+from app.use_cases.ordering.recount_blocked import recount_blocked
+from app.use_cases.ordering.release_holds import release_holds
+from app.use_cases.planning.replan_broken import replan_broken
+from app.use_cases.telling.send_due import send_due
 
 log = structlog.get_logger()
 

@@ -17,7 +17,7 @@ from app.demo.ports import free_port
 from app.demo.postgres import EmbeddedPostgres
 from app.demo.seed import seed
 from app.domain.basket import BasketLine
-from app.use_cases.place_order import place_order
+from app.use_cases.ordering.place_order import place_order
 from benchmarks.figures import Figure, compare
 from locker_protocol.clock import RealClock
 from locker_protocol.ids import random_bytes, random_id

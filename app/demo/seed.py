@@ -22,7 +22,7 @@ from app.demo.environment import SHARD
 from app.domain.calendar import Calendar, Closure, DayTime, MovedLoad, RunRule, WindowRule
 from app.domain.roles import Role
 from app.settings import SettingsError
-from app.use_cases.open_runs import open_runs
+from app.use_cases.ordering.open_runs import open_runs
 from locker_protocol.clock import clock_from
 
 DAYS_AHEAD = 14

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import msgspec
 from sqlalchemy import Connection, Row, text
 
-from app.use_cases.wire_time import to_wire
+from app.use_cases.site.wire_time import to_wire
 from locker_protocol.uplink_messages import MAX_BATCH, DownBatch, NumberedEntry
 
 MAX_BATCH_BYTES = 48 * 1024

@@ -25,9 +25,9 @@ from app.link.remote_commands import take_answer
 from app.link.up_log import count, take_batch
 from app.link.uplink import Uplink
 from app.settings import Settings
-from app.use_cases.apply_entry_result import apply_entry_result
-from app.use_cases.begin_down_log import begin_down_log
-from app.use_cases.hear_gateway import Standing, hear_birth, hear_death, hear_silence, hear_status
+from app.use_cases.site.apply_entry_result import apply_entry_result
+from app.use_cases.site.begin_down_log import begin_down_log
+from app.use_cases.site.hear_gateway import Standing, hear_birth, hear_death, hear_silence, hear_status
 from locker_protocol.clock import Clock, Now
 from locker_protocol.codec import MAX_MESSAGE_BYTES, decode
 from locker_protocol.errors import ProtocolError, ProtocolFault

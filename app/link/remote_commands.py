@@ -16,7 +16,7 @@ from app.db.engine import announce, transaction
 from app.link import metrics
 from app.link.busy import postponed
 from app.link.uplink import Uplink
-from app.use_cases.wire_time import to_wire
+from app.use_cases.site.wire_time import to_wire
 from locker_protocol.clock import Clock
 from locker_protocol.uplink_messages import CommandAnswered, LoadParcel, OpenDoors
 from locker_protocol.vocabulary import DoorFault, Refusal, Right

@@ -20,8 +20,8 @@ from app.domain.errors import DomainError
 from app.link import metrics
 from app.link.gateway_book import KnownGateway
 from app.settings import Settings
-from app.use_cases.apply_locker_event import RECORDS_ONLY, Told, apply_locker_event
-from app.use_cases.wire_time import from_wire
+from app.use_cases.site.apply_locker_event import RECORDS_ONLY, Told, apply_locker_event
+from app.use_cases.site.wire_time import from_wire
 from locker_protocol.codec import decode
 from locker_protocol.errors import ProtocolError, ProtocolFault
 from locker_protocol.uplink_messages import NumberedSiteEvent, SiteEvent, UpBatch

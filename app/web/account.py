@@ -13,10 +13,10 @@ from werkzeug.wrappers import Response
 from app.db.pages.inbox import staff_contacts
 from app.domain.errors import DomainError
 from app.domain.sign_in_code import CODE_DIGITS
-from app.use_cases.choose_site import choose_site
-from app.use_cases.request_sign_in import request_sign_in
-from app.use_cases.sign_in import SignedIn, sign_in
-from app.use_cases.sign_out import sign_out as end_session
+from app.use_cases.ordering.choose_site import choose_site
+from app.use_cases.people.request_sign_in import request_sign_in
+from app.use_cases.people.sign_in import SignedIn, sign_in
+from app.use_cases.people.sign_out import sign_out as end_session
 from app.web import basket, words
 from app.web.access import serves_everybody, serves_signed_in
 from app.web.language import short

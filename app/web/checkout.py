@@ -16,8 +16,8 @@ from app.db.pages import shop as pages
 from app.domain.basket import BasketLine, NothingInBasket, ProductUnavailable, SoldOut, Substitution
 from app.domain.errors import DomainError, NotFound
 from app.payments.provider import Unavailable
-from app.use_cases.place_order import place_order
-from app.use_cases.start_payment import start_payment
+from app.use_cases.money.start_payment import start_payment
+from app.use_cases.ordering.place_order import place_order
 from app.web import basket, words
 from app.web.access import serves_everybody
 from app.web.page import local, money

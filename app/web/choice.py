@@ -16,9 +16,9 @@ from app.domain.choice_link import make_choice_link, read_choice_link
 from app.domain.collect_link import make_collect_link
 from app.domain.errors import DomainError, NotFound
 from app.domain.offering import Option
-from app.use_cases.issue_credential import NoLiveCode
-from app.use_cases.show_code import ShownCode, show_code
-from app.use_cases.take_choice import take_choice
+from app.use_cases.collecting.issue_credential import NoLiveCode
+from app.use_cases.collecting.show_code import ShownCode, show_code
+from app.use_cases.evening.take_choice import take_choice
 from app.web import words
 from app.web.access import serves_everybody
 from app.web.parts import civil_now, parts, read, visitor, write

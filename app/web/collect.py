@@ -19,8 +19,8 @@ from app.db.pages.orders import OrderPage
 from app.domain.collect_link import make_collect_link, read_collect_link
 from app.domain.errors import NotFound
 from app.domain.order_state import OrderState
-from app.use_cases.issue_credential import NoLiveCode
-from app.use_cases.show_code import ShownCode, show_code
+from app.use_cases.collecting.issue_credential import NoLiveCode
+from app.use_cases.collecting.show_code import ShownCode, show_code
 from app.web.access import serves_everybody, serves_signed_in
 from app.web.choice import choice_url
 from app.web.orders import own_order

@@ -20,7 +20,7 @@ from app.db.pages.ops import DoorNow, LockerNow
 from app.domain.errors import DomainError, NotFound
 from app.domain.parcel_state import ParcelState
 from app.domain.roles import Role
-from app.use_cases.load_at_visit import load_at_visit
+from app.use_cases.visiting.load_at_visit import load_at_visit
 from app.web import words
 from app.web.access import NotForYou, serves
 from app.web.driver_loop import LAID, Step, Word, step_of

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from app.db.pages import shop as pages
 from app.domain.errors import NotFound
 from app.domain.roles import Role
-from app.use_cases.choose_site import choose_site
+from app.use_cases.ordering.choose_site import choose_site
 from app.web import basket, page
 from app.web.access import serves_everybody
 from app.web.language import LANGUAGES, prefix

@@ -13,8 +13,8 @@ from werkzeug.wrappers import Response
 from app.db.pages import keeper as pages
 from app.domain.errors import NotFound
 from app.domain.roles import Role
-from app.use_cases.ask_site import LONGEST_REASON, ReasonNeeded, open_doors
-from app.use_cases.report_trouble import report_trouble
+from app.use_cases.keeping.report_trouble import report_trouble
+from app.use_cases.site.ask_site import LONGEST_REASON, ReasonNeeded, open_doors
 from app.web import words
 from app.web.access import serves
 from app.web.keeper_site import IN_TEMPLATES, open_doors_of, own_site, own_site_id, troubles_at

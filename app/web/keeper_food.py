@@ -12,9 +12,9 @@ from app.domain.door_trouble import TroubleKind
 from app.domain.errors import NotFound
 from app.domain.keeping import HANDED_OUT, MOST_DOORS, NoDoorChosen, NothingBehindDoor, TooManyDoors
 from app.domain.roles import Role
-from app.use_cases.ask_site import ReasonNeeded
-from app.use_cases.discard_rescued import discard_rescued
-from app.use_cases.rescue_parcels import rescue_parcels
+from app.use_cases.keeping.discard_rescued import discard_rescued
+from app.use_cases.keeping.rescue_parcels import rescue_parcels
+from app.use_cases.site.ask_site import ReasonNeeded
 from app.web import words
 from app.web.access import serves
 from app.web.keeper_site import IN_TEMPLATES, open_doors_of, own_site, own_site_id, troubles_at

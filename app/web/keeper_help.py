@@ -16,10 +16,10 @@ from app.domain.keeping import verdict
 from app.domain.order_state import OrderState
 from app.domain.parcel_state import ParcelState
 from app.domain.roles import Role
-from app.use_cases.ask_site import ReasonNeeded
-from app.use_cases.hand_over_order import hand_over_order
-from app.use_cases.hand_over_rescued import hand_over_rescued
-from app.use_cases.look_up_order import look_up_order
+from app.use_cases.keeping.hand_over_order import hand_over_order
+from app.use_cases.keeping.hand_over_rescued import hand_over_rescued
+from app.use_cases.keeping.look_up_order import look_up_order
+from app.use_cases.site.ask_site import ReasonNeeded
 from app.web import words
 from app.web.access import serves
 from app.web.keeper_site import IN_TEMPLATES, open_doors_of, own_site, own_site_id

@@ -8,7 +8,7 @@ from app.db.pages import keeper as pages
 from app.db.pages.keeper import LockerSeen, SiteSeen
 from app.domain.door_trouble import LATELY, DoorSeen, Trouble, TroubleKind, ZoneSeen, doors_marked, worst_first
 from app.domain.errors import DomainError
-from app.use_cases.ask_site import LONGEST_REASON, SHORTEST_REASON
+from app.use_cases.site.ask_site import LONGEST_REASON, SHORTEST_REASON
 from app.web import words
 from app.web.ops import is_stale
 from app.web.parts import civil_now, civil_rate, signed_in

@@ -20,8 +20,8 @@ from app.db.pages.ops import DoorNow, LockerNow, SiteNow
 from app.domain.errors import NotFound
 from app.domain.order_state import OrderState
 from app.domain.roles import Role
-from app.use_cases.ask_site import LONGEST_REASON, SHORTEST_REASON, ReasonNeeded, open_doors
-from app.use_cases.set_door_condition import set_door_condition
+from app.use_cases.site.ask_site import LONGEST_REASON, SHORTEST_REASON, ReasonNeeded, open_doors
+from app.use_cases.site.set_door_condition import set_door_condition
 from app.web import words
 from app.web.access import serves
 from app.web.parts import civil_now, civil_rate, read, signed_in, write

@@ -18,10 +18,10 @@ from app.domain.errors import DomainError, NotFound
 from app.domain.pricing import read_amount
 from app.domain.refunding import NothingToRefund, RefundCause
 from app.domain.roles import Role
-from app.use_cases.ask_site import LONGEST_REASON, SHORTEST_REASON, ReasonNeeded, checked_reason
-from app.use_cases.record_emptied import record_emptied
-from app.use_cases.refund_by_hand import refund_by_hand, retry_refund
-from app.use_cases.withdraw_by_hand import withdraw_by_hand
+from app.use_cases.evening.record_emptied import record_emptied
+from app.use_cases.evening.withdraw_by_hand import withdraw_by_hand
+from app.use_cases.money.refund_by_hand import refund_by_hand, retry_refund
+from app.use_cases.site.ask_site import LONGEST_REASON, SHORTEST_REASON, ReasonNeeded, checked_reason
 from app.web import words
 from app.web.access import serves
 from app.web.parts import civil_now, read, signed_in, write

@@ -14,8 +14,8 @@ from werkzeug.wrappers import Response
 from app.db.pages import people as pages
 from app.domain.errors import DomainError, NotFound
 from app.domain.roles import Role
-from app.use_cases.change_role import change_role, give_site
-from app.use_cases.end_sessions import end_sessions
+from app.use_cases.people.change_role import change_role, give_site
+from app.use_cases.people.end_sessions import end_sessions
 from app.web import words
 from app.web.access import serves
 from app.web.parts import civil_now, read, signed_in, write

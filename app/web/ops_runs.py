@@ -18,9 +18,9 @@ from app.db.pages import ops_runs as pages
 from app.domain.calendar import instant
 from app.domain.errors import DomainError, NotFound
 from app.domain.roles import Role
-from app.use_cases.call_off_run import call_off_run
-from app.use_cases.delay_run import delay_run
-from app.use_cases.set_window_cap import MOST, set_window_cap
+from app.use_cases.evening.call_off_run import call_off_run
+from app.use_cases.evening.delay_run import delay_run
+from app.use_cases.ordering.set_window_cap import MOST, set_window_cap
 from app.web import words
 from app.web.access import serves
 from app.web.parts import civil_now, parts, read, signed_in, write

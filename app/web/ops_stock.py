@@ -16,8 +16,8 @@ from app.db.pages import stock as pages
 from app.domain.errors import DomainError
 from app.domain.pricing import Prices, read_amount, read_count
 from app.domain.roles import Role
-from app.use_cases.change_product import Terms, change_product
-from app.use_cases.change_stock import change_stock
+from app.use_cases.catalogue.change_product import Terms, change_product
+from app.use_cases.catalogue.change_stock import change_stock
 from app.web import words
 from app.web.access import serves
 from app.web.parts import civil_now, read, signed_in, write

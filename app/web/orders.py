@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response
 from app.db.pages import orders as pages
 from app.db.pages.orders import OrderPage
 from app.domain.errors import DomainError, NotFound
-from app.use_cases.give_up_order import give_up_order
+from app.use_cases.ordering.give_up_order import give_up_order
 from app.web import basket, words
 from app.web.access import serves_signed_in
 from app.web.checkout import pay

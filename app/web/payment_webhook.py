@@ -6,8 +6,8 @@ from flask.blueprints import BlueprintSetupState
 
 from app.domain.errors import NotFound
 from app.payments.provider import Unavailable, WebhookForged
-from app.use_cases.record_webhook import record_webhook
-from app.use_cases.settle_payment import settle_payment
+from app.use_cases.money.record_webhook import record_webhook
+from app.use_cases.money.settle_payment import settle_payment
 from app.web.access import serves_everybody
 from app.web.parts import civil_now, parts, write
 

@@ -19,12 +19,12 @@ from app.domain.parcel_state import ParcelState
 from app.domain.picking import InnerBag, MustBeWeighed, ShortReason, WrongProduct
 from app.domain.roles import Role
 from app.media.photo import LARGEST_IN_BYTES, reencode
-from app.use_cases.pick_line import pick_line
-from app.use_cases.seal_parcel import seal_parcel
-from app.use_cases.short_line import short_line
-from app.use_cases.substitute_line import substitute_line
-from app.use_cases.unpick_line import unpick_line
-from app.use_cases.weigh_line import weigh_line
+from app.use_cases.packing.pick_line import pick_line
+from app.use_cases.packing.seal_parcel import seal_parcel
+from app.use_cases.packing.short_line import short_line
+from app.use_cases.packing.substitute_line import substitute_line
+from app.use_cases.packing.unpick_line import unpick_line
+from app.use_cases.packing.weigh_line import weigh_line
 from app.web import words
 from app.web.access import serves
 from app.web.language import short

@@ -17,14 +17,14 @@ from app.db.pages.ops import DoorNow, LockerNow, SiteNow
 from app.domain.errors import DomainError, NotFound
 from app.domain.roles import Role
 from app.domain.visit import VisitOver, may_measure_again, openable_together
-from app.use_cases.ask_site import LONGEST_REASON
-from app.use_cases.begin_visit import begin_visit
-from app.use_cases.count_back import count_back
-from app.use_cases.end_visit import end_visit
-from app.use_cases.keep_photo import keep_photo
-from app.use_cases.measure_gate import measure_gate
-from app.use_cases.open_at_visit import open_at_visit
-from app.use_cases.set_door_condition import set_door_condition
+from app.use_cases.site.ask_site import LONGEST_REASON
+from app.use_cases.site.set_door_condition import set_door_condition
+from app.use_cases.visiting.begin_visit import begin_visit
+from app.use_cases.visiting.count_back import count_back
+from app.use_cases.visiting.end_visit import end_visit
+from app.use_cases.visiting.keep_photo import keep_photo
+from app.use_cases.visiting.measure_gate import measure_gate
+from app.use_cases.visiting.open_at_visit import open_at_visit
 from app.web import words
 from app.web.access import serves
 from app.web.driver_loop import Word

@@ -9,9 +9,9 @@ from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from app.domain.pickup_code import typed_secret
-from app.use_cases import begin_down_log as module
-from app.use_cases.begin_down_log import begin_down_log
-from app.use_cases.site_snapshot import SNAPSHOT_BYTES, build_snapshot
+from app.use_cases.site import begin_down_log as module
+from app.use_cases.site.begin_down_log import begin_down_log
+from app.use_cases.site.site_snapshot import SNAPSHOT_BYTES, build_snapshot
 from locker_protocol.codec import MAX_MESSAGE_BYTES, encode
 from locker_protocol.typed_code import secret_matches
 from locker_protocol.uplink_messages import (

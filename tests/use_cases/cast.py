@@ -22,13 +22,13 @@ from app.domain.calendar import Calendar, DayTime, RunRule, WindowRule
 from app.payments.provider import WebhookEvent
 from app.payments.sandbox import SandboxProvider
 from app.settings import Settings, settings_from
-from app.use_cases.open_runs import open_runs
-from app.use_cases.pack_parcel import pack_parcel
-from app.use_cases.place_order import PlacedOrder, place_order
-from app.use_cases.record_webhook import record_webhook
-from app.use_cases.send_refunds import send_refunds
-from app.use_cases.settle_payment import settle_payment
-from app.use_cases.start_payment import start_payment
+from app.use_cases.money.record_webhook import record_webhook
+from app.use_cases.money.send_refunds import send_refunds
+from app.use_cases.money.settle_payment import settle_payment
+from app.use_cases.money.start_payment import start_payment
+from app.use_cases.ordering.open_runs import open_runs
+from app.use_cases.ordering.place_order import PlacedOrder, place_order
+from app.use_cases.packing.pack_parcel import pack_parcel
 from locker_protocol.clock import Now
 from locker_protocol.codec import decode
 from locker_protocol.uplink_messages import Entry

@@ -10,16 +10,16 @@ from sqlalchemy import insert
 from app.db import tables as t
 from app.db.engine import transaction
 from app.domain.capacity import totals
-from app.use_cases.apply_locker_event import Told, apply_locker_event
-from app.use_cases.call_off_run import call_off_run
-from app.use_cases.close_offers import close_offers
-from app.use_cases.delay_run import delay_run
-from app.use_cases.expire_orders import expire_orders
-from app.use_cases.offer_not_collected import offer_not_collected
-from app.use_cases.place_order import PlacedOrder
-from app.use_cases.recount_blocked import recount_blocked
-from app.use_cases.replan_order import replan_order
-from app.use_cases.take_choice import take_choice
+from app.use_cases.evening.call_off_run import call_off_run
+from app.use_cases.evening.close_offers import close_offers
+from app.use_cases.evening.delay_run import delay_run
+from app.use_cases.evening.expire_orders import expire_orders
+from app.use_cases.evening.offer_not_collected import offer_not_collected
+from app.use_cases.evening.take_choice import take_choice
+from app.use_cases.ordering.place_order import PlacedOrder
+from app.use_cases.ordering.recount_blocked import recount_blocked
+from app.use_cases.planning.replan_order import replan_order
+from app.use_cases.site.apply_locker_event import Told, apply_locker_event
 from locker_protocol.uplink_messages import OrderCancelled, ParcelCollected, ParcelLoaded, SiteEvent
 from tests.use_cases.cast import LOAD_FROM, REMOVAL_FROM, SITE, WALL, Shop
 

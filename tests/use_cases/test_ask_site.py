@@ -15,7 +15,7 @@ from app.domain.loading import (
     LabelOtherSite,
     LabelUnknown,
 )
-from app.use_cases.ask_site import ReasonNeeded, load_parcel, open_doors
+from app.use_cases.site.ask_site import ReasonNeeded, load_parcel, open_doors
 from locker_protocol.vocabulary import Right
 from tests.use_cases.cast import LOAD_FROM, OTHER_SITE, PICKER, SITE, Shop
 

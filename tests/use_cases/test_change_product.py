@@ -7,8 +7,8 @@ import pytest
 from app.db.engine import transaction
 from app.domain.errors import DomainError, NotFound
 from app.domain.pricing import CapBelowPrice, Prices
-from app.use_cases.change_product import Terms, change_product
-from app.use_cases.change_stock import RunClosed, StockBelowTaken, change_stock
+from app.use_cases.catalogue.change_product import Terms, change_product
+from app.use_cases.catalogue.change_stock import RunClosed, StockBelowTaken, change_stock
 from tests.use_cases.cast import NOW, ORDER_BY, PICKER, Shop, at_once
 
 

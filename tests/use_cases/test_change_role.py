@@ -8,8 +8,8 @@ import pytest
 from app.db.engine import transaction
 from app.domain.errors import DomainError, NotFound
 from app.domain.roles import LastAdmin, NotAKeeper, OwnRole, Role
-from app.use_cases.change_role import change_role, give_site
-from app.use_cases.end_sessions import end_sessions
+from app.use_cases.people.change_role import change_role, give_site
+from app.use_cases.people.end_sessions import end_sessions
 from tests.use_cases.cast import ALICE, BOB, NOW, OTHER_SITE, PICKER, Shop, at_once
 
 ADMIN = "d" * 32

@@ -15,17 +15,17 @@ from app.domain.asking_for import LOOK_LIVES, LookOver, LooksPaused, LookWrong
 from app.domain.errors import DomainError, NotFound
 from app.domain.keeping import NoDoorChosen, NothingBehindDoor, NothingToHandOver, TooManyDoors
 from app.domain.refunding import RefundCause
-from app.use_cases.apply_locker_event import Told, apply_locker_event
-from app.use_cases.ask_site import ReasonNeeded
-from app.use_cases.choose_site import choose_site
-from app.use_cases.discard_rescued import discard_overdue, discard_rescued
-from app.use_cases.hand_over_order import hand_over_order
-from app.use_cases.hand_over_rescued import hand_over_rescued
-from app.use_cases.look_up_order import look_up_order
-from app.use_cases.place_order import PlacedOrder
-from app.use_cases.report_trouble import report_trouble
-from app.use_cases.rescue_parcels import rescue_parcels
-from app.use_cases.withdraw_order import close_withdrawn, withdraw_order
+from app.use_cases.evening.withdraw_order import close_withdrawn, withdraw_order
+from app.use_cases.keeping.discard_rescued import discard_overdue, discard_rescued
+from app.use_cases.keeping.hand_over_order import hand_over_order
+from app.use_cases.keeping.hand_over_rescued import hand_over_rescued
+from app.use_cases.keeping.look_up_order import look_up_order
+from app.use_cases.keeping.report_trouble import report_trouble
+from app.use_cases.keeping.rescue_parcels import rescue_parcels
+from app.use_cases.ordering.choose_site import choose_site
+from app.use_cases.ordering.place_order import PlacedOrder
+from app.use_cases.site.apply_locker_event import Told, apply_locker_event
+from app.use_cases.site.ask_site import ReasonNeeded
 from locker_protocol.uplink_messages import ParcelCollected, ParcelLoaded, ParcelRemoved, SiteEvent
 from locker_protocol.vocabulary import Right
 from tests.use_cases.cast import ALICE, LOAD_FROM, NOW, OTHER_SITE, PICKER, REMOVAL_FROM, SITE, Shop, at_once

@@ -8,9 +8,9 @@ from app.db.engine import transaction
 from app.domain.basket import OrderCycleClosed
 from app.domain.errors import DomainError, NotFound
 from app.domain.offering import ChoiceGone, ChoiceOver, DelayImpossible, DelayTooSmall, RunOver
-from app.use_cases.call_off_run import ask_called_off
-from app.use_cases.offer_not_loaded import offer_not_loaded
-from app.use_cases.place_order import PlacedOrder
+from app.use_cases.evening.call_off_run import ask_called_off
+from app.use_cases.evening.offer_not_loaded import offer_not_loaded
+from app.use_cases.ordering.place_order import PlacedOrder
 from tests.use_cases.cast import ALICE, BOB, LOAD_FROM, NOW, OTHER_SITE, REMOVAL_FROM, add_people, at_once
 from tests.use_cases.evening import OPENS, Evening
 

@@ -7,8 +7,8 @@ import pytest
 from app.db.engine import transaction
 from app.domain.errors import IllegalMove, NotFound
 from app.domain.offering import ChoiceOver
-from app.use_cases.place_order import PlacedOrder
-from app.use_cases.record_emptied import record_emptied
+from app.use_cases.evening.record_emptied import record_emptied
+from app.use_cases.ordering.place_order import PlacedOrder
 from locker_protocol.uplink_messages import CancelOrder
 from tests.use_cases.cast import BOB, LOAD_FROM, PICKER, REMOVAL_FROM
 from tests.use_cases.evening import LATE_EVENING, Evening

@@ -15,8 +15,8 @@ import pytest
 from app.notify.channel import Channel, DevInbox, Message, Unavailable
 from app.notify.mail import MailChannel
 from app.notify.texts import TEXTS, NoticeKind, write_notice
-from app.use_cases.queue_notification import queue_notification
-from app.use_cases.send_due import WAITS, send_due
+from app.use_cases.telling.queue_notification import queue_notification
+from app.use_cases.telling.send_due import WAITS, send_due
 from tests.use_cases.cast import NOW, Shop, at_once
 
 MEI = "mei@x.example"

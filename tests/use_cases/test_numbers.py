@@ -8,7 +8,7 @@ import pytest
 
 from app.db.pages.numbers import Line, numbers
 from app.domain.numbers import NUMBERS, NotMeasured
-from app.use_cases.place_order import PlacedOrder
+from app.use_cases.ordering.place_order import PlacedOrder
 from tests.use_cases.cast import ALICE, BOB, OTHER_SITE, SITE, Shop
 
 MORNING = datetime(2026, 11, 25, 0, 30, tzinfo=UTC)  # 08:30 in Suzhou; yesterday is the 24th, the day of the run

@@ -9,11 +9,11 @@ from app.db.engine import transaction
 from app.domain.errors import IllegalMove, NotFound
 from app.domain.order_state import OrderState
 from app.domain.refunding import RefundCause
-from app.use_cases.end_order import end_order
-from app.use_cases.issue_credential import NoLiveCode, reissue_credential, revoke_credential
-from app.use_cases.place_order import PlacedOrder
-from app.use_cases.show_code import ShownCode, show_code
-from app.use_cases.tell_order import tell_order_ready
+from app.use_cases.collecting.end_order import end_order
+from app.use_cases.collecting.issue_credential import NoLiveCode, reissue_credential, revoke_credential
+from app.use_cases.collecting.show_code import ShownCode, show_code
+from app.use_cases.ordering.place_order import PlacedOrder
+from app.use_cases.telling.tell_order import tell_order_ready
 from locker_protocol.token import read_token
 from locker_protocol.typed_code import secret_matches, split_code
 from locker_protocol.uplink_messages import IssueCredential, PlanOrder, RevokeCredential

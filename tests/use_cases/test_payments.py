@@ -9,11 +9,11 @@ from app.domain.errors import DomainError, IllegalMove, NotFound
 from app.domain.holding import HoldEnded, NotToBePaid
 from app.payments.provider import Charge, Unavailable, WebhookForged
 from app.payments.sandbox import SIGNATURE_HEADER, SandboxProvider
-from app.use_cases.give_up_order import give_up_order
-from app.use_cases.place_order import PlacedOrder
-from app.use_cases.poll_payments import poll_payments
-from app.use_cases.record_webhook import record_webhook
-from app.use_cases.release_holds import release_holds
+from app.use_cases.money.poll_payments import poll_payments
+from app.use_cases.money.record_webhook import record_webhook
+from app.use_cases.ordering.give_up_order import give_up_order
+from app.use_cases.ordering.place_order import PlacedOrder
+from app.use_cases.ordering.release_holds import release_holds
 from tests.use_cases.cast import ALICE, BOB, NOW, ORDER_BY, RETURN_URL, Shop, at_once
 
 NOTHING_TAKEN = {"stock": {}, "doors": {}, "places": 0}

@@ -11,10 +11,10 @@ from app.domain.contact import ContactUnreadable
 from app.domain.errors import NotFound
 from app.domain.roles import Role
 from app.domain.sign_in_code import CodeOver, CodeWrong, TooManyCodes
-from app.use_cases.choose_site import choose_site
-from app.use_cases.request_sign_in import request_sign_in
-from app.use_cases.sign_in import SignedIn, sign_in
-from app.use_cases.sign_out import sign_out
+from app.use_cases.ordering.choose_site import choose_site
+from app.use_cases.people.request_sign_in import request_sign_in
+from app.use_cases.people.sign_in import SignedIn, sign_in
+from app.use_cases.people.sign_out import sign_out
 from tests.use_cases.cast import ALICE, NOW, SITE, Shop, at_once
 
 MEI = "mei@x.example"

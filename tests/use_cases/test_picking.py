@@ -25,15 +25,15 @@ from app.domain.picking import (
 )
 from app.domain.refunding import RefundCause
 from app.domain.weighing import NotSoldByWeight, ScaleNotVerified, ScaleUnknown, WeightAbsurd
-from app.use_cases.pick_line import pick_line
-from app.use_cases.place_order import PlacedOrder
-from app.use_cases.seal_parcel import seal_parcel
-from app.use_cases.send_refunds import send_refunds
-from app.use_cases.short_line import short_line
-from app.use_cases.substitute_line import substitute_line
-from app.use_cases.unpick_line import unpick_line
-from app.use_cases.weigh_line import weigh_line
-from app.use_cases.withdraw_order import withdraw_order
+from app.use_cases.evening.withdraw_order import withdraw_order
+from app.use_cases.money.send_refunds import send_refunds
+from app.use_cases.ordering.place_order import PlacedOrder
+from app.use_cases.packing.pick_line import pick_line
+from app.use_cases.packing.seal_parcel import seal_parcel
+from app.use_cases.packing.short_line import short_line
+from app.use_cases.packing.substitute_line import substitute_line
+from app.use_cases.packing.unpick_line import unpick_line
+from app.use_cases.packing.weigh_line import weigh_line
 from locker_protocol.label import Label, write_label
 from locker_protocol.uplink_messages import CancelOrder
 from tests.use_cases.cast import ALICE, BOB, LOAD_FROM, NOW, PICKER, Shop, at_once

@@ -20,7 +20,7 @@ from app.domain.capacity import RunFull
 from app.domain.errors import DomainError, NotFound
 from app.domain.parcelling import TooLargeForLockers
 from app.domain.shelf_life import KeepsTooShort
-from app.use_cases.place_order import place_order
+from app.use_cases.ordering.place_order import place_order
 from tests.use_cases.cast import ALICE, BOB, NOW, ORDER_BY, REMOVAL_FROM, Shop, add_people, at_once
 
 

@@ -8,13 +8,13 @@ from app.db.engine import transaction
 from app.domain.errors import DomainError, IllegalMove, NotFound
 from app.domain.hand_refund import MoreThanLeft, StillHandedOut, WithdrawalUnderWay
 from app.domain.refunding import NothingToRefund
-from app.use_cases.ask_site import ReasonNeeded
-from app.use_cases.decide_refund import Decided
-from app.use_cases.place_order import PlacedOrder
-from app.use_cases.refund_by_hand import NotFailed, refund_by_hand, retry_refund
-from app.use_cases.send_refunds import send_refunds
-from app.use_cases.withdraw_by_hand import withdraw_by_hand
-from app.use_cases.withdraw_order import close_withdrawn
+from app.use_cases.evening.withdraw_by_hand import withdraw_by_hand
+from app.use_cases.evening.withdraw_order import close_withdrawn
+from app.use_cases.money.decide_refund import Decided
+from app.use_cases.money.refund_by_hand import NotFailed, refund_by_hand, retry_refund
+from app.use_cases.money.send_refunds import send_refunds
+from app.use_cases.ordering.place_order import PlacedOrder
+from app.use_cases.site.ask_site import ReasonNeeded
 from tests.use_cases.cast import NOW, PICKER, SITE, Shop
 
 WHY = "two were soft"

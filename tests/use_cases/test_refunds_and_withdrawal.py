@@ -10,9 +10,9 @@ from app.domain.errors import IllegalMove, NotFound
 from app.domain.refunding import ChargedLine, RefundCause, shares
 from app.payments.provider import Unavailable
 from app.payments.sandbox import SandboxProvider
-from app.use_cases.decide_refund import Decided, decide_refund
-from app.use_cases.place_order import PlacedOrder
-from app.use_cases.withdraw_order import close_withdrawn, withdraw_order
+from app.use_cases.evening.withdraw_order import close_withdrawn, withdraw_order
+from app.use_cases.money.decide_refund import Decided, decide_refund
+from app.use_cases.ordering.place_order import PlacedOrder
 from locker_protocol.uplink_messages import CancelOrder
 from tests.use_cases.cast import LOAD_FROM, NOW, OTHER_SITE, SITE, Shop, at_once
 from tests.use_cases.test_payments import ledger

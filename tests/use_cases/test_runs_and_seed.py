@@ -11,8 +11,8 @@ from app.db.tables import load_run, person, pickup_window, run_capacity, run_sto
 from app.demo.seed import DAYS_AHEAD, DEMO_LOGINS, read_gateway_keys, seed, seed_from_environment
 from app.domain.basket import BasketLine
 from app.settings import SettingsError
-from app.use_cases.open_runs import open_runs
-from app.use_cases.place_order import place_order
+from app.use_cases.ordering.open_runs import open_runs
+from app.use_cases.ordering.place_order import place_order
 from tests.use_cases.cast import LOAD_FROM, NOW, ORDER_BY, SITE, Shop
 
 KEYS = {"osmanthus": b"1" * 32, "sunny": b"2" * 32}

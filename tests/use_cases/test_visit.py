@@ -21,15 +21,15 @@ from app.domain.visit import (
     ZoneUnmeasured,
 )
 from app.settings import Settings
-from app.use_cases.apply_locker_event import Told, apply_locker_event
-from app.use_cases.ask_site import ReasonNeeded
-from app.use_cases.begin_visit import BegunVisit, begin_visit
-from app.use_cases.count_back import count_back
-from app.use_cases.end_visit import end_visit
-from app.use_cases.keep_photo import keep_photo
-from app.use_cases.load_at_visit import load_at_visit
-from app.use_cases.measure_gate import measure_gate
-from app.use_cases.open_at_visit import open_at_visit
+from app.use_cases.site.apply_locker_event import Told, apply_locker_event
+from app.use_cases.site.ask_site import ReasonNeeded
+from app.use_cases.visiting.begin_visit import BegunVisit, begin_visit
+from app.use_cases.visiting.count_back import count_back
+from app.use_cases.visiting.end_visit import end_visit
+from app.use_cases.visiting.keep_photo import keep_photo
+from app.use_cases.visiting.load_at_visit import load_at_visit
+from app.use_cases.visiting.measure_gate import measure_gate
+from app.use_cases.visiting.open_at_visit import open_at_visit
 from locker_protocol.uplink_messages import DoorConditionChanged, LoadUnsure, ParcelRemoved, SiteEvent
 from locker_protocol.vocabulary import DoorCondition, DoorFault, Right
 from tests.use_cases.cast import BOB, LOAD_FROM, OTHER_SITE, PICKER, REMOVAL_FROM, SITE, Shop, at_once

@@ -10,8 +10,8 @@ from sqlalchemy import Table, insert, text, update
 from app.db import tables as t
 from app.db.engine import transaction
 from app.domain.choice_link import make_choice_link
-from app.use_cases.call_off_run import call_off_run
-from app.use_cases.offer_not_collected import offer_not_collected
+from app.use_cases.evening.call_off_run import call_off_run
+from app.use_cases.evening.offer_not_collected import offer_not_collected
 from tests.web.shop_world import NOW
 from tests.web.staff_world import Day
 

@@ -10,7 +10,7 @@ from sqlalchemy import select, text, update
 from app.db import tables as t
 from app.db.engine import transaction
 from app.domain.roles import Role
-from app.use_cases.apply_locker_event import Told, apply_locker_event
+from app.use_cases.site.apply_locker_event import Told, apply_locker_event
 from locker_protocol.ids import random_id
 from locker_protocol.uplink_messages import (
     DoorStayedShut,

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, insert, select, text, update
 from app.db import tables as t
 from app.domain.basket import BasketLine, Substitution
 from app.domain.roles import Role
-from app.use_cases.place_order import place_order
+from app.use_cases.ordering.place_order import place_order
 from locker_protocol.ids import random_id
 from tests.web.shop_world import NOW
 from tests.web.staff_world import Day, day_at, pay

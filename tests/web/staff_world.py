@@ -18,7 +18,7 @@ from app.domain.basket import BasketLine
 from app.domain.roles import Role
 from app.factory import create_app
 from app.settings import Settings
-from app.use_cases.place_order import place_order
+from app.use_cases.ordering.place_order import place_order
 from locker_protocol.clock import write_anchor
 from locker_protocol.ids import random_id
 from tests.web.shop_world import NOW, add_person, furnish

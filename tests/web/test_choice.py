@@ -16,7 +16,7 @@ from app.db.engine import transaction
 from app.domain.choice_link import make_choice_link
 from app.domain.collect_link import make_collect_link
 from app.domain.roles import Role
-from app.use_cases.withdraw_order import close_withdrawn
+from app.use_cases.evening.withdraw_order import close_withdrawn
 from tests.web.evening_world import KEEPS_UNTIL, ask, called_off, faults_of, last_hour
 from tests.web.shop_world import NOW
 from tests.web.staff_world import Day, day_at

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, select, text, update
 from app.db import tables as t
 from app.db.engine import announce, transaction
 from app.domain.roles import Role
-from app.use_cases.apply_locker_event import Told, apply_locker_event
+from app.use_cases.site.apply_locker_event import Told, apply_locker_event
 from locker_protocol.label import Label, write_label
 from locker_protocol.uplink_messages import (
     DoorConditionChanged,

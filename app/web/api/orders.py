@@ -20,10 +20,10 @@ from app.domain.basket import (
 )
 from app.domain.errors import NotFound
 from app.domain.holding import HoldEnded, NotToBePaid
-from app.use_cases.issue_credential import NoLiveCode
-from app.use_cases.place_order import place_order
-from app.use_cases.show_code import ShownCode, show_code
-from app.use_cases.start_payment import start_payment
+from app.use_cases.collecting.issue_credential import NoLiveCode
+from app.use_cases.collecting.show_code import ShownCode, show_code
+from app.use_cases.money.start_payment import start_payment
+from app.use_cases.ordering.place_order import place_order
 from app.web.access import serves_signed_in
 from app.web.api import blueprint, schemas
 from app.web.api.contract import operation

@@ -3,7 +3,7 @@
 from typing import Any
 
 from app.domain.roles import Role
-from app.use_cases.put_products import ProductTwice, PutProducts, UnknownCategory, put_products
+from app.use_cases.catalogue.put_products import ProductTwice, PutProducts, UnknownCategory, put_products
 from app.web.access import serves
 from app.web.api import blueprint
 from app.web.api.contract import operation

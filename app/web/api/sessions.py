@@ -6,9 +6,9 @@ from flask import request
 
 from app.domain.contact import ContactUnreadable
 from app.domain.sign_in_code import CodeOver, CodeWrong, TooManyCodes
-from app.use_cases.request_sign_in import request_sign_in
-from app.use_cases.sign_in import SignedIn, sign_in
-from app.use_cases.sign_out import sign_out
+from app.use_cases.people.request_sign_in import request_sign_in
+from app.use_cases.people.sign_in import SignedIn, sign_in
+from app.use_cases.people.sign_out import sign_out
 from app.web.access import serves_everybody, serves_signed_in
 from app.web.api import blueprint, schemas
 from app.web.api.contract import operation

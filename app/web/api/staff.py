@@ -6,8 +6,8 @@ from typing import Any
 from app.db.pages import api as pages
 from app.domain.errors import IllegalMove, NotFound
 from app.domain.roles import Role
-from app.use_cases.ask_site import open_doors
-from app.use_cases.pack_parcel import pack_parcel
+from app.use_cases.packing.pack_parcel import pack_parcel
+from app.use_cases.site.ask_site import open_doors
 from app.web.access import serves
 from app.web.api import blueprint, schemas
 from app.web.api.contract import operation

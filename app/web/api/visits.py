@@ -24,12 +24,12 @@ from app.domain.visit import (
     ZoneTooWarm,
     ZoneUnmeasured,
 )
-from app.use_cases.ask_site import ReasonNeeded, open_doors
-from app.use_cases.begin_visit import begin_visit
-from app.use_cases.end_visit import end_visit
-from app.use_cases.load_at_visit import load_at_visit
-from app.use_cases.measure_gate import measure_gate
-from app.use_cases.open_at_visit import open_at_visit
+from app.use_cases.site.ask_site import ReasonNeeded, open_doors
+from app.use_cases.visiting.begin_visit import begin_visit
+from app.use_cases.visiting.end_visit import end_visit
+from app.use_cases.visiting.load_at_visit import load_at_visit
+from app.use_cases.visiting.measure_gate import measure_gate
+from app.use_cases.visiting.open_at_visit import open_at_visit
 from app.web.access import NotForYou, serves
 from app.web.api import blueprint, schemas
 from app.web.api.contract import operation

@@ -1,0 +1,1 @@
+"""Codes, and how an order ends."""

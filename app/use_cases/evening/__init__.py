@@ -1,0 +1,1 @@
+"""When people or vans are late: choices, withdrawals, and what time decides."""

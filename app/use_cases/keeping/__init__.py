@@ -1,0 +1,1 @@
+"""What a keeper does: help, rescue, the cold bag."""

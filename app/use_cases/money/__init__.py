@@ -1,0 +1,1 @@
+"""Payments and refunds, as our books and the provider have them."""

@@ -1,0 +1,1 @@
+"""What pickers do: line by line, weighed, sealed."""

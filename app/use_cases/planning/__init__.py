@@ -1,0 +1,1 @@
+"""Which doors and which run an order is meant for."""

@@ -1,0 +1,140 @@
+"""A paid order's parcels get doors: the plan, up to three alternatives, and the message that tells the site.
+
+Where no door is free the plan stays empty: the parcel keeps its place among the run's counters, the site chooses among
+the doors that are free when it is loaded, and the order's history says so. Its parts serve whoever plans anew.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import ARRAY, Connection, Row, SmallInteger, case, literal, text
+
+from app.db.moves import move_parcels, note
+from app.db.outbox import put_entry
+from app.db.tables import parcel
+from app.domain.allocation import FreeDoor, Need, choose_doors
+from app.domain.order_state import OrderState
+from app.domain.parcel_state import ParcelEvent, ParcelState
+from app.domain.shelf_life import loadable_from
+from app.use_cases.site.wire_time import to_wire
+from locker_protocol.uplink_messages import ParcelManifest, PlanOrder
+from locker_protocol.vocabulary import SizeClass, Zone
+
+NO_DOOR_FREE = "no_door_free"
+ACTOR = "clock"
+
+Plan = Mapping[str, Sequence[int]]
+
+# Two orders of a run are planned one after the other, or both would find the same door free.
+LOCK_RUN = text("""
+    SELECT r.run_no, r.site_id, r.load_from, r.removal_from, o.window_id, o.low_door
+    FROM customer_order o JOIN load_run r USING (run_no) WHERE o.id = :order_id FOR NO KEY UPDATE OF r
+""")
+
+LOAD_PARCELS = text("SELECT * FROM parcel WHERE order_id = :order_id AND state = 'draft' ORDER BY ref")
+
+FREE_DOORS = text("""
+    WITH live AS (
+        SELECT o.run_no, o.window_id, o.id AS order_id, coalesce(p.door, p.planned_doors[1]) AS door,
+            p.door IS NOT NULL AS lies
+        FROM load_run r JOIN customer_order o USING (run_no) JOIN parcel p ON p.order_id = o.id
+        WHERE r.site_id = :site_id AND r.load_from < :removal_from AND r.removal_from > :load_from
+            AND p.state IN ('planned', 'packed', 'loaded') AND NOT p.id = ANY(:parcels)
+    ), neighbours AS (
+        SELECT c.locker_id, c.column_no, count(DISTINCT live.order_id) AS orders
+        FROM live JOIN compartment c ON c.site_id = :site_id AND c.door = live.door
+        WHERE live.window_id = :window_id GROUP BY c.locker_id, c.column_no
+    ), other_runs AS (
+        SELECT door, count(*) AS parcels FROM live WHERE run_no <> :run_no GROUP BY door
+    )
+    SELECT c.door, c.locker_id, c.zone, c.size, c.volume_ml, c.longest_mm, c.x_mm, c.sill_mm,
+        coalesce(t.parcels, 0) AS other_runs, coalesce(n.orders, 0) AS neighbours
+    FROM compartment c
+    LEFT JOIN neighbours n USING (locker_id, column_no)
+    LEFT JOIN other_runs t USING (door)
+    WHERE c.site_id = :site_id AND c.condition <> 'broken'
+        AND NOT EXISTS (SELECT FROM live WHERE live.door = c.door AND (live.run_no = :run_no OR live.lies))
+    ORDER BY c.door
+""")
+
+
+def allocate_order(conn: Connection, *, order_id: str, now: datetime) -> None:
+    """Plan a paid order's parcels and write the message to its site."""
+    run = lock_run(conn, order_id=order_id)
+    parcels = conn.execute(LOAD_PARCELS, {"order_id": order_id}).all()
+    plan = find_doors(conn, run=run, parcels=parcels)
+    move_parcels(
+        conn,
+        order_id=order_id,
+        parcel_ids=list(plan),
+        state=ParcelState.DRAFT,
+        event=ParcelEvent.PAID,
+        actor=ACTOR,
+        now=now,
+        values={"planned_doors": as_column(plan)},
+    )
+    tell_plan(conn, run=run, parcels=parcels, plan=plan, state=OrderState.PAID, now=now)
+
+
+def lock_run(conn: Connection, *, order_id: str) -> Row[Any]:
+    """The run of an order, for whoever plans doors of it: nobody else does meanwhile."""
+    return conn.execute(LOCK_RUN, {"order_id": order_id}).one()
+
+
+def find_doors(conn: Connection, *, run: Row[Any], parcels: Sequence[Row[Any]]) -> Plan:
+    """Choose doors for parcels of one order among those that are free at its run; nothing where none is."""
+    return choose_doors([_need(row) for row in parcels], _free_doors(conn, run, parcels), low_door=run.low_door)
+
+
+def tell_plan(
+    conn: Connection, *, run: Row[Any], parcels: Sequence[Row[Any]], plan: Plan, state: OrderState, now: datetime
+) -> None:
+    """Tell the site where an order's parcels are meant to lie, and its history where no door was free."""
+    order_id = parcels[0].order_id
+    if not all(plan.values()):
+        note(conn, order_id=order_id, state=state, event=NO_DOOR_FREE, actor=ACTOR, now=now)
+    manifests = [parcel_manifest(row, run, list(plan[row.id])) for row in parcels]
+    entry = PlanOrder(order_id=order_id, parcels=manifests)
+    put_entry(conn, site_id=run.site_id, entry=entry, order_id=order_id, now=now)
+
+
+def as_column(plan: Plan) -> Any:  # noqa: ANN401  an SQL expression
+    """The new value of `parcel.planned_doors`."""
+    arrays = {parcel_id: literal(list(doors), ARRAY(SmallInteger)) for parcel_id, doors in plan.items()}
+    return case(arrays, value=parcel.c.id, else_=parcel.c.planned_doors)
+
+
+def parcel_manifest(row: Row[Any], run: Row[Any], doors: list[int]) -> ParcelManifest:
+    """One parcel as its site must know it; `run` has `run_no`, `load_from` and `removal_from`."""
+    return ParcelManifest(
+        parcel_id=row.id,
+        ref=row.ref,
+        order_id=row.order_id,
+        run_no=run.run_no,
+        zone=Zone(row.zone),
+        size=SizeClass(row.size),
+        volume_ml=row.volume_ml,
+        longest_mm=row.longest_mm,
+        doors=doors,
+        loadable_from=to_wire(loadable_from(run.load_from)),
+        loadable_until=to_wire(run.removal_from),
+        collect_until=to_wire(row.collect_until),
+    )
+
+
+def _free_doors(conn: Connection, run: Row[Any], parcels: Sequence[Row[Any]]) -> list[FreeDoor]:
+    asked = {
+        "parcels": [row.id for row in parcels],
+        "site_id": run.site_id,
+        "run_no": run.run_no,
+        "window_id": run.window_id,
+        "load_from": run.load_from,
+        "removal_from": run.removal_from,
+    }
+    return [msgspec.convert(dict(row), FreeDoor) for row in conn.execute(FREE_DOORS, asked).mappings()]
+
+
+def _need(row: Row[Any]) -> Need:
+    return Need(parcel_id=row.id, zone=Zone(row.zone), volume_ml=row.volume_ml, longest_mm=row.longest_mm)

@@ -1,0 +1,1 @@
+"""What the service and a site say to each other, and what it means."""

@@ -1,0 +1,1 @@
+"""A van at a site, from the first door to the last."""
