@@ -8,6 +8,7 @@ clock, and trusts no clock but its own count of seconds since boot.
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from firmware_sim.memory import CommandKept, EventKept, EventsForgotten, Memory, PulseLapsed, Record
 from firmware_sim.panel import Keypad, Sensors, clean_scan
@@ -52,6 +53,7 @@ from locker_protocol.bus_messages import (
     ZoneReading,
 )
 from locker_protocol.clock import Now
+from locker_protocol.codec import encode
 from locker_protocol.ids import RandomBytes, random_id
 
 FIRMWARE = "caibox-sim 0.1.0"
@@ -64,6 +66,8 @@ STAGGER_MS = 150
 # A door that opens within this time after its pulse opened because of it; the gateway's grant is as long.
 FOLLOW_MS = 10_000
 BATCH = 32
+# Thirty-two scans of 512 letters of four bytes are more than the contract's 64 KiB; what is refused is never received.
+MAX_BATCH_BYTES = 48 * 1024
 # Doors and outcomes need room when the gateway is away for days: scans and keys may fill only a part of the queue.
 MAX_QUEUE = 4_096
 MAX_QUEUE_FOR_PEOPLE = 1_024
@@ -251,11 +255,22 @@ def _send_events(state: Controller, outputs: list[Output], now: Now) -> None:
     """Always from the first one not received: the gateway takes only the next number, so order is never in doubt."""
     if not state.connected or not state.memory.events:
         return
-    batch = [_numbered(state, now, state.memory.events[at]) for at in range(min(BATCH, len(state.memory.events)))]
+    batch = _next_batch(state, now)
     state.sent_through = batch[-1].event_no
     state.resend_ms = now.monotonic_ms + RESEND_AFTER_MS
     report = Events(state.boot_id, state.beat(now), state.memory.store_id, batch)
     outputs.append(Send("report", report, qos=1))
+
+
+def _next_batch(state: Controller, now: Now) -> list[NumberedEvent]:
+    batch, size = list[NumberedEvent](), 0
+    for kept in islice(state.memory.events, BATCH):
+        numbered = _numbered(state, now, kept)
+        size += len(encode(numbered)) + 1
+        if batch and size > MAX_BATCH_BYTES:
+            break
+        batch.append(numbered)
+    return batch
 
 
 def _numbered(state: Controller, now: Now, kept: EventKept) -> NumberedEvent:

@@ -25,6 +25,7 @@ from locker_protocol.bus_messages import (
     UnlockDone,
 )
 from locker_protocol.clock import Now
+from locker_protocol.codec import MAX_MESSAGE_BYTES, encode
 from locker_protocol.ids import random_bytes
 
 START_MS = 1_000_000
@@ -277,6 +278,20 @@ def test_a_long_queue_goes_out_32_at_a_time_as_each_batch_is_received() -> None:
 
     assert [event.event_no for event in first] == list(range(1, 33))
     assert [event.event_no for event in second] == list(range(33, 41))
+
+
+def test_a_report_stays_within_the_contracts_size_whatever_was_scanned() -> None:
+    state = booted()
+    for number in range(40):
+        step(state, signals.SymbolRead("\U0001f966" * 512), at(number))
+    numbers: list[int] = []
+    outputs = step(state, signals.Connected(), at(100))
+    while reports := [each.message for each in outputs if isinstance(each, signals.Send) and each.kind == "report"]:
+        assert len(encode(reports[0])) <= MAX_MESSAGE_BYTES
+        numbers += [event.event_no for event in sent(outputs)]
+        outputs = step(state, signals.Received(EventsReceived("store", numbers[-1])), at(110))
+
+    assert numbers == list(range(1, 41))
 
 
 def test_every_event_is_on_disk_before_it_is_sent() -> None:
