@@ -14,7 +14,7 @@ from jsonschema import Draft7Validator
 
 from app.demo import brokers
 from app.link import command_relay, event_intake, remote_commands
-from app.use_cases import ask_site
+from app.use_cases.site import ask_site
 from firmware_sim import controller, panel, signals, view
 from firmware_sim.memory import new_memory
 from locker_gateway import controllers, grants, manifest, remote, site, status, tidy, uplink_log
