@@ -119,7 +119,8 @@ class Town:
         await self._end()
 
     async def sign_in_residents(self) -> None:
-        """Sign everybody in anew, long before the last of their orders would outlive the session."""
+        """Sign everybody in anew, having looked at their orders: none outlives the session it was placed in unseen."""
+        await self._unfinished()
         self.residents[:] = [await sign_in(self.nobody, contact) for contact in self.neighbours]
 
     # --- a day ------------------------------------------------------------------------------------------------------
