@@ -76,7 +76,10 @@ MAX_PULSES_WAITING = 64
 
 @dataclass(slots=True)
 class Controller:
-    """Everything a running controller holds; all but `memory` is gone with the power."""
+    """Everything a running controller holds; all but `memory` is gone with the power.
+
+    `followed` names, for each door, the unlock it was last pulsed for; one that waits for its turn opened nothing yet.
+    """
 
     memory: Memory
     boot_id: str
@@ -90,6 +93,7 @@ class Controller:
     pulses: deque[CommandKept] = field(default_factory=deque)
     next_pulse_ms: int = 0
     follow_until_ms: dict[int, int] = field(default_factory=dict)
+    followed: dict[int, str] = field(default_factory=dict)
     sent_through: int = 0
     resend_ms: int = 0
     birth_again_ms: int | None = None
@@ -115,6 +119,7 @@ def boot(
 ) -> tuple[Controller, list[Output]]:
     """Power up with what was remembered and what the door contacts say now (True is open)."""
     state = Controller(memory, random_id(random), reason, now.monotonic_ms, Sensors(dict(contacts)))
+    state.followed = dict(memory.pulsed)
     outputs: list[Output] = [ReadProbes()]
     changed = [door for door, is_open in contacts.items() if is_open != (door in memory.open_doors)]
     _record(state, outputs, now, *(_moved(state, door) for door in changed))
@@ -214,6 +219,7 @@ def _pulse(state: Controller, outputs: list[Output], now: Now) -> None:
         return
     kept = state.pulses.popleft()
     outputs.append(Energise(kept.door))
+    state.followed[kept.door] = kept.command_id
     state.next_pulse_ms = now.monotonic_ms + STAGGER_MS
     state.follow_until_ms[kept.door] = now.monotonic_ms + FOLLOW_MS
     _record(state, outputs, now, UnlockDone(kept.command_id, kept.door, kept.outcome))
@@ -282,7 +288,7 @@ def _numbered(state: Controller, now: Now, kept: EventKept) -> NumberedEvent:
 def _moved(state: Controller, door: int) -> DoorOpened | DoorShut:
     if not state.sensors.is_open[door]:
         return DoorShut(door)
-    return DoorOpened(door, state.memory.pulsed.get(door))
+    return DoorOpened(door, state.followed.pop(door, None))
 
 
 # --- time and connection ----------------------------------------------------------------------------------------------
@@ -346,6 +352,7 @@ def _beat(state: Controller, outputs: list[Output], now: Now) -> None:
 def _forget_pulses(state: Controller, outputs: list[Output], doors: list[int]) -> None:
     for door in doors:
         state.follow_until_ms.pop(door, None)
+        state.followed.pop(door, None)
     still = [PulseLapsed(door) for door in doors if door in state.memory.pulsed]
     if still:
         _remember(state, outputs, *still, synced=False)

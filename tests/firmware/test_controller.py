@@ -187,6 +187,26 @@ def test_an_opened_door_names_the_unlock_it_followed_once() -> None:
     assert happened(state)[1:] == [DoorOpened(2, "c1"), DoorShut(2), DoorOpened(2, None)]
 
 
+def test_a_door_names_the_unlock_that_opened_it_and_not_one_that_waits_for_its_turn() -> None:
+    state = booted()
+    step(state, unlock(state, "other", 1, 500), at(500))
+    step(state, unlock(state, "owner", 2, 510), at(510))
+    step(state, unlock(state, "staff", 2, 520), at(520))
+    assert pulses(step(state, signals.Woken(), at(650))) == [2]
+    open_fully(state, 2, 660)
+    assert pulses(step(state, signals.Woken(), at(800))) == [2]
+
+    assert [event for event in happened(state) if isinstance(event, DoorOpened)] == [DoorOpened(2, "owner")]
+
+
+def test_after_a_power_loss_a_door_found_open_names_the_unlock_that_was_kept() -> None:
+    state = booted()
+    step(state, unlock(state, "c1", 2, 500), at(500))
+    again = booted(state.memory, open_doors=[2], ms=1_000)
+
+    assert happened(again)[-1] == DoorOpened(2, "c1")
+
+
 def test_a_door_that_opens_ten_seconds_after_its_pulse_was_forced() -> None:
     state = booted()
     step(state, unlock(state, "c1", 2, 500), at(500))
