@@ -25,6 +25,8 @@ OLD_BY_THE_CALENDAR_MS = 60_000
 # A controller repeats every 2 s from its first event not received. If that is still beyond our next number after this
 # long, it forgot what we never had (our store is an older copy): waiting longer would shut the site for good.
 GAP_TAKEN_MS = 10_000
+# Two clocks of 100 ppm drift 60 ms apart in this time; what is lost of a delay by measuring anew is no more.
+LAG_SPAN_MS = 600_000
 
 
 def born(turn: Turn, controller: str, birth: ControllerBirth, *, retained: bool) -> None:
@@ -100,11 +102,21 @@ def caught_up(site: Site, controller: str, *, now_ms: int) -> bool:
     return seen.event_no == 0 or now_ms - seen.known_since_ms >= GAP_TAKEN_MS
 
 
+def late_ms(turn: Turn, controller: str, report: Events | Beat) -> int:
+    """How long a report was on its way, by the controller's own seconds: more than the quickest one of late.
+
+    A connection that stalled hands over what waited in it as if it were new; the beat in it tells. To a second.
+    """
+    lags = turn.site.seen[controller].lags
+    return turn.ms - 1000 * report.beat - min(lags[1:]) if lags else 0
+
+
 def _note(turn: Turn, seen: ControllerSeen, said: Events | Beat | ControllerBirth) -> None:
     if said.store_id != seen.store_id:
         seen.store_id, seen.event_no, seen.known_since_ms = said.store_id, 0, turn.ms
     last = said.events[-1].event_no if isinstance(said, Events) and said.events else 0
     seen.event_no = max(seen.event_no, last if isinstance(said, Events) else said.event_no)
+    _measure_lag(turn, seen, said)
     seen.beat = max(seen.beat, said.beat) if said.boot_id == seen.boot_id else said.beat
     seen.boot_id = said.boot_id
     if turn.civil_ms - seen.heard_at > OLD_BY_THE_CALENDAR_MS:
@@ -112,6 +124,18 @@ def _note(turn: Turn, seen: ControllerSeen, said: Events | Beat | ControllerBirt
     seen.heard_ms, seen.heard_at = turn.ms, turn.civil_ms
     if not isinstance(said, Events):
         seen.zones = tuple(said.zones)
+
+
+def _measure_lag(turn: Turn, seen: ControllerSeen, said: Events | Beat | ControllerBirth) -> None:
+    lag_ms = turn.ms - 1000 * said.beat
+    if seen.lags is None or seen.boot_id != said.boot_id:
+        seen.lags = (turn.ms, lag_ms, lag_ms)
+        return
+    since_ms, least_ms, before_ms = seen.lags
+    if turn.ms - since_ms >= LAG_SPAN_MS:
+        seen.lags = (turn.ms, lag_ms, least_ms)
+    else:
+        seen.lags = (since_ms, min(least_ms, lag_ms), before_ms)
 
 
 def _came_up(turn: Turn, controller: str, seen: ControllerSeen) -> None:

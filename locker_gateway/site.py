@@ -215,8 +215,9 @@ def _take_report(turn: Turn, controller: str, report: Events | Beat, *, waited_m
     if isinstance(report, Beat):
         door_events.see_doors(turn, controller, report.doors)
         return
+    late_ms = controllers.late_ms(turn, controller, report)
     for numbered in controllers.next_events(turn, controller, report):
-        _take_event(turn, controller, numbered, boot_id=report.boot_id, waited_ms=waited_ms)
+        _take_event(turn, controller, numbered, boot_id=report.boot_id, waited_ms=max(waited_ms, late_ms))
 
 
 def _take_event(turn: Turn, controller: str, numbered: NumberedEvent, *, boot_id: str, waited_ms: int) -> None:

@@ -53,7 +53,8 @@ class SiteConfig:
 class ControllerSeen:
     """What was last heard of a controller in this process. Monotonic milliseconds, civil in `heard_at`.
 
-    `open_in_boot`: the last boot in which each door was seen open.
+    `open_in_boot`: the last boot in which each door was seen open. `lags`: since when, and the least time by which its
+    reports ran behind its beats, in this span and in the one before.
     """
 
     online: bool = False
@@ -70,6 +71,7 @@ class ControllerSeen:
     zones: tuple[ZoneReading, ...] = ()
     gap_since_ms: int | None = None
     known_since_ms: int = 0
+    lags: tuple[int, int, int] | None = None
     contradictions: dict[int, int] = field(default_factory=dict)
 
 
