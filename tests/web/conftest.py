@@ -9,6 +9,7 @@ from werkzeug.serving import make_server
 
 from app.domain.roles import Role
 from app.web.access import serves_everybody
+from tests.conftest import wait_until
 from tests.web.staff_world import Day
 
 
@@ -28,3 +29,6 @@ def url(day: Day) -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
+    # A request that was under way still has its connection; it must be back before the engine is thrown away.
+    pool = day.app.extensions["caibox"].engine.pool
+    wait_until(lambda: pool.checkedout() == 0, what="every request ended", seconds=10)

@@ -83,15 +83,17 @@ def looks_right(page: Page, name: str) -> None:
         Path(PICTURES).mkdir(parents=True, exist_ok=True)
         language = "zh" if "/zh-hans/" in page.url else "en"
         page.screenshot(path=f"{PICTURES}/visit-{width}-{language}-{name}.png", full_page=True)
+    page.wait_for_load_state()
     assert page.evaluate("document.documentElement.scrollWidth") <= width, name
     page.evaluate(AXE.read_text(encoding="utf-8"))
     assert page.evaluate(RUN_AXE) == [], name
     heights = page.locator(".driver button:visible, .driver .button:visible, .driver summary:visible").evaluate_all(
-        "(all) => all.map((one) => one.getBoundingClientRect().height)"
+        # What the page replaced by itself meanwhile has no size any more.
+        "(all) => all.filter((one) => one.isConnected).map((one) => one.getBoundingClientRect().height)"
     )
     assert min(heights, default=64) >= 64, name
     words = page.locator(".driver :visible").evaluate_all(
-        "(all) => all.map((one) => parseFloat(getComputedStyle(one).fontSize))"
+        "(all) => all.filter((one) => one.isConnected).map((one) => parseFloat(getComputedStyle(one).fontSize))"
     )
     assert min(words, default=20) >= 20, name
 
