@@ -8,6 +8,7 @@ import queue
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 
 import psycopg
 import structlog
@@ -28,6 +29,7 @@ class Listener:
         self._streams: dict[str, set[queue.Queue[str]]] = defaultdict(set)
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._closed = False
 
     def subscribe(self, topics: frozenset[str]) -> queue.Queue[str]:
         """Open a mailbox for these topics; it is bounded, and a full one drops notices (the page asks anyway)."""
@@ -58,15 +60,30 @@ class Listener:
             except queue.Full:
                 log.info("stream_is_slow", topic=topic)
 
+    def close(self) -> None:
+        """End every stream now, and the connection within a second: for an application that is thrown away."""
+        self._closed = True
+        with self._lock:
+            mailboxes = set().union(*self._streams.values())
+        for mailbox in mailboxes:
+            with suppress(queue.Full):  # its stream is awake
+                mailbox.put_nowait("")
+
+    @property
+    def closed(self) -> bool:
+        """True when no stream shall go on."""
+        return self._closed
+
     def _run(self) -> None:
         pause = threading.Event()
-        while True:
+        while not self._closed:
             try:
                 with psycopg.connect(self._url, autocommit=True) as connection:
                     connection.execute("LISTEN caibox")
                     self._deliver_all()  # whatever was missed while we were away
-                    for notice in connection.notifies():
-                        self.deliver(notice.payload)
+                    while not self._closed:
+                        for notice in connection.notifies(timeout=1.0):
+                            self.deliver(notice.payload)
             except psycopg.OperationalError as error:
                 log.warning("listener_lost_the_database", error=str(error))
                 pause.wait(RECONNECT_S)
@@ -91,12 +108,13 @@ def _events(listener: Listener, topics: frozenset[str]) -> Iterator[str]:
     mailbox = listener.subscribe(topics)
     try:
         yield "retry: 2000\n\n"
-        while True:
+        while not listener.closed:
             try:
                 topic = mailbox.get(timeout=KEEP_ALIVE_S)
             except queue.Empty:
                 yield ": still here\n\n"
             else:
-                yield f"event: changed\ndata: {topic}\n\n"
+                if topic:
+                    yield f"event: changed\ndata: {topic}\n\n"
     finally:
         listener.leave(topics, mailbox)

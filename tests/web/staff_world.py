@@ -83,6 +83,7 @@ def day_at(engine: Engine, folder: Path) -> Iterator[Day]:
     try:
         yield day
     finally:
+        day.app.extensions["caibox_listener"].close()
         day.app.extensions["caibox"].engine.dispose()
 
 

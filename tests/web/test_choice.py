@@ -1,7 +1,6 @@
 """The choice page: by link and without signing in, in both languages, on a phone and a screen, and when it is over."""
 
 import os
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,6 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 from sqlalchemy import Engine, text, update
-from werkzeug.serving import make_server
 
 from app.db import tables as t
 from app.db.engine import transaction
@@ -18,6 +16,7 @@ from app.domain.collect_link import make_collect_link
 from app.domain.roles import Role
 from app.use_cases.evening.withdraw_order import close_withdrawn
 from tests.web.evening_world import KEEPS_UNTIL, ask, called_off, faults_of, last_hour
+from tests.web.served import served
 from tests.web.shop_world import NOW
 from tests.web.staff_world import Day, day_at
 
@@ -39,16 +38,11 @@ def path(day: Day) -> str:
 
 
 @pytest.fixture
-def url(day: Day) -> Iterator[str]:
+def url(day: Day, browser: Browser) -> Iterator[str]:
     """The application on a port, with its guard against forged forms."""
     day.app.config["WTF_CSRF_ENABLED"] = True
-    server = make_server("127.0.0.1", 0, day.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(day.app, browser) as address:
+        yield address
 
 
 def picture(page: Page, name: str) -> None:

@@ -1,7 +1,6 @@
 """A keeper's evening in a browser: a jam ends in the cold bag and in its owner's hands; somebody without a phone."""
 
 import os
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,13 +9,13 @@ import pytest
 from flask import session
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 from sqlalchemy import Engine
-from werkzeug.serving import make_server
 
 from app.domain.roles import Role
 from app.web.access import serves_everybody
 from locker_protocol.uplink_messages import DoorStayedShut
 from locker_protocol.vocabulary import Right
 from tests.web.keeper_world import NAME, Evening, make_evening
+from tests.web.served import served
 from tests.web.staff_world import day_at
 from tests.web.test_staff_browser import AXE, NARROW, RUN_AXE
 
@@ -43,7 +42,7 @@ def evening(db: Engine, tmp_path: Path) -> Iterator[Evening]:
 
 
 @pytest.fixture
-def url(evening: Evening) -> Iterator[str]:
+def url(evening: Evening, browser: Browser) -> Iterator[str]:
     """The application on a port; `/be-keeper` signs in, which in life takes a message."""
 
     def become() -> str:
@@ -51,13 +50,8 @@ def url(evening: Evening) -> Iterator[str]:
         return "signed in"
 
     evening.day.app.add_url_rule("/be-keeper", "become", serves_everybody()(become))
-    server = make_server("127.0.0.1", 0, evening.day.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(evening.day.app, browser) as address:
+        yield address
 
 
 def open_page(browser: Browser, url: str, path: str, **context: Any) -> Page:

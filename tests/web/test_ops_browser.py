@@ -1,20 +1,16 @@
 """The operator's day in a real browser, at 390 and 1280 px, in both languages: from a risk to what was done."""
 
 import os
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from flask import session
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 from sqlalchemy import Engine, insert, select, update
-from werkzeug.serving import make_server
 
 from app.db import tables as t
 from app.domain.roles import Role
-from app.web.access import serves_everybody
 from tests.web.shop_world import NOW
 from tests.web.staff_world import Day, day_at, load, pack_all, place
 from tests.web.test_staff_browser import AXE, RUN_AXE
@@ -73,24 +69,6 @@ def day(db: Engine, tmp_path: Path) -> Iterator[Day]:
             small = chilled & (t.run_capacity.c.size_or_larger == "S")
             conn.execute(update(t.run_capacity).where(small).values(blocked=t.run_capacity.c.total))
         yield made
-
-
-@pytest.fixture
-def url(day: Day) -> Iterator[str]:
-    """The application on a port; `/be/<role>` signs in, which in life takes a message."""
-
-    def become(role: str) -> str:
-        session["token"] = day.tokens[Role(role)]
-        return "signed in"
-
-    day.app.add_url_rule("/be/<role>", "become", serves_everybody()(become))
-    server = make_server("127.0.0.1", 0, day.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 def open_page(browser: Browser, url: str, path: str, viewport: ViewportSize, role: Role = Role.ADMIN) -> Page:

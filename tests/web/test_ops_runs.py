@@ -1,6 +1,5 @@
 """The operators' runs: late, called off, capped; what is asked wrongly comes back with its reason, nothing changed."""
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,13 +8,13 @@ import pytest
 from flask import redirect, request, session
 from playwright.sync_api import Browser, ViewportSize, expect
 from sqlalchemy import Engine, text, update
-from werkzeug.serving import make_server
 from werkzeug.wrappers import Response
 
 from app.db import tables as t
 from app.domain.roles import Role
 from app.web.access import serves_everybody
 from tests.web.evening_world import faults_of
+from tests.web.served import served
 from tests.web.shop_world import NOW
 from tests.web.staff_world import Day, day_at
 from tests.web.test_choice import picture
@@ -35,7 +34,7 @@ def operator(day: Day) -> Any:
 
 
 @pytest.fixture
-def url(day: Day) -> Iterator[str]:
+def url(day: Day, browser: Browser) -> Iterator[str]:
     """The application on a port; `/be/<role>` signs in, which in life takes a message, and goes on to a page.
 
     A page of its own would make the browser ask for an icon, whose answer has a session and a form's token of its own.
@@ -47,13 +46,8 @@ def url(day: Day) -> Iterator[str]:
 
     day.app.config["WTF_CSRF_ENABLED"] = True
     day.app.add_url_rule("/be/<role>", "become", serves_everybody()(become))
-    server = make_server("127.0.0.1", 0, day.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(day.app, browser) as address:
+        yield address
 
 
 def everything(day: Day) -> dict[str, list[Any]]:

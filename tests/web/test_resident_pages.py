@@ -1,7 +1,6 @@
 """The resident's pages in a real browser: accessible, not too wide, by keyboard, alive, and without script."""
 
 import json
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,12 +10,12 @@ import pytest
 from flask import session
 from playwright.sync_api import Browser, Page
 from sqlalchemy import Engine, insert, text, update
-from werkzeug.serving import make_server
 
 from app.db import tables as t
 from app.db.engine import announce, transaction
 from app.db.tables import metadata
 from app.domain.roles import Role
+from tests.web.served import served
 from tests.web.shop_world import NOW
 from tests.web.staff_world import Day, day_at, sign_in_as
 
@@ -57,14 +56,9 @@ def lay_in(day: Day) -> None:
 
 
 @pytest.fixture(scope="module")
-def address(day: Day) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, day.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def address(day: Day, browser: Browser) -> Iterator[str]:
+    with served(day.app, browser) as address:
+        yield address
 
 
 def open_page(browser: Browser, day: Day, address: str, **more: Any) -> Page:

@@ -2,7 +2,6 @@
 
 import os
 import re
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from io import BytesIO
@@ -10,15 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import session
 from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Page, ViewportSize, expect
 from sqlalchemy import Engine, update
-from werkzeug.serving import make_server
 
 from app.db import tables as t
 from app.domain.roles import Role
-from app.web.access import serves_everybody
 from locker_protocol.uplink_messages import LoadUnsure
 from tests.web.staff_world import Day
 from tests.web.visit_world import (
@@ -49,24 +45,6 @@ PICTURES = os.environ.get("CAIBOX_PICTURES")
 def day(db: Engine, tmp_path: Path) -> Iterator[Day]:
     with van_at(db, tmp_path) as made:
         yield made
-
-
-@pytest.fixture
-def url(day: Day) -> Iterator[str]:
-    """The application on a port; `/be/<role>` signs in, which in life takes a message."""
-
-    def become(role: str) -> str:
-        session["token"] = day.tokens[Role(role)]
-        return "signed in"
-
-    day.app.add_url_rule("/be/<role>", "become", serves_everybody()(become))
-    server = make_server("127.0.0.1", 0, day.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 def come(browser: Browser, url: str, path: str, *, role: Role = Role.DRIVER, **context: Any) -> Page:
