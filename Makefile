@@ -21,7 +21,7 @@ demo: .venv/.demo .venv/.project $(VENDOR) build/.translations
 #: make test    set up what tests need and run them all
 test: .venv/.dev .venv/.project $(VENDOR) build/.translations
 	.venv/bin/python setup/install_test_tools.py
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder --durations 15
 
 #: make check   format, lint, types, import contracts
 check: .venv/.dev .venv/.project

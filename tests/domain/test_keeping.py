@@ -51,7 +51,7 @@ def test_food_may_be_given_until_its_very_last_moment() -> None:
         assert not may_be_given(OrderState.READY, one, now=NOW + timedelta(seconds=1))
 
 
-@pytest.mark.parametrize("state", set(OrderState) - {OrderState.READY, OrderState.PACKED})
+@pytest.mark.parametrize("state", sorted(set(OrderState) - {OrderState.READY, OrderState.PACKED}))
 def test_nothing_of_an_order_that_ends_or_has_ended_is_given_out(state: OrderState) -> None:
     bags = [parcel(ParcelState.LOADED), parcel(ParcelState.RESCUED, keep=60)]
     assert not any(may_be_given(state, bag, now=NOW) for bag in bags)
