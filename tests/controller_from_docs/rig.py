@@ -206,7 +206,8 @@ class Rig:
 
     def fresh(self, door: int) -> dict[str, Any]:
         """An unlock of our own, as fresh as what was heard last."""
-        said = [each.body for each in self.reports.heard if "beat" in each.body and not each.retained][-1]
+        until(lambda: bool(self._beats()), what="the controller says how far its beat is")
+        said = self._beats()[-1]
         return {
             "type": "Unlock",
             "command_id": f"ours{next(self._ids)}",
@@ -215,6 +216,9 @@ class Rig:
             "beat": said["beat"],
             "order_id": None,
         }
+
+    def _beats(self) -> list[dict[str, Any]]:
+        return [each.body for each in self.reports.heard if "beat" in each.body and not each.retained]
 
     def send(self, command: dict[str, Any], *, retain: bool = False) -> None:
         """Publish a command as the gateway would."""

@@ -74,7 +74,7 @@ def day(db: Engine) -> Service:
 def broken(service: Service, *, after: timedelta = timedelta(minutes=5)) -> dict[str, list[str]]:
     with service.engine.begin() as conn:
         findings = audit(conn, Moment(START + after))
-    return {each.invariant: each.examples for each in findings if each.violations}
+    return {each.invariant: sorted(each.examples) for each in findings if each.violations}
 
 
 def damage(service: Service, *statements: str) -> None:
