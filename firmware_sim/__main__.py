@@ -1,5 +1,7 @@
 """`python -m firmware_sim`: simulated controllers for every locker of a file, and the page that shows them.
 
+`python -m firmware_sim fault …` switches faults of one that runs.
+
 The one place that wires. It decides nothing.
 """
 
@@ -11,8 +13,8 @@ import sys
 import structlog
 
 from firmware_sim.device import LockerDevice, Surroundings
-from firmware_sim.faults import Fault
-from firmware_sim.hardware import HandRefusedError
+from firmware_sim.fault_command import fault_command
+from firmware_sim.fault_runner import FaultRunner
 from firmware_sim.mqtt_device import keep_alive
 from firmware_sim.page import serve
 from firmware_sim.settings import Settings, SettingsError, settings_from
@@ -24,6 +26,8 @@ log = structlog.get_logger()
 
 def main() -> int:
     """Start, run until SIGTERM or SIGINT, and return the exit code."""
+    if sys.argv[1:2] == ["fault"]:
+        return fault_command(sys.argv[2:], os.environ)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -52,23 +56,18 @@ async def run(settings: Settings, clock: Clock) -> None:
     devices = {plan.locker_id: LockerDevice(plan, around) for plan in settings.lockers}
     for device in devices.values():
         device.power_on("restart")
-    for locker_id, fault in settings.faults:
-        _break(devices[locker_id], fault)
-    keeper = asyncio.create_task(keep_alive(lambda: [device.link for device in devices.values()]))
-    async with serve(devices, settings.http_host, settings.http_port) as port:
+    runner = FaultRunner(devices, *settings.faults) if settings.faults else None
+    tasks = [asyncio.create_task(keep_alive(lambda: [device.link for device in devices.values()]))]
+    if runner is not None:
+        tasks.append(asyncio.create_task(runner.run()))
+    async with serve(devices, settings.http_host, settings.http_port, runner) as port:
         log.info("ready", lockers=len(devices), port=port)
         await _stopped()
-    keeper.cancel()
+    for task in tasks:
+        task.cancel()
     for device in devices.values():
-        device.power_off()
+        device.stop()
     log.info("stopped")
-
-
-def _break(device: LockerDevice, fault: Fault) -> None:
-    try:
-        device.apply(fault)
-    except HandRefusedError as error:
-        raise SettingsError(f"SIM_FAULTS asks {device.plan.locker_id} for what cannot be: {error.code}.") from error
 
 
 async def _stopped() -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from firmware_sim.memory import CommandKept, EventKept, EventsForgotten, Memory, PulseLapsed, Record
-from firmware_sim.panel import Keypad, Sensors, clean_scan
+from firmware_sim.panel import KEY_DEBOUNCE_MS, KEYS, Keypad, Sensors, SerialLine, clean_scan
 from firmware_sim.signals import (
     Connected,
     ContactChanged,
@@ -19,6 +19,7 @@ from firmware_sim.signals import (
     Display,
     Energise,
     Input,
+    KeyMoved,
     KeyPressed,
     LockSupplySwitched,
     Output,
@@ -26,6 +27,7 @@ from firmware_sim.signals import (
     ReadProbes,
     Received,
     Remember,
+    ScannerSent,
     Send,
     SymbolRead,
     Woken,
@@ -87,6 +89,8 @@ class Controller:
     booted_ms: int
     sensors: Sensors
     keypad: Keypad = field(default_factory=Keypad)
+    keys: Sensors = field(default_factory=lambda: Sensors(dict.fromkeys(range(len(KEYS)), False), {}, KEY_DEBOUNCE_MS))
+    scanner: SerialLine = field(default_factory=SerialLine)
     zones: tuple[ZoneReading, ...] = ()
     lock_supply: bool = True
     connected: bool = False
@@ -141,11 +145,8 @@ def step(state: Controller, given: Input, now: Now) -> list[Output]:
             _obey(state, outputs, now, command)
         case ContactChanged(door, is_open):
             state.sensors.edge(door, is_open=is_open, now_ms=now.monotonic_ms)
-        case SymbolRead(raw):
-            _people(state, outputs, now, CodeScanned(text) if (text := clean_scan(raw)) else None)
-        case KeyPressed(key):
-            digits = state.keypad.press(key, now.monotonic_ms)
-            _people(state, outputs, now, KeysEntered(digits) if digits else None)
+        case SymbolRead() | ScannerSent() | KeyPressed() | KeyMoved():
+            _touched(state, outputs, now, given)
         case ProbesRead(zones):
             state.zones = zones
         case LockSupplySwitched(on):
@@ -162,6 +163,8 @@ def due_ms(state: Controller) -> int:
         state.birth_again_ms,
         state.sensors.due_ms(),
         state.keypad.due_ms(),
+        state.keys.due_ms(),
+        state.scanner.due_ms(),
         *state.follow_until_ms.values(),
     ]
     if state.pulses:
@@ -237,6 +240,30 @@ def _received(state: Controller, outputs: list[Output], now: Now, command: Event
 
 
 # --- events -----------------------------------------------------------------------------------------------------------
+
+
+def _touched(
+    state: Controller, outputs: list[Output], now: Now, given: SymbolRead | ScannerSent | KeyPressed | KeyMoved
+) -> None:
+    match given:
+        case SymbolRead(text):
+            _scanned(state, outputs, now, clean_scan(text))
+        case ScannerSent(raw):
+            _scanned(state, outputs, now, *state.scanner.take(raw, now.monotonic_ms))
+        case KeyPressed(key):
+            _pressed(state, outputs, now, key)
+        case KeyMoved(key, is_down):
+            state.keys.edge(KEYS.index(key), is_open=is_down, now_ms=now.monotonic_ms)
+
+
+def _scanned(state: Controller, outputs: list[Output], now: Now, *texts: str) -> None:
+    for text in texts:
+        _people(state, outputs, now, CodeScanned(text) if text else None)
+
+
+def _pressed(state: Controller, outputs: list[Output], now: Now, key: str) -> None:
+    digits = state.keypad.press(key, now.monotonic_ms)
+    _people(state, outputs, now, KeysEntered(digits) if digits else None)
 
 
 def _people(state: Controller, outputs: list[Output], now: Now, event: CodeScanned | KeysEntered | None) -> None:
@@ -319,6 +346,10 @@ def _birth(state: Controller, now: Now) -> Send:
 def _wake(state: Controller, outputs: list[Output], now: Now) -> None:
     _record(state, outputs, now, *(_moved(state, door) for door in state.sensors.settled(now.monotonic_ms)))
     _pulse(state, outputs, now)
+    _scanned(state, outputs, now, *state.scanner.expire(now.monotonic_ms))
+    for key in state.keys.settled(now.monotonic_ms):
+        if state.keys.is_open[key]:
+            _pressed(state, outputs, now, KEYS[key])
     state.keypad.expire(now.monotonic_ms)
     lapsed = [door for door, until_ms in state.follow_until_ms.items() if now.monotonic_ms >= until_ms]
     _forget_pulses(state, outputs, lapsed)

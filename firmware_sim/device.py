@@ -5,27 +5,39 @@ the protocol itself.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
 from firmware_sim import controller as core
-from firmware_sim import signals
-from firmware_sim.faults import Fault, LockSupply, Network, Power, SetZone, UseDoor, WireDoor
-from firmware_sim.fridge import ZoneFridge, new_zone, read_probes
+from firmware_sim import instruments, signals
+from firmware_sim.crystal import Crystal
+from firmware_sim.fault_board import FaultBoard
+from firmware_sim.faults import Fault, FaultName
+from firmware_sim.fridge import ZoneFridge, new_zone
+from firmware_sim.hands import SetZone, UseDoor
 from firmware_sim.hardware import Cabinet, Edge, HandRefusedError
-from firmware_sim.journal import Journal
+from firmware_sim.journal import Journal, keep_copy
 from firmware_sim.memory import Record
 from firmware_sim.mqtt_device import Address, BusLink, LinkHandlers
+from firmware_sim.probes import Probes
 from firmware_sim.settings import Bus, LockerPlan
+from firmware_sim.switching import Switches
+from firmware_sim.wire import Wire
 from locker_protocol.bus_messages import BootReason, Command, Show, Unlock
 from locker_protocol.clock import Clock, Now
 from locker_protocol.codec import decode, encode
 from locker_protocol.errors import ProtocolError
 from locker_protocol.ids import RandomBytes
+from locker_protocol.topics import BusKind
 from locker_protocol.vocabulary import Zone
+
+# A weak supply is charged again after so long.
+RECHARGED_AFTER_MS = 1_000
+LATCH_HOLDS: tuple[FaultName, ...] = ("jams_shut", "latch_sticks")
 
 log = structlog.get_logger()
 
@@ -60,6 +72,16 @@ class Figures:
     scan_to_unlock_ms: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Packet:
+    """A message on its way out."""
+
+    kind: BusKind
+    payload: bytes
+    qos: int
+    retain: bool
+
+
 class LockerDevice:
     """A locker one can touch."""
 
@@ -69,14 +91,22 @@ class LockerDevice:
         self.fridges = {zone: new_zone(zone) for zone in plan.zones()}
         self.controller: core.Controller | None = None
         self.screen, self.figures = Screen(), Figures()
-        self.network_on, self.lock_supply_on = True, True
+        self.crystal = Crystal(around.clock)
+        self.board = FaultBoard(around.random)
+        self.journal_path = around.data / f"{plan.locker_id}.journal"
+        self.put_away = False
+        self._probes = Probes(self.board, around.random)
         self._zone_of = {door.door: door.zone for door in plan.doors}
         self._journal: Journal | None = None
         self._alarm: asyncio.TimerHandle | None = None
         self._bouncing: dict[int, list[asyncio.TimerHandle]] = {}
+        self._pulsed_ms = deque[int](maxlen=8)
         self._watchers: set[Callable[[], None]] = set()
-        handlers = LinkHandlers(up=self._link_up, down=self._link_down, payload=self._payload)
+        self._incoming = Wire(self.board, self._payload)
+        self._outgoing = Wire(self.board, self._publish)
+        handlers = LinkHandlers(up=self._link_up, down=self._link_down, payload=self._incoming.send)
         self.link = BusLink(around.bus, Address(plan.gateway_id, plan.locker_id), handlers, around.random)
+        self.switches = Switches(self)
 
     # --- power and network ---------------------------------------------------------------------------------------
 
@@ -85,24 +115,23 @@ class LockerDevice:
         if self.controller is not None:
             return
         self._settle()
-        self._journal = Journal(self._around.data / f"{self.plan.locker_id}.journal", self._around.random)
+        keep_copy(self.journal_path)
+        self._journal = Journal(self.journal_path, self._around.random)
         self.controller, outputs = core.boot(
             self._journal.memory,
             contacts=self.cabinet.contacts(),
             reason=reason,
-            now=self._now(),
+            now=self.now(),
             random=self._around.random,
         )
-        self.controller.lock_supply = self.lock_supply_on
+        self.controller.lock_supply = not self.board.on("locks_dead")
         self._do(outputs)
-        if self.network_on:
-            self.link.open(encode(self.controller.death()))
-        self._changed()
+        self.plug(on=not self.board.on("network_cut"))
 
     def power_off(self) -> None:
         """Pull the plug: everything not written is gone, locks are dead, doors stay as they are."""
         self._settle()
-        self.link.close()
+        self._hang_up()
         self.controller = None
         self.screen.show = None
         if self._alarm is not None:
@@ -110,17 +139,28 @@ class LockerDevice:
         if self._journal is not None:
             self._journal.close()
             self._journal = None
-        self._changed()
+        self.changed()
 
-    def set_network(self, *, on: bool) -> None:
-        """Cut or mend the cable between this controller and its broker."""
-        self.network_on = on
+    def stop(self) -> None:
+        """Put the locker away for good."""
+        self.put_away = True
+        self.switches.rest()
+        self.power_off()
+
+    def plug(self, *, on: bool) -> None:
+        """Plug the network cable in, or pull it."""
         if not on:
-            self.link.close()
+            self._hang_up()
             self._link_down()
         elif self.controller is not None and not self.link.is_open:
             self.link.open(encode(self.controller.death()))
-        self._changed()
+        self.changed()
+
+    def replug(self) -> None:
+        """Lose the connection and begin a new one."""
+        if self.link.is_open:
+            self.plug(on=False)
+            self.plug(on=True)
 
     # --- people --------------------------------------------------------------------------------------------------
 
@@ -128,32 +168,37 @@ class LockerDevice:
         """Hold a symbol before the scanner."""
         self.figures.scans += 1
         self._ask()
-        self.feed(signals.SymbolRead(text))
+        self._come(instruments.scan(text, self.board, self._around.random))
 
     def press(self, keys: list[str]) -> None:
         """Press keys one after the other."""
         self._ask()
-        for key in keys:
-            self.feed(signals.KeyPressed(key))
+        self._come(instruments.press(keys, self.board))
 
-    def apply(self, fault: Fault) -> None:
-        """Do what hands or a fault do. Raises HandRefusedError, and then nothing has changed."""
+    def apply(self, hand: UseDoor | SetZone) -> None:
+        """Do what a hand does. Raises HandRefusedError, and then nothing has changed."""
         self._settle()
-        match fault:
+        match hand:
+            case UseDoor(door, ("jam" | "unjam") as action):
+                self.switches.switch(Fault("jams_shut", self.cabinet.door(door).number), on=action == "jam")
             case UseDoor(door, action):
-                self._edges(self.cabinet.use(door, action))
-            case WireDoor(door, wired_as):
-                self._wire(door, wired_as)
-            case Power(on):
-                self.power_on() if on else self.power_off()
-            case Network(on):
-                self.set_network(on=on)
-            case LockSupply(on):
-                self.lock_supply_on = on
-                self.feed(signals.LockSupplySwitched(on))
+                self._edges(self.cabinet.use(door, action, bounce_ms=self._ms("contact_bounces", door)))
             case SetZone():
-                self._set_zone(fault)
-        self._changed()
+                self._set_zone(hand)
+        self.changed()
+
+    def fridge(self, zone: Zone) -> ZoneFridge:
+        """One zone's cold. Raises HandRefusedError(zone_unknown)."""
+        if zone not in self.fridges:
+            raise HandRefusedError("zone_unknown")
+        return self.fridges[zone]
+
+    def rewire(self, change: Callable[[], None]) -> None:
+        """Change what contacts say without a door moving; the controller sees what has become different."""
+        change()
+        self._still(self._bouncing)
+        for door, is_open in self.cabinet.contacts().items():
+            self.feed(signals.ContactChanged(door, is_open))
 
     # --- watchers ------------------------------------------------------------------------------------------------
 
@@ -162,11 +207,15 @@ class LockerDevice:
         self._watchers.add(watcher)
         return lambda: self._watchers.discard(watcher)
 
+    def now(self) -> Now:
+        """Read both clocks; the monotonic one is the controller's own."""
+        return self.crystal.now()
+
     def feed(self, given: signals.Input) -> None:
         """Give the controller one input and do what it says; without power nothing happens."""
         if self.controller is not None:
-            self._do(core.step(self.controller, given, self._now()))
-        self._changed()
+            self._do(core.step(self.controller, given, self.now()))
+        self.changed()
 
     # --- doing ---------------------------------------------------------------------------------------------------
 
@@ -182,11 +231,11 @@ class LockerDevice:
             case signals.Energise(door):
                 self._energise(door)
             case signals.Send(kind, message, qos, retain):
-                self.link.publish(kind, encode(message), qos=qos, retain=retain)
+                self._outgoing.send(_Packet(kind, encode(message), qos=qos, retain=retain))
             case signals.ReadProbes():
-                self._sample()
+                self.sample()
             case signals.Display(show):
-                self.screen = Screen(show, self.screen.number + 1, self._now().monotonic_ms)
+                self.screen = Screen(show, self.screen.number + 1, self.now().monotonic_ms)
 
     def _remember(self, records: tuple[Record, ...], *, synced: bool) -> None:
         """Blocks the loop until the disk has it, on purpose: nothing that follows may come first."""
@@ -195,55 +244,80 @@ class LockerDevice:
             self._journal.compact(self.controller.memory)
 
     def _energise(self, door: int) -> None:
-        self._settle()
         self.figures.pulses += 1
         if self.figures.asked_ms is not None:
-            self.figures.scan_to_unlock_ms = self._now().monotonic_ms - self.figures.asked_ms
+            self.figures.scan_to_unlock_ms = self.now().monotonic_ms - self.figures.asked_ms
             self.figures.asked_ms = None
-        self._edges(self.cabinet.pulse(door))
+        holds = self._too_weak() or any(self.board.strikes(name, door=door) for name in LATCH_HOLDS)
+        late_ms = 0 if holds else self._ms("springs_late", door)
+        if late_ms:
+            asyncio.get_running_loop().call_later(late_ms / 1000, self._spring, door)
+        else:
+            self._spring(door, latch_holds=holds)
 
-    def _sample(self) -> None:
+    def _spring(self, door: int, *, latch_holds: bool = False) -> None:
+        self._settle()
+        bounce_ms = self._ms("contact_bounces", door)
+        self._edges(self.cabinet.pulse(door, latch_holds=latch_holds, bounce_ms=bounce_ms))
+        self.changed()
+
+    def _too_weak(self) -> bool:
+        """A weak supply frees so many latches at once; later pulses pull in vain until it is charged again."""
+        at_once, now_ms = self.board.amount("locks_weak"), self.now().monotonic_ms
+        recent = sum(now_ms - at_ms < RECHARGED_AFTER_MS for at_ms in self._pulsed_ms)
+        if at_once is not None and recent >= at_once:
+            return True
+        self._pulsed_ms.append(now_ms)
+        return False
+
+    def _ms(self, name: FaultName, door: int) -> int:
+        fault = self.board.strikes(name, door=door)
+        return int(fault.amount or 0) if fault else 0
+
+    def sample(self) -> None:
+        """Read the probes now."""
         self._settle()
         if self.controller is not None:
-            readings = (read_probes(fridge, self._around.random) for fridge in self.fridges.values())
-            core.step(self.controller, signals.ProbesRead(tuple(readings)), self._now())
+            readings = self._probes.read(self.fridges, self.now().civil_ms)
+            core.step(self.controller, signals.ProbesRead(readings), self.now())
+
+    def _come(self, pieces: Iterable[instruments.Later]) -> None:
+        for piece in pieces:
+            if piece.after_ms == 0:
+                self.feed(piece.given)
+            else:
+                asyncio.get_running_loop().call_later(piece.after_ms / 1000, self.feed, piece.given)
 
     def _edges(self, edges: list[Edge]) -> None:
         """Play a contact's bouncing. A door that turns round in mid-swing bounces no more of its first way."""
         loop = asyncio.get_running_loop()
-        for contact in {edge.door for edge in edges}:
-            for late in self._bouncing.pop(contact, ()):
-                late.cancel()
+        self._still({edge.door for edge in edges})
         for edge in edges:
             change = signals.ContactChanged(edge.door, edge.is_open)
             handle = loop.call_later(edge.after_ms / 1000, self.feed, change)
             self._bouncing.setdefault(edge.door, []).append(handle)
 
-    def _ask(self) -> None:
-        self.figures.asked_ms = self._now().monotonic_ms
+    def _still(self, contacts: Iterable[int]) -> None:
+        for contact in list(contacts):
+            for late in self._bouncing.pop(contact, ()):
+                late.cancel()
 
-    def _wire(self, door: int, wired_as: int) -> None:
-        self.cabinet.door(wired_as)
-        self.cabinet.door(door).wired_as = None if wired_as == door else wired_as
+    def _ask(self) -> None:
+        self.figures.asked_ms = self.now().monotonic_ms
 
     def _set_zone(self, change: SetZone) -> None:
-        fridge = self._fridge(change.zone)
+        fridge = self.fridge(change.zone)
         if change.ambient_c is not None:
             fridge.lobby_c = change.ambient_c
         if change.target_c is not None:
             fridge.target_c = change.target_c
         if change.warm_by_c is not None:
             fridge.warm_by(change.warm_by_c)
-        self._sample()
-
-    def _fridge(self, zone: Zone) -> ZoneFridge:
-        if zone not in self.fridges:
-            raise HandRefusedError("zone_unknown")
-        return self.fridges[zone]
+        self.sample()
 
     def _settle(self) -> None:
         """Let the cold catch up before anything that bears on it changes."""
-        civil_ms = self._now().civil_ms
+        civil_ms = self.now().civil_ms
         for zone, fridge in self.fridges.items():
             fridge.advance(civil_ms, open_doors=self._open_doors(zone), powered=self.controller is not None)
 
@@ -252,6 +326,15 @@ class LockerDevice:
         return sum(door.position != "shut" and self._zone_of[door.number] == zone for door in doors)
 
     # --- the link's and the clock's calls ------------------------------------------------------------------------
+
+    def _hang_up(self) -> None:
+        """Drop the connection, and with it what is under way."""
+        self.link.close()
+        self._incoming.cut()
+        self._outgoing.cut()
+
+    def _publish(self, packet: "_Packet") -> None:
+        self.link.publish(packet.kind, packet.payload, qos=packet.qos, retain=packet.retain)
 
     def _link_up(self) -> None:
         self.feed(signals.Connected())
@@ -274,12 +357,11 @@ class LockerDevice:
         if self._alarm is not None:
             self._alarm.cancel()
         if self.controller is not None:
-            wait_ms = max(0, core.due_ms(self.controller) - self._now().monotonic_ms)
-            self._alarm = asyncio.get_running_loop().call_later(wait_ms / 1000, self.feed, signals.Woken())
+            wait_ms = max(0, core.due_ms(self.controller) - self.now().monotonic_ms)
+            wait_s = self.crystal.real_s(wait_ms)
+            self._alarm = asyncio.get_running_loop().call_later(wait_s, self.feed, signals.Woken())
 
-    def _changed(self) -> None:
+    def changed(self) -> None:
+        """Tell the watchers."""
         for watcher in list(self._watchers):
             watcher()
-
-    def _now(self) -> Now:
-        return self._around.clock.now()

@@ -5,6 +5,7 @@ it is set aside and a new one, with a new store id, begins. It never decides wha
 """
 
 import os
+import shutil
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,6 +54,26 @@ class Journal:
     def close(self) -> None:
         """Let go of the file."""
         self._file.close()
+
+
+def keep_copy(path: Path) -> None:
+    """Put a copy of a memory aside, as it is; none where there is none yet."""
+    if path.exists():
+        shutil.copyfile(path, path.with_suffix(".copy"))
+
+
+def lose_memory(path: Path) -> None:
+    """Take a memory away: the next boot begins a new one."""
+    path.unlink(missing_ok=True)
+
+
+def restore_memory(path: Path) -> None:
+    """Put the copy back, which no real controller should ever do; without a copy the memory is lost."""
+    copy = path.with_suffix(".copy")
+    if copy.exists():
+        shutil.copyfile(copy, path)
+    else:
+        lose_memory(path)
 
 
 def _load(path: Path, random: RandomBytes) -> Memory:

@@ -5,8 +5,8 @@ opens a lock: only a command from the gateway does.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import TypeVar
@@ -15,11 +15,15 @@ import msgspec
 from aiohttp import web
 
 from firmware_sim.device import LockerDevice
-from firmware_sim.faults import Fault, LockSupply, Network, Power, SetZone, UseDoor
+from firmware_sim.fault_runner import FaultRunner
+from firmware_sim.faults import KINDS, Fault, FaultError, FaultName
+from firmware_sim.hands import SetZone, UseDoor
 from firmware_sim.hardware import HandRefusedError
 from firmware_sim.requests import (
     MAX_BODY_BYTES,
+    ClearRequest,
     DoorRequest,
+    FaultRequest,
     KeysRequest,
     ProblemError,
     ScanRequest,
@@ -30,7 +34,6 @@ from firmware_sim.requests import (
 from firmware_sim.settings import SettingsError
 from firmware_sim.view import StateView, state_of
 from firmware_sim.words import preferred, words
-from locker_protocol.clock import RealClock
 from locker_protocol.vocabulary import Zone
 
 T = TypeVar("T")
@@ -38,6 +41,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 STATIC = Path(__file__).with_name("static")
 DEVICES = web.AppKey("devices", Mapping[str, LockerDevice])
+RUNNER = web.AppKey("runner", FaultRunner)
 CLOSING = web.AppKey("closing", asyncio.Event)
 QUIET_S = 15.0
 # At most so many states a second go to one viewer, however fast things happen.
@@ -54,10 +58,12 @@ HEADERS = {
 }
 
 
-def make_app(devices: Mapping[str, LockerDevice]) -> web.Application:
-    """Build the web application for these lockers."""
+def make_app(devices: Mapping[str, LockerDevice], faults: FaultRunner | None = None) -> web.Application:
+    """Build the web application for these lockers; `faults` has their fault file."""
     app = web.Application(middlewares=[_problems, _headers], client_max_size=MAX_BODY_BYTES)
     app[DEVICES] = devices
+    if faults is not None:
+        app[RUNNER] = faults
     app[CLOSING] = asyncio.Event()
     app.on_shutdown.append(_close_streams)
     app.router.add_static("/static/", STATIC)
@@ -66,16 +72,20 @@ def make_app(devices: Mapping[str, LockerDevice]) -> web.Application:
             web.get("/", _page("index.html")),
             web.get("/words/{language:zh|en}.json", _words),
             web.get("/api/lockers", _lockers),
+            web.get("/api/faults", _kinds),
             web.get("/api/{locker}/plan", _plan),
+            web.get("/api/{locker}/faults", _faults),
+            web.post("/api/{locker}/faults", _switch_fault),
+            web.post("/api/{locker}/faults/clear", _clear_faults),
             web.get("/api/{locker}/state", _state),
             web.get("/api/{locker}/events", _events),
             web.post("/api/{locker}/scan", _scan),
             web.post("/api/{locker}/keys", _keys),
             web.post("/api/{locker}/doors/{door}", _door),
             web.post("/api/{locker}/zones/{zone}", _zone),
-            web.post("/api/{locker}/power", _switch(Power)),
-            web.post("/api/{locker}/network", _switch(Network)),
-            web.post("/api/{locker}/lock-supply", _switch(LockSupply)),
+            web.post("/api/{locker}/power", _switch("power_cut")),
+            web.post("/api/{locker}/network", _switch("network_cut")),
+            web.post("/api/{locker}/lock-supply", _switch("locks_dead")),
             web.get("/{locker}", _page("locker.html")),
         ],
     )
@@ -83,9 +93,11 @@ def make_app(devices: Mapping[str, LockerDevice]) -> web.Application:
 
 
 @asynccontextmanager
-async def serve(devices: Mapping[str, LockerDevice], host: str, port: int) -> AsyncIterator[int]:
+async def serve(
+    devices: Mapping[str, LockerDevice], host: str, port: int, faults: FaultRunner | None = None
+) -> AsyncIterator[int]:
     """Serve the page on the running loop; gives the port, which for 0 the system chose. Raises SettingsError."""
-    runner = web.AppRunner(make_app(devices), access_log=None, shutdown_timeout=1.0)
+    runner = web.AppRunner(make_app(devices, faults), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
         await _listen(runner, host, port)
@@ -195,20 +207,61 @@ async def _zone(request: web.Request) -> web.Response:
     return _apply(device, SetZone(Zone(name), asked.ambient_c, asked.target_c, asked.warm_by_c))
 
 
-def _switch(kind: type[Power | Network | LockSupply]) -> Handler:
+def _switch(fault: FaultName) -> Handler:
+    """A switch that is on while its fault is off."""
+
     async def handler(request: web.Request) -> web.StreamResponse:
         device, asked = _device(request), await _body(request, SwitchRequest)
-        return _apply(device, kind(asked.on))
+        with _refusals():
+            device.switches.switch(Fault(fault), on=not asked.on)
+        return _json(_view(device))
 
     return handler
 
 
-def _apply(device: LockerDevice, fault: Fault) -> web.Response:
-    try:
-        device.apply(fault)
-    except HandRefusedError as error:
-        raise ProblemError(HTTPStatus.CONFLICT, error.code) from error
+def _apply(device: LockerDevice, hand: UseDoor | SetZone) -> web.Response:
+    with _refusals():
+        device.apply(hand)
     return _json(_view(device))
+
+
+# --- faults -----------------------------------------------------------------------------------------------------------
+
+
+async def _kinds(request: web.Request) -> web.Response:
+    """Every fault there is, and what is wrong with the fault file."""
+    runner = request.app.get(RUNNER)
+    file = None if runner is None else {"path": str(runner.path), "problem": runner.problem}
+    return _json({"kinds": list(KINDS.values()), "file": file})
+
+
+async def _faults(request: web.Request) -> web.Response:
+    return _json({"faults": list(_device(request).board)})
+
+
+async def _switch_fault(request: web.Request) -> web.Response:
+    device, asked = _device(request), await _body(request, FaultRequest)
+    with _refusals():
+        device.switches.switch(asked.fault(), on=asked.on, for_s=asked.for_s)
+    return _json(_view(device))
+
+
+async def _clear_faults(request: web.Request) -> web.Response:
+    device, _ = _device(request), await _body(request, ClearRequest)
+    device.switches.clear()
+    return _json(_view(device))
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What the locker refuses, as an answer."""
+    try:
+        yield
+    except HandRefusedError as error:
+        known = {"door_unknown", "zone_unknown"}
+        raise ProblemError(HTTPStatus.NOT_FOUND if error.code in known else HTTPStatus.CONFLICT, error.code) from error
+    except FaultError as error:
+        raise ProblemError(HTTPStatus.BAD_REQUEST, error.code, error.field) from error
 
 
 # --- parts ------------------------------------------------------------------------------------------------------------
@@ -229,7 +282,7 @@ async def _body(request: web.Request, kind: type[T]) -> T:
 
 
 def _view(device: LockerDevice) -> StateView:
-    return state_of(device, RealClock().now().monotonic_ms)
+    return state_of(device, device.now().monotonic_ms)
 
 
 def _json(value: object, status: int = 200) -> web.Response:

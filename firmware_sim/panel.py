@@ -7,10 +7,18 @@ import unicodedata
 from dataclasses import dataclass, field
 
 MAX_SCAN = 512
+MAX_FRAME_BYTES = 4 * MAX_SCAN
+# A scanner ends a symbol with a carriage return; one that forgets it is not waited for longer than this.
+SCAN_GAP_MS = 100
+LINE_ENDS = b"\r\n"
 MAX_DIGITS = 16
 KEYPAD_TIMEOUT_MS = 10_000
 DEBOUNCE_MS = 50
+KEY_DEBOUNCE_MS = 20
+# Nobody presses one key so often in a row; it hangs, and is not listened to until it was quiet for ten seconds.
+MAX_SAME_KEY = 20
 DIGITS = frozenset("0123456789")
+KEYS = (*"0123456789", "back", "clear", "enter")
 
 
 def clean_scan(raw: str) -> str:
@@ -19,15 +27,57 @@ def clean_scan(raw: str) -> str:
 
 
 @dataclass(slots=True)
+class SerialLine:
+    """Puts a symbol together from the bytes a scanner dribbles; what is too long is cut, never gathered."""
+
+    gathered: bytearray = field(default_factory=bytearray)
+    last_ms: int = 0
+
+    def take(self, sent: bytes, now_ms: int) -> list[str]:
+        """Take some bytes; the texts that are complete with them."""
+        texts = [self._end()] if self._gap(now_ms) else []
+        self.last_ms = now_ms
+        for byte in sent:
+            if byte in LINE_ENDS:
+                texts.append(self._end())
+            elif len(self.gathered) < MAX_FRAME_BYTES:
+                self.gathered.append(byte)
+        return [text for text in texts if text]
+
+    def expire(self, now_ms: int) -> list[str]:
+        """The text whose end never came."""
+        return [text] if self._gap(now_ms) and (text := self._end()) else []
+
+    def due_ms(self) -> int | None:
+        """When `expire` has something to do."""
+        return self.last_ms + SCAN_GAP_MS if self.gathered else None
+
+    def _gap(self, now_ms: int) -> bool:
+        return bool(self.gathered) and now_ms >= self.last_ms + SCAN_GAP_MS
+
+    def _end(self) -> str:
+        text = self.gathered.decode(errors="ignore")
+        self.gathered.clear()
+        return clean_scan(text)
+
+
+@dataclass(slots=True)
 class Keypad:
-    """Digits gathered so far; ten seconds without a key and they are gone, for the next person."""
+    """Digits gathered so far; ten seconds without a key and they are gone, for the next person.
+
+    `hung` holds keys that hang, with the time each was last felt.
+    """
 
     digits: str = ""
     last_key_ms: int = 0
+    run: tuple[str, int] = ("", 0)
+    hung: dict[str, int] = field(default_factory=dict)
 
     def press(self, key: str, now_ms: int) -> str | None:
         """Take one key; the digits when `enter` confirmed some, else nothing."""
         self.expire(now_ms)
+        if self._hangs(key, now_ms):
+            return None
         self.last_key_ms = now_ms
         if key in DIGITS:
             self.digits = (self.digits + key)[:MAX_DIGITS]
@@ -48,6 +98,20 @@ class Keypad:
         """When `expire` has something to do."""
         return self.last_key_ms + KEYPAD_TIMEOUT_MS if self.digits else None
 
+    def _hangs(self, key: str, now_ms: int) -> bool:
+        """What a hanging key typed is thrown away when it is found out."""
+        if key in self.hung and now_ms < self.hung[key] + KEYPAD_TIMEOUT_MS:
+            self.hung[key] = now_ms
+            return True
+        self.hung.pop(key, None)
+        before, times = self.run
+        quiet = now_ms >= self.last_key_ms + KEYPAD_TIMEOUT_MS
+        self.run = (key, times + 1 if key == before and not quiet else 1)
+        if self.run[1] > MAX_SAME_KEY:
+            self.run, self.digits, self.hung[key] = ("", 0), "", now_ms
+            return True
+        return False
+
     def _take(self) -> str | None:
         taken, self.digits = self.digits, ""
         return taken or None
@@ -55,10 +119,11 @@ class Keypad:
 
 @dataclass(slots=True)
 class Sensors:
-    """Door contacts that bounce: a door has moved when its contact was the same for 50 ms."""
+    """Contacts that bounce: a door has moved when its contact was the same for 50 ms, a key for 20."""
 
     is_open: dict[int, bool]
     moving: dict[int, int] = field(default_factory=dict)
+    rest_ms: int = DEBOUNCE_MS
 
     def edge(self, door: int, *, is_open: bool, now_ms: int) -> None:
         """A contact changed."""
@@ -69,7 +134,7 @@ class Sensors:
 
     def settled(self, now_ms: int) -> list[int]:
         """Doors that have come to rest in their other state; they are in it from now on."""
-        rested = [door for door, since_ms in self.moving.items() if now_ms >= since_ms + DEBOUNCE_MS]
+        rested = [door for door, since_ms in self.moving.items() if now_ms >= since_ms + self.rest_ms]
         for door in rested:
             del self.moving[door]
             self.is_open[door] = not self.is_open[door]
@@ -77,4 +142,4 @@ class Sensors:
 
     def due_ms(self) -> int | None:
         """When `settled` has something to say."""
-        return min(self.moving.values()) + DEBOUNCE_MS if self.moving else None
+        return min(self.moving.values()) + self.rest_ms if self.moving else None

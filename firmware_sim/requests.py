@@ -9,8 +9,9 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
-from firmware_sim.faults import Degrees, Kelvin
-from firmware_sim.hardware import Hand
+from firmware_sim.faults import Fault, FaultName, Probe
+from firmware_sim.hands import Degrees, Kelvin, Touch
+from locker_protocol.vocabulary import DoorNumber, Zone
 
 T = TypeVar("T")
 
@@ -47,7 +48,7 @@ class KeysRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class DoorRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Do something to a door."""
 
-    action: Hand
+    action: Touch
 
 
 class SwitchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,6 +63,29 @@ class ZoneRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ambient_c: Degrees | None = None
     target_c: Degrees | None = None
     warm_by_c: Kelvin | None = None
+
+
+class FaultRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Switch a fault; `for_s` seconds later it goes by itself."""
+
+    name: FaultName
+    on: bool = True
+    door: DoorNumber | None = None
+    zone: Zone | None = None
+    probe: Probe | None = None
+    amount: float | None = None
+    one_in: int | None = None
+    for_s: Annotated[float, msgspec.Meta(gt=0, le=86_400)] | None = None
+
+    def fault(self) -> Fault:
+        """The fault alone."""
+        return Fault(self.name, self.door, self.zone, self.probe, self.amount, self.one_in)
+
+
+class ClearRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Switch every fault of a locker off."""
+
+    all: Literal[True]
 
 
 def read_body(body: bytes, kind: type[T]) -> T:

@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from firmware_sim.faults import Fault
+from firmware_sim.fault_file import FaultFile, FaultFileError, read_fault_file
 from locker_protocol.vocabulary import DoorNumber, Identifier, SizeClass, Zone
 
 
@@ -99,7 +99,7 @@ class Settings:
     http_host: str
     http_port: int
     data: Path
-    faults: tuple[tuple[str, Fault], ...]
+    faults: tuple[Path, FaultFile] | None
 
 
 def settings_from(environment: Mapping[str, str]) -> Settings:
@@ -111,7 +111,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         http_host=environment.get("SIM_HTTP_HOST", "127.0.0.1"),
         http_port=_port(_needed(environment, "SIM_HTTP_PORT")),
         data=Path(_needed(environment, "SIM_DATA")),
-        faults=_faults(environment.get("SIM_FAULTS"), {plan.locker_id for plan in lockers}),
+        faults=_faults(environment.get("SIM_FAULTS"), lockers),
     )
 
 
@@ -151,14 +151,11 @@ def _lockers(path: str) -> tuple[LockerPlan, ...]:
     return tuple(plans)
 
 
-def _faults(path: str | None, known: set[str]) -> tuple[tuple[str, Fault], ...]:
-    """Read `{"locker": [fault, …]}`, what is wrong from the start."""
+def _faults(path: str | None, lockers: tuple[LockerPlan, ...]) -> tuple[Path, FaultFile] | None:
     if not path:
-        return ()
+        return None
     try:
-        listed = msgspec.json.decode(Path(path).read_bytes(), type=dict[str, list[Fault]])
-    except (OSError, msgspec.DecodeError) as error:
-        raise SettingsError(f"SIM_FAULTS, {path}, cannot be read: {error}.") from error
-    if unknown := set(listed) - known:
-        raise SettingsError(f"SIM_FAULTS names lockers that SIM_LOCKERS does not: {', '.join(sorted(unknown))}.")
-    return tuple((locker_id, fault) for locker_id, faults in listed.items() for fault in faults)
+        file = read_fault_file(Path(path), {plan.locker_id: [door.door for door in plan.doors] for plan in lockers})
+    except FaultFileError as error:
+        raise SettingsError(f"SIM_FAULTS, {error}") from error
+    return Path(path), file

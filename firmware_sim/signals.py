@@ -36,9 +36,24 @@ class ContactChanged:
 
 @dataclass(frozen=True, slots=True)
 class SymbolRead:
-    """The scanner read something."""
+    """The scanner read a symbol and handed it over whole."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScannerSent:
+    """Some bytes came over the scanner's serial line: a symbol, a piece of one, or nonsense."""
+
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class KeyMoved:
+    """A key's contact changed, bouncing or not; the key as in `KeyPressed`."""
+
+    key: str
+    is_down: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +88,8 @@ Input = (
     | Received
     | ContactChanged
     | SymbolRead
+    | ScannerSent
+    | KeyMoved
     | KeyPressed
     | ProbesRead
     | LockSupplySwitched

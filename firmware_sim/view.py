@@ -3,6 +3,7 @@
 import msgspec
 
 from firmware_sim.device import LockerDevice
+from firmware_sim.faults import Fault
 from locker_protocol.bus_messages import Show
 from locker_protocol.vocabulary import Zone
 
@@ -53,6 +54,7 @@ class StateView(msgspec.Struct, frozen=True):
     scans: int
     rejected: int
     scan_to_unlock_ms: int | None
+    faults: list[Fault]
 
 
 def state_of(device: LockerDevice, monotonic_ms: int) -> StateView:
@@ -62,9 +64,9 @@ def state_of(device: LockerDevice, monotonic_ms: int) -> StateView:
     return StateView(
         locker_id=device.plan.locker_id,
         power=controller is not None,
-        network=device.network_on,
+        network=not device.board.on("network_cut"),
         linked=controller is not None and controller.connected,
-        lock_supply=device.lock_supply_on,
+        lock_supply=not device.board.on("locks_dead"),
         boot_id=controller.boot_id if controller else None,
         event_no=controller.memory.last_event_no if controller else 0,
         queued=len(controller.memory.events) if controller else 0,
@@ -77,6 +79,7 @@ def state_of(device: LockerDevice, monotonic_ms: int) -> StateView:
         scans=device.figures.scans,
         rejected=device.figures.rejected,
         scan_to_unlock_ms=device.figures.scan_to_unlock_ms,
+        faults=list(device.board),
     )
 
 

@@ -15,7 +15,22 @@ PACKAGES = SETTINGS["root_packages"]
 
 # The modules that do input and output, so that all others need not.
 SHELLS = {
-    "firmware_sim": {"__main__", "device", "journal", "mqtt_device", "page", "requests", "settings", "view", "words"},
+    "firmware_sim": {
+        "__main__",
+        "device",
+        "fault_command",
+        "fault_file",
+        "fault_runner",
+        "journal",
+        "mqtt_device",
+        "page",
+        "requests",
+        "settings",
+        "switching",
+        "view",
+        "wire",
+        "words",
+    },
     "locker_gateway": {"__main__", "journal", "loop", "metrics", "mqtt_links", "settings", "store"},
 }
 

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from firmware_sim.device import LockerDevice, Surroundings
+from firmware_sim.faults import Fault
 from firmware_sim.settings import Bus, ColumnPlan, DoorPlan, HeadPlan, LockerPlan, Rectangle
 from locker_protocol.clock import RealClock
 from locker_protocol.ids import random_bytes
@@ -69,12 +70,12 @@ def with_device(tmp_path: Path) -> Callable[[Callable[[LockerDevice], Coroutine[
 async def _with_device(folder: Path, scenario: Callable[[LockerDevice], Coroutine[None, None, None]]) -> None:
     around = Surroundings(Bus("127.0.0.1", 9, None, None), folder, RealClock(), random_bytes)
     device = LockerDevice(small_locker(), around)
-    device.set_network(on=False)
+    device.switches.switch(Fault("network_cut"))
     device.power_on()
     try:
         await scenario(device)
     finally:
-        device.power_off()
+        device.stop()
 
 
 @pytest.fixture

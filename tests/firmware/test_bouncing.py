@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 
 from firmware_sim.device import LockerDevice
-from firmware_sim.faults import UseDoor
+from firmware_sim.hands import UseDoor
 
 WithDevice = Callable[[Callable[[LockerDevice], Coroutine[None, None, None]]], None]
 

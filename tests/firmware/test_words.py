@@ -6,7 +6,8 @@ from typing import get_args
 
 import pytest
 
-from firmware_sim import page, requests
+from firmware_sim import page
+from firmware_sim.faults import KINDS
 from firmware_sim.hardware import Hand
 from firmware_sim.words import preferred, words
 from locker_protocol.bus_messages import Show
@@ -44,11 +45,26 @@ def test_every_screen_every_zone_and_every_hand_has_words() -> None:
     assert [key for key in wanted if key not in words("zh")] == []
 
 
+def test_every_fault_has_its_name_its_group_and_its_unit_in_words() -> None:
+    for kind in KINDS.values():
+        wanted = [f"fault.{kind.name}", f"faults.group.{kind.group}"]
+        wanted += [f"faults.unit.{kind.amount.unit}"] if kind.amount else []
+        assert [key for key in wanted if key not in words("zh")] == []
+
+
+def test_no_two_faults_have_the_same_name() -> None:
+    for language in (words("zh"), words("en")):
+        assert len({language[f"fault.{name}"] for name in KINDS}) == len(KINDS)
+
+
 def test_every_problem_code_in_the_source_has_words() -> None:
-    sources = [Path(requests.__file__), Path(page.__file__), Path(page.__file__).with_name("hardware.py")]
+    folder = Path(page.__file__).parent
+    sources = [folder / f"{name}.py" for name in ("requests", "page", "hardware", "faults", "switching")]
     source = " ".join(path.read_text(encoding="utf-8") for path in sources)
-    codes = set(re.findall(r'(?:ProblemError\(HTTPStatus\.\w+, |HandRefusedError\()"(\w+)"', source))
-    codes |= set(re.findall(r'"(already_\w+|not_open|full|empty|not_found|bad_method|too_large|bad_request)"', source))
+    codes = set(re.findall(r'(?:ProblemError\(HTTPStatus\.\w+, |HandRefusedError\(|FaultError\()"(\w+)"', source))
+    codes |= set(
+        re.findall(r'"(already_\w+|stuck_open|not_open|full|empty|not_found|bad_method|too_large|bad_request)"', source)
+    )
     assert len(codes) > 10
     assert [code for code in codes if f"problem.{code}" not in words("en")] == []
 
@@ -60,7 +76,7 @@ def test_every_word_the_page_asks_for_exists_and_none_is_idle() -> None:
         re.findall(r'"((?:scan|display)\.[\w.]+)"', source)
     )
     assert [key for key in asked if key not in words("en")] == []
-    made = r"^(refusal|problem|zone|door|hands|display|keys)\."
+    made = r"^(refusal|problem|zone|door|hands|display|keys|fault|faults)\."
     assert [key for key in words("en") if key not in asked and not re.match(made, key)] == []
 
 
