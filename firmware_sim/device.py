@@ -157,8 +157,8 @@ class LockerDevice:
         self.changed()
 
     def replug(self) -> None:
-        """Lose the connection and begin a new one."""
-        if self.link.is_open:
+        """Lose the connection, if there is one by now, and begin another."""
+        if self.controller is not None and self.controller.connected:
             self.plug(on=False)
             self.plug(on=True)
 

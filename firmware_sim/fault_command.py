@@ -5,6 +5,7 @@ It decides only how the words of the command line become a request; whether that
 
 import argparse
 import json
+import math
 import sys
 import urllib.error
 import urllib.request
@@ -57,6 +58,8 @@ def fault_command(arguments: list[str], environment: Mapping[str, str]) -> int:
 def _ask(asked: argparse.Namespace, base: str) -> list[str]:
     locker, *rest = asked.words
     address = f"{base}/api/{quote(locker, safe='')}/faults"
+    if not all(math.isfinite(each) for each in (asked.amount, asked.for_s) if each is not None):
+        raise _CommandError("A number must be finite.")
     options = {"amount": asked.amount, "one_in": asked.one_in, "for_s": asked.for_s}
     given = {name: value for name, value in options.items() if value is not None}
     if rest == ["clear"]:

@@ -84,9 +84,9 @@ def _text(path: Path) -> str:
         text = raw.decode()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise FaultFileError(f"{path} cannot be read: {reason}.") from error
+        raise FaultFileError(f"{path}, cannot be read: {reason}.") from error
     if len(raw) > MAX_FILE_BYTES:
-        raise FaultFileError(f"{path} cannot be read: it is longer than {MAX_FILE_BYTES} bytes.")
+        raise FaultFileError(f"{path}, cannot be read: it is longer than {MAX_FILE_BYTES} bytes.")
     return text
 
 

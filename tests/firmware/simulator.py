@@ -18,8 +18,9 @@ class Simulator:
     """`python -m firmware_sim`, running, and hands in front of it."""
 
     def __init__(self, process: subprocess.Popen[str], port: int) -> None:
-        self.process, self.page = process, f"http://127.0.0.1:{port}/{LOCKER}"
-        self._base = f"http://127.0.0.1:{port}/api/{LOCKER}/"
+        self.process, self.url = process, f"http://127.0.0.1:{port}"
+        self.page = f"{self.url}/{LOCKER}"
+        self._base = f"{self.url}/api/{LOCKER}/"
 
     def do(self, path: str, **body: object) -> dict[str, Any]:
         request = urllib.request.Request(self._base + path, json.dumps(body).encode())  # noqa: S310 - our own address
@@ -36,6 +37,16 @@ class Simulator:
             time.sleep(0.02)
         return state
 
+    def until_told(self, found: Callable[[dict[str, Any]], bool], seconds: float = 10) -> dict[str, Any]:
+        """Wait for what the simulator says of its fault file."""
+        deadline = time.monotonic() + seconds
+        address = urllib.request.Request(f"{self.url}/api/faults")  # noqa: S310 - our own address
+        while not found(file := self._answer(address)["file"]):
+            assert time.monotonic() < deadline, file
+            time.sleep(0.02)
+        told: dict[str, Any] = file
+        return told
+
     def _answer(self, request: urllib.request.Request) -> dict[str, Any]:
         with urllib.request.urlopen(request, timeout=5) as response:  # noqa: S310 - our own address
             answer: dict[str, Any] = json.load(response)
@@ -43,7 +54,7 @@ class Simulator:
 
 
 @contextmanager
-def running_simulator(bus_url: str, lockers_file: Path, data: Path) -> Iterator[Simulator]:
+def running_simulator(bus_url: str, lockers_file: Path, data: Path, faults: Path | None = None) -> Iterator[Simulator]:
     """Run `python -m firmware_sim` for as long as the block lasts."""
     environment = {
         "PATH": os.environ["PATH"],
@@ -51,6 +62,7 @@ def running_simulator(bus_url: str, lockers_file: Path, data: Path) -> Iterator[
         "SIM_LOCKERS": str(lockers_file),
         "SIM_HTTP_PORT": "0",
         "SIM_DATA": str(data),
+        **({"SIM_FAULTS": str(faults)} if faults else {}),
     }
     command = [sys.executable, "-m", "firmware_sim"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:

@@ -11,6 +11,7 @@ import pytest
 
 from locker_protocol.bus_messages import (
     CodeScanned,
+    ControllerBirth,
     ControllerDeath,
     DoorOpened,
     DoorShut,
@@ -95,6 +96,54 @@ def test_a_pulled_plug_is_a_death_a_new_boot_and_doors_as_they_were_left(
     gateway.command(Unlock("late", 2, before.boot_id, before.beat))
     gateway.wait_for(UnlockDone("late", 2, "stale"))
     assert simulator.state()["doors"][1]["state"] == "shut"
+
+
+def test_over_a_slow_network_that_loses_and_repeats_every_event_arrives_once_and_in_order(
+    simulator: Simulator, gateway: BusProbe
+) -> None:
+    for fault in ({"name": "network_slow", "amount": 120}, {"name": "network_lossy"}, {"name": "network_repeats"}):
+        simulator.do("faults", **fault)
+    codes = [f"L1{number:03d}" for number in range(40)]
+    for code in codes:
+        simulator.do("scan", text=code)
+    gateway.wait(lambda: len(gateway.received) == len(codes), seconds=60)
+    assert gateway.received == [CodeScanned(code) for code in codes]
+
+
+def test_through_a_storm_of_reconnections_nothing_is_lost_and_the_boot_stays_the_same(
+    simulator: Simulator, gateway: BusProbe
+) -> None:
+    boot_id = simulator.state()["boot_id"]
+    simulator.do("faults", name="network_storms", amount=0.3)
+    gateway.wait(lambda: gateway.presence.count(ControllerDeath(boot_id)) >= 2, seconds=30)
+    codes = [f"L1{number:03d}" for number in range(10)]
+    for code in codes:
+        simulator.do("scan", text=code)
+    simulator.do("faults", name="network_storms", on=False)
+    gateway.wait(lambda: len(gateway.received) == len(codes), seconds=30)
+    assert gateway.received == [CodeScanned(code) for code in codes]
+    assert {each.boot_id for each in gateway.presence} == {boot_id}
+
+
+def test_a_command_that_the_network_brings_twice_pulses_once(simulator: Simulator, gateway: BusProbe) -> None:
+    simulator.do("faults", name="network_repeats", one_in=1)
+    gateway.unlock("c1", 2)
+    gateway.wait(lambda: gateway.received.count(UnlockDone("c1", 2, "pulsed")) == 2)
+    assert simulator.state()["pulses"] == 1
+
+
+def test_a_watchdog_reset_is_told_as_one(simulator: Simulator, gateway: BusProbe) -> None:
+    before = gateway.birth()
+    heard = len(gateway.presence)
+    simulator.do("faults", name="watchdog_bites")
+    after = gateway.wait(
+        lambda: [
+            each
+            for each in gateway.presence[heard:]
+            if isinstance(each, ControllerBirth) and each.boot_id != before.boot_id
+        ]
+    )[0]
+    assert (after.boot_reason, after.store_id) == ("watchdog", before.store_id)
 
 
 def test_a_retained_command_is_never_obeyed(simulator: Simulator, gateway: BusProbe) -> None:

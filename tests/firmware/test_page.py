@@ -10,6 +10,7 @@ from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 
 from firmware_sim.device import LockerDevice
+from firmware_sim.faults import KINDS
 from firmware_sim.page import make_app
 from firmware_sim.signals import Received
 from locker_protocol.bus_messages import CodeScanned, KeysEntered, Show, Unlock
@@ -139,6 +140,25 @@ async def told(stream: ClientResponse) -> dict[str, Any]:
         ("T1/zones/chilled", b'{"target_c": NaN}', 400, "not_json", None),
         ("T1/power", b'{"on": "yes"}', 400, "bad_field", "on"),
         ("NOPE/power", b'{"on": true}', 404, "locker_unknown", "locker"),
+        ("T1/faults", b"{}", 400, "bad_field", "name"),
+        ("T1/faults", b'{"name": "explodes"}', 400, "bad_field", "name"),
+        ("T1/faults", b'{"name": "network_cut", "colour": 1}', 400, "bad_field", "colour"),
+        ("T1/faults", b'{"name": "jams_shut"}', 400, "fault_place", "door"),
+        ("T1/faults", b'{"name": "jams_shut", "door": 9}', 404, "door_unknown", None),
+        ("T1/faults", b'{"name": "contact_miswired", "door": 1, "amount": 9}', 404, "door_unknown", None),
+        ("T1/faults", b'{"name": "contact_miswired", "door": 1}', 400, "fault_amount_needed", "amount"),
+        ("T1/faults", b'{"name": "probe_stuck", "zone": "frozen", "probe": "air"}', 404, "zone_unknown", None),
+        ("T1/faults", b'{"name": "network_slow", "amount": 1e9}', 400, "fault_amount", "amount"),
+        ("T1/faults", b'{"name": "network_lossy", "one_in": 0}', 400, "fault_chance", "one_in"),
+        ("T1/faults", b'{"name": "locks_dead", "one_in": 2}', 400, "fault_no_chance", "one_in"),
+        ("T1/faults", b'{"name": "locks_dead", "amount": 2}', 400, "fault_no_amount", "amount"),
+        ("T1/faults", b'{"name": "locks_dead", "for_s": 0}', 400, "bad_field", "for_s"),
+        ("T1/faults", b'{"name": "watchdog_bites", "on": false}', 400, "fault_moment", "on"),
+        ("T1/faults", b'{"name": "watchdog_bites", "for_s": 3}', 400, "fault_moment", "for_s"),
+        ("T1/faults/clear", b"{}", 400, "bad_field", "all"),
+        ("T1/faults/clear", b'{"all": false}', 400, "bad_field", "all"),
+        ("NOPE/faults", b'{"name": "network_cut"}', 404, "locker_unknown", "locker"),
+        ("T1/doors/2", b'{"action": "stick"}', 400, "bad_field", "action"),
         ("T1/nothing", b"{}", 404, "not_found", None),
         ("T1/state", b"{}", 405, "bad_method", None),
     ],
@@ -147,12 +167,60 @@ def test_nonsense_gets_a_problem_and_changes_nothing(
     with_page: Callable[[Scenario], None], path: str, body: bytes, status: int, code: str, field: str | None
 ) -> None:
     async def scenario(client: Client, device: LockerDevice) -> None:
-        before = repr((device.cabinet.doors, device.controller and device.controller.memory))
+        before = look_of(device)
         response = await client.post(f"/api/{path}", data=body, headers={"Content-Type": "application/json"})
         problem = await response.json(content_type="application/problem+json")
         assert (response.status, problem["code"], problem["field"]) == (status, code, field)
         assert problem["message"]
-        assert repr((device.cabinet.doors, device.controller and device.controller.memory)) == before
+        assert look_of(device) == before
+
+    with_page(scenario)
+
+
+def look_of(device: LockerDevice) -> str:
+    return repr((device.cabinet.doors, list(device.board), device.controller and device.controller.memory))
+
+
+def test_a_fault_is_switched_on_seen_and_switched_off(with_page: Callable[[Scenario], None]) -> None:
+    async def scenario(client: Client, device: LockerDevice) -> None:
+        jam = {"name": "jams_shut", "door": 2}
+        seen = await (await client.post("/api/T1/faults", json=jam)).json()
+        assert {**jam, "one_in": 1} in seen["faults"]
+        assert seen["doors"][1]["state"] == "jammed"
+        assert (await (await client.get("/api/T1/faults")).json())["faults"] == seen["faults"]
+        after = await (await client.post("/api/T1/faults", json={**jam, "on": False})).json()
+        assert [fault["name"] for fault in after["faults"]] == ["network_cut"]
+
+    with_page(scenario)
+
+
+def test_all_faults_are_cleared_at_once(with_page: Callable[[Scenario], None]) -> None:
+    async def scenario(client: Client, device: LockerDevice) -> None:
+        for fault in ({"name": "jams_shut", "door": 2}, {"name": "power_cut"}, {"name": "network_slow", "amount": 9}):
+            await client.post("/api/T1/faults", json=fault)
+        after = await (await client.post("/api/T1/faults/clear", json={"all": True})).json()
+        assert after["faults"] == []
+        assert after["power"] is True
+
+    with_page(scenario)
+
+
+def test_a_switch_and_its_fault_are_the_same(with_page: Callable[[Scenario], None]) -> None:
+    async def scenario(client: Client, device: LockerDevice) -> None:
+        seen = await (await client.post("/api/T1/lock-supply", json={"on": False})).json()
+        assert {"name": "locks_dead"} in seen["faults"]
+        assert seen["lock_supply"] is False
+        again = await (await client.post("/api/T1/faults", json={"name": "locks_dead", "on": False})).json()
+        assert again["lock_supply"] is True
+
+    with_page(scenario)
+
+
+def test_the_vocabulary_is_told_with_its_numbers(with_page: Callable[[Scenario], None]) -> None:
+    async def scenario(client: Client, _device: LockerDevice) -> None:
+        told = await (await client.get("/api/faults")).json()
+        assert [kind["name"] for kind in told["kinds"]] == list(KINDS)
+        assert told["file"] is None
 
     with_page(scenario)
 
