@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from firmware_sim.faults import KINDS, Kind
+from firmware_sim.settings import SettingsError, simulator_url
 from firmware_sim.words import words
 
 USAGE = """what to write after `fault`:
@@ -42,14 +43,14 @@ def fault_command(arguments: list[str], environment: Mapping[str, str]) -> int:
     parser.add_argument("--amount", type=float, help="its number; `fault` alone lists the units")
     parser.add_argument("--one-in", type=int, help="it strikes on one occasion of so many")
     parser.add_argument("--for", type=float, dest="for_s", help="seconds after which it goes by itself")
-    parser.add_argument("--url", default=environment.get("SIM_URL"), help="the running simulator; or set SIM_URL")
+    parser.add_argument("--url", help="the running simulator, http://127.0.0.1:PORT; or set SIM_URL")
     asked = parser.parse_intermixed_args(arguments)
     if not asked.words:
         sys.stdout.write("\n".join(_line(kind) for kind in KINDS.values()) + "\n")
         return 0
     try:
-        sys.stdout.write("\n".join(_ask(asked, _base(asked.url, environment))) + "\n")
-    except _CommandError as error:
+        sys.stdout.write("\n".join(_ask(asked, asked.url or simulator_url(environment))) + "\n")
+    except (_CommandError, SettingsError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
@@ -57,7 +58,9 @@ def fault_command(arguments: list[str], environment: Mapping[str, str]) -> int:
 
 def _ask(asked: argparse.Namespace, base: str) -> list[str]:
     locker, *rest = asked.words
-    address = f"{base}/api/{quote(locker, safe='')}/faults"
+    if urlsplit(base).scheme not in {"http", "https"}:
+        raise _CommandError(f"{base} is no address; it begins with http:// or https://.")
+    address = f"{base.rstrip('/')}/api/{quote(locker, safe='')}/faults"
     if not all(math.isfinite(each) for each in (asked.amount, asked.for_s) if each is not None):
         raise _CommandError("A number must be finite.")
     options = {"amount": asked.amount, "one_in": asked.one_in, "for_s": asked.for_s}
@@ -91,16 +94,6 @@ def _number(text: str) -> int:
     if not (text.isascii() and text.isdecimal()):
         raise _CommandError(f"“{text}” is no door number.")
     return int(text)
-
-
-def _base(url: str | None, environment: Mapping[str, str]) -> str:
-    port = environment.get("SIM_HTTP_PORT")
-    base = url or (f"http://{environment.get('SIM_HTTP_HOST', '127.0.0.1')}:{port}" if port else None)
-    if base is None:
-        raise _CommandError("Where is the simulator? Say --url http://127.0.0.1:PORT, or set SIM_URL.")
-    if urlsplit(base).scheme not in {"http", "https"}:
-        raise _CommandError(f"{base} is no address; it begins with http:// or https://.")
-    return base.rstrip("/")
 
 
 def _answer(address: str, body: dict[str, object] | None) -> list[dict[str, Any]]:

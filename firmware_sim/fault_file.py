@@ -25,7 +25,8 @@ from firmware_sim.words import words
 from locker_protocol.vocabulary import DoorNumber, Zone
 
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=31_536_000)]
-Span = Annotated[float, msgspec.Meta(gt=0, le=31_536_000)]
+# Shorter ones would come faster than they are looked for.
+Span = Annotated[float, msgspec.Meta(ge=0.05, le=31_536_000)]
 MAX_FILE_BYTES = 1024 * 1024
 
 

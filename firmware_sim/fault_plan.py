@@ -89,7 +89,7 @@ class FaultPlan:
     def _choose(self, wanted: T | Choice, known: list[T]) -> list[T]:
         if wanted == "all":
             return known
-        if wanted == "any":
+        if wanted == "any" and known:
             return [known[int.from_bytes(self._random(8)) % len(known)]]
         return [each for each in known if each == wanted]
 

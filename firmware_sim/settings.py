@@ -115,6 +115,15 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
     )
 
 
+def simulator_url(environment: Mapping[str, str]) -> str:
+    """Where the page of a running simulator is, for the command that switches its faults. Raises SettingsError."""
+    if url := environment.get("SIM_URL"):
+        return url
+    if port := environment.get("SIM_HTTP_PORT"):
+        return f"http://127.0.0.1:{_port(port)}"
+    raise SettingsError("Where is the simulator? Say --url http://127.0.0.1:PORT, or set SIM_URL.")
+
+
 def read_bus(url: str) -> Bus:
     """Read `mqtt://user:password@host:port`. Raises SettingsError."""
     parts = urlsplit(url)

@@ -121,4 +121,10 @@ def simulator_environment(places: EdgePlaces, *, bus_url: str, lockers_file: Pat
         "SIM_HTTP_PORT": str(places.addresses.lockers),
         "SIM_DATA": str(places.data / "lockers"),
         "CAIBOX_CLOCK_FILE": str(places.clock_file),
+        **_fault_file(),
     }
+
+
+def _fault_file() -> dict[str, str]:
+    """The caller's own fault file, where they named one."""
+    return {"SIM_FAULTS": str(Path(os.environ["SIM_FAULTS"]).absolute())} if os.environ.get("SIM_FAULTS") else {}

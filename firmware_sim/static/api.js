@@ -14,6 +14,10 @@ export class LockerApi {
     return (await fetch(`${this.base}plan`)).json();
   }
 
+  async kinds() {
+    return (await (await fetch("/api/faults")).json()).kinds;
+  }
+
   // One after the other, so that fast keys arrive as they were pressed.
   post(what, body) {
     const sent = queue.then(() => this.send(what, body));

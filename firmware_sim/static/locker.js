@@ -1,6 +1,7 @@
 // The virtual locker's page: wires the parts and keeps them like the state it is told.
 import { LockerApi, Refused } from "./api.js";
 import { Display } from "./display.js";
+import { Faults } from "./faults.js";
 import { Hands } from "./hands.js";
 import { Keypad } from "./keypad.js";
 import { Scanner } from "./scanner.js";
@@ -16,13 +17,14 @@ const api = new LockerApi(decodeURIComponent(location.pathname.slice(1)));
 
 startTheme(find("theme"));
 await loadWords();
-const plan = await api.plan();
+const [plan, kinds] = await Promise.all([api.plan(), api.kinds()]);
 let state = null, toastTimer = 0;
 
 const wall = new Wall(find("wall"), plan, touched);
 const display = new Display(find("display"), plan);
 const keypad = new Keypad(find("keypad"), (key) => act("keys", { key }));
 const hands = new Hands(find("hands"), plan, act);
+const faults = new Faults(find("faults"), plan, kinds, act);
 new Scanner(find("scanner"), scanned);
 const sound = extra("sound", "on"), voice = extra("voice", "off");
 
@@ -46,6 +48,7 @@ function update(next) {
   wall.update(next);
   keypad.update(next);
   hands.update(next);
+  faults.update(next);
   const said = display.update(next);
   if (said) announce(said, before);
   if (before && shutNow(before, next) && sound.on()) play("click");
@@ -71,6 +74,7 @@ function touched(number, part) {
   const door = state.doors.find((each) => each.door === number);
   const open = door.state === "open" || door.state === "ajar";
   hands.choose(number);
+  faults.choose(number);
   wall.choose(number);
   if (!open) wall.nudge(number);
   else if (part === "leaf") act(`doors/${number}`, { action: "shut" });

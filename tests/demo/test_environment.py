@@ -62,3 +62,10 @@ def test_every_locker_has_a_page(plan: Plan) -> None:
     pages = locker_pages(plan.sites, plan.addresses)
     assert sorted(pages) == ["G1", "G2", "Y1"]
     assert pages["G1"] == f"http://127.0.0.1:{plan.addresses.lockers}/G1"
+
+
+def test_the_lockers_follow_the_callers_fault_file(plan: Plan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert "SIM_FAULTS" not in told(plan)["lockers"]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SIM_FAULTS", "faults.toml")
+    assert told(plan)["lockers"]["SIM_FAULTS"] == str(tmp_path / "faults.toml")

@@ -84,6 +84,7 @@ def test_an_empty_file_asks_for_nothing(tmp_path: Path) -> None:
         ('[[fault]]\nlocker = "T1"\nname = "network_slow"\namount = nan', 4, "out of this fault's range"),
         ('[[fault]]\nlocker = "T1"\nname = "network_cut"\nat_s = -1', 4, "Expected `float` >= 0"),
         ('[[fault]]\nlocker = "T1"\nname = "network_cut"\nat_s = inf', 4, "Expected `float` <= "),
+        ('[[fault]]\nlocker = "T1"\nname = "locks_dead"\nfor_s = 0.01', 4, "Expected `float` >= 0.05"),
         ('[[fault]]\nlocker = "T1"\nname = "watchdog_bites"\nfor_s = 3', 4, "cannot last"),
         ('[[fault]]\nlocker = "T1"\nname = "network_cut"\nevery_s = 3', 4, "needs for_s"),
         ('[[fault]]\nlocker = "T1"\nname = "network_cut"\n[[fault]]\nlocker = "T9"\nname = "network_cut"', 5, "T9"),
@@ -134,17 +135,17 @@ def test_a_running_simulator_follows_its_file_and_keeps_what_it_had_when_it_is_w
         written(tmp_path, "this is not TOML")
         runner.look()
         assert names(device) == ["jams_shut"]
-        assert runner.problem is not None
+        assert is_wrong(runner)
 
         written(tmp_path, '[[fault]]\nlocker = "T1"\nname = "locks_dead"')
         runner.look()
         assert names(device) == ["locks_dead"]
-        assert runner.problem is None
+        assert not is_wrong(runner)
 
         path.unlink()
         runner.look()
         assert names(device) == ["locks_dead"]
-        assert runner.problem is not None
+        assert is_wrong(runner)
 
     with_device(scenario)
 
@@ -184,6 +185,10 @@ def test_a_fault_of_the_file_goes_when_its_time_is_over(with_device: WithDevice,
         assert names(device) == []
 
     with_device(scenario)
+
+
+def is_wrong(runner: FaultRunner) -> bool:
+    return bool(runner.problem)
 
 
 def names(device: LockerDevice) -> list[str]:

@@ -361,7 +361,7 @@ def test_a_garbling_scanner_gives_another_code_or_none_and_the_loop_goes_on(with
 
 def test_an_overlong_symbol_is_cut_and_the_next_is_whole(with_device: WithDevice) -> None:
     async def scenario(device: LockerDevice) -> None:
-        device.switches.switch(Fault("scanner_overlong", amount=100_000))
+        device.switches.switch(Fault("scanner_overlong", amount=20_000))
         device.scan("L1")
         device.switches.switch(Fault("scanner_overlong"), on=False)
         device.scan("L1AB")

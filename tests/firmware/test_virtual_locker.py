@@ -7,6 +7,7 @@ import pytest
 import segno
 from playwright.sync_api import Browser, Page
 
+from firmware_sim.faults import KINDS
 from locker_protocol.bus_messages import CodeScanned, DoorShut, KeysEntered, Show, UnlockDone
 from locker_protocol.vocabulary import Refusal
 from tests.firmware.bus_probe import BusProbe
@@ -107,12 +108,67 @@ def test_power_and_network_are_switched_and_shown(locker: Page, gateway: BusProb
     locker.wait_for_selector("#display[data-screen=idle]")
 
 
+def test_every_fault_is_a_button_named_in_both_languages(locker: Page) -> None:
+    for summary in locker.locator("#faults summary").all():
+        summary.click()
+    names = {button.get_attribute("data-fault"): button.inner_text() for button in locker.locator("[data-fault]").all()}
+    assert names.keys() == KINDS.keys()
+    assert names["springs_late"] == "Springs open late: 3000 ms"
+    locker.click("#language")
+    chinese = [button.inner_text() for button in locker.locator("[data-fault]").all()]
+    assert len(set(chinese)) == len(KINDS)
+    assert "弹开得晚：3000 毫秒" in chinese
+
+
+def test_a_doors_fault_is_switched_by_keyboard_alone_and_told(locker: Page, simulator: Simulator) -> None:
+    locker.focus("#faults-doors summary")
+    locker.keyboard.press("Enter")
+    locker.keyboard.press("Tab")
+    assert locker.evaluate("document.activeElement.id") == "faults-door"
+    locker.keyboard.press("ArrowDown")
+    locker.keyboard.press("Tab")
+    locker.keyboard.press("Enter")
+    locker.wait_for_selector('[data-fault="jams_shut"][aria-pressed="true"]')
+    assert locker.inner_text("#faults-said") == "On now: Jams shut (door 2)"
+    assert locker.evaluate("document.activeElement.dataset.fault") == "jams_shut"
+    assert simulator.state()["doors"][1]["state"] == "jammed"
+    locker.keyboard.press("Enter")
+    locker.wait_for_selector('[data-fault="jams_shut"][aria-pressed="false"]')
+    assert locker.inner_text("#faults-said") == "Nothing is wrong."
+
+
+def test_faults_of_locker_and_probes_are_switched_and_all_cleared_at_once(locker: Page, simulator: Simulator) -> None:
+    locker.click("#faults-locker summary")
+    locker.click('[data-fault="locks_dead"]')
+    locker.wait_for_selector('#switches [data-action="lock_supply"][aria-checked="false"]')
+    locker.click("#faults-probes summary")
+    locker.select_option("#faults-zone", "ambient")
+    locker.select_option("#faults-probe", "product")
+    locker.click('[data-fault="probe_reads_85"]')
+    locker.wait_for_selector('[data-fault="probe_reads_85"][aria-pressed="true"]')
+    said = locker.inner_text("#faults-said")
+    assert "Locks have no supply" in said
+    assert "Probe reads 85.0 (Ambient, food)" in said
+    locker.click("#faults-clear")
+    locker.locator("#faults-said", has_text="Nothing is wrong.").wait_for()
+    assert simulator.state()["faults"] == []
+
+
+def test_what_the_locker_refuses_is_said(locker: Page) -> None:
+    locker.click("#faults-doors summary")
+    locker.click('[data-fault="pried_open"]')
+    locker.wait_for_selector('[data-door="1"][data-state="open"]')
+    locker.click('[data-fault="pried_open"]')
+    locker.locator("#toast", has_text="The door is already open.").wait_for()
+
+
 @pytest.mark.parametrize("width", [320, 390, 1080, 1280])
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_nothing_is_wider_than_the_screen(locker: Page, simulator: Simulator, width: int, language: str) -> None:
     locker.set_viewport_size({"width": width, "height": 1920 if width == 1080 else 800})
     locker.goto(f"{simulator.page}?lang={language}")
     locker.wait_for_selector("html[data-ready=yes]")
+    locker.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
     assert locker.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     outside = """[...document.querySelectorAll('.card *')].filter((each) => each.clientWidth > 2
         && each.getBoundingClientRect().right > each.closest('.card').getBoundingClientRect().right + 1).length"""
