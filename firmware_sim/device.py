@@ -35,6 +35,8 @@ from locker_protocol.ids import RandomBytes
 from locker_protocol.topics import BusKind
 from locker_protocol.vocabulary import Zone
 
+# The watchdog bites so long after the memory refused.
+RESET_AFTER_S = 1.0
 # A weak supply is charged again after so long.
 RECHARGED_AFTER_MS = 1_000
 LATCH_HOLDS: tuple[FaultName, ...] = ("jams_shut", "latch_sticks")
@@ -70,6 +72,10 @@ class Figures:
     rejected: int = 0
     asked_ms: int | None = None
     scan_to_unlock_ms: int | None = None
+
+
+class MemoryRefusedError(Exception):
+    """The memory did not take what must not be lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +121,12 @@ class LockerDevice:
         if self.controller is not None:
             return
         self._settle()
-        keep_copy(self.journal_path)
-        self._journal = Journal(self.journal_path, self._around.random)
+        try:
+            keep_copy(self.journal_path)
+            self._journal = Journal(self.journal_path, self._around.random)
+        except OSError as error:
+            self._reset(str(error))
+            return
         self.controller, outputs = core.boot(
             self._journal.memory,
             contacts=self.cabinet.contacts(),
@@ -126,7 +136,9 @@ class LockerDevice:
         )
         self.controller.lock_supply = not self.board.on("locks_dead")
         self._do(outputs)
-        self.plug(on=not self.board.on("network_cut"))
+        if not self.board.on("network_cut"):
+            self.plug(on=True)
+        self.changed()
 
     def power_off(self) -> None:
         """Pull the plug: everything not written is gone, locks are dead, doors stay as they are."""
@@ -220,9 +232,19 @@ class LockerDevice:
     # --- doing ---------------------------------------------------------------------------------------------------
 
     def _do(self, outputs: list[signals.Output]) -> None:
-        for output in outputs:
-            self._do_one(output)
-        self._set_alarm()
+        try:
+            for output in outputs:
+                self._do_one(output)
+        except MemoryRefusedError as error:
+            self._reset(str(error))
+        else:
+            self._set_alarm()
+
+    def _reset(self, reason: str) -> None:
+        """What was not written did not happen: forget it with the power, as a watchdog makes sure, and begin again."""
+        log.warning("memory_refused", locker=self.plan.locker_id, reason=reason)
+        self.power_off()
+        asyncio.get_running_loop().call_later(RESET_AFTER_S, self.switches.light, "watchdog")
 
     def _do_one(self, output: signals.Output) -> None:
         match output:
@@ -239,9 +261,15 @@ class LockerDevice:
 
     def _remember(self, records: tuple[Record, ...], *, synced: bool) -> None:
         """Blocks the loop until the disk has it, on purpose: nothing that follows may come first."""
-        if self._journal is not None and self.controller is not None:
+        if self._journal is None or self.controller is None:
+            return
+        if self.board.strikes("memory_refuses"):
+            raise MemoryRefusedError("as it was told to")
+        try:
             self._journal.append(records, synced=synced)
             self._journal.compact(self.controller.memory)
+        except OSError as error:
+            raise MemoryRefusedError(str(error)) from error
 
     def _energise(self, door: int) -> None:
         self.figures.pulses += 1

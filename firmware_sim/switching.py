@@ -170,13 +170,13 @@ class Switches:
         self._repeating[spot_of(fault)] = asyncio.get_running_loop().call_later(every_s, again)
 
     def _flicker(self) -> None:
-        """Off, and on again unless somebody pulled the plug meanwhile."""
         self._device.power_off()
-        asyncio.get_running_loop().call_later(DARK_S, self._light)
+        asyncio.get_running_loop().call_later(DARK_S, self.light)
 
-    def _light(self) -> None:
+    def light(self, reason: BootReason = "power_on") -> None:
+        """Power up again, unless somebody pulled the plug meanwhile."""
         if not self._board.on("power_cut") and not self._device.put_away:
-            self._device.power_on()
+            self._device.power_on(reason)
 
     def _off_and_on(self, reason: BootReason, between: Callable[[], None] | None = None) -> None:
         """Without power a memory changes all the same, and nothing boots."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -454,5 +455,59 @@ def test_a_memory_lost_in_the_dark_boots_nothing(with_device: WithDevice) -> Non
         assert not device.controller
         device.switches.switch(Fault("power_cut"), on=False)
         assert store_of(device) != first
+
+    with_device(scenario)
+
+
+def test_what_the_memory_does_not_take_does_not_happen_and_is_not_told(with_device: WithDevice) -> None:
+    async def scenario(device: LockerDevice) -> None:
+        device.scan("A")
+        device.switches.switch(Fault("memory_refuses"))
+        unlock(device, 1)
+        assert device.figures.pulses == 0
+        assert not device.controller
+        device.switches.clear()
+        device.switches.switch(Fault("network_cut"))
+        await until(device, lambda: device.controller)
+        assert events(device) == [CodeScanned("A")]
+        assert device.controller
+        assert device.controller.boot_reason == "watchdog"
+        assert device.controller.memory.last_event_no == 1
+
+    with_device(scenario)
+
+
+def test_a_disk_that_is_full_resets_the_controller_and_leaves_no_gap(with_device: WithDevice) -> None:
+    async def scenario(device: LockerDevice) -> None:
+        fill_disk(device)
+        device.scan("A")
+        assert not device.controller
+        await until(device, lambda: device.controller)
+        device.scan("B")
+        assert events(device) == [CodeScanned("B")]
+        assert device.controller
+        assert device.controller.memory.last_event_no == 1
+
+    with_device(scenario)
+
+
+def fill_disk(device: LockerDevice) -> None:
+    """From now on every write finds no room, as on a full disk."""
+    assert device._journal is not None
+    device._journal.close()
+    device._journal._file = Path("/dev/full").open("ab", buffering=0)  # noqa: SIM115 - the journal closes it
+
+
+def test_a_memory_that_cannot_be_read_is_tried_again_until_it_can(with_device: WithDevice) -> None:
+    async def scenario(device: LockerDevice) -> None:
+        device.switches.switch(Fault("power_cut"))
+        kept = device.journal_path.read_bytes()
+        device.journal_path.unlink()
+        device.journal_path.mkdir()
+        device.switches.switch(Fault("power_cut"), on=False)
+        assert not device.controller
+        device.journal_path.rmdir()
+        device.journal_path.write_bytes(kept)
+        await until(device, lambda: device.controller)
 
     with_device(scenario)
