@@ -10,6 +10,7 @@ A nats-server as it comes refuses the thousandth QoS 1 subscription (a JetStream
 import argparse
 import asyncio
 import json
+import logging
 import resource
 import shutil
 import socket
@@ -22,6 +23,7 @@ from collections import Counter
 from pathlib import Path
 from statistics import quantiles
 
+import structlog
 from paho.mqtt.client import Client, ConnectFlags, MQTTMessage, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
@@ -186,6 +188,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--broker", choices=["mosquitto", "nats"], default="mosquitto")
     asked = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
