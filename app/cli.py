@@ -65,11 +65,42 @@ def demo_command() -> None:
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--public-url", default="http://127.0.0.1:8000", show_default=True, help="Where people reach the shop.")
 @click.option("--smtp-url", default="", help="Where mail leaves; without it this is a demo with an inbox page.")
-def deployment_command(folder: Path, public_url: str, smtp_url: str) -> None:
-    """Write what docker-compose.yml needs into FOLDER: secrets, brokers, settings. Kept where they are there."""
-    from app.demo.deployment import write_deployment
+@click.option("--uplink-host", "uplink_hosts", multiple=True, help="What gateways elsewhere call the uplink's broker.")
+def deployment_command(folder: Path, public_url: str, smtp_url: str, uplink_hosts: tuple[str, ...]) -> None:
+    """Write what docker-compose.yml needs into FOLDER: secrets, certificates, brokers, settings.
 
-    click.echo(write_deployment(folder, public_url=public_url, smtp_url=smtp_url))
+    Run it again after an update: secrets and keys stay, certificates near their end are made anew.
+    """
+    from app.demo.ca import AuthorityError
+    from app.demo.deployment import write_deployment
+    from locker_protocol.clock import RealClock
+
+    now = RealClock().now().civil
+    try:
+        said = write_deployment(folder, public_url=public_url, smtp_url=smtp_url, now=now, uplink_hosts=uplink_hosts)
+    except AuthorityError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(said)
+
+
+@cli.command("ca", with_appcontext=False)
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("names", nargs=-1)
+@click.option("--renew", multiple=True, metavar="NAME", help="Give this name another key and certificate.")
+@click.option("--revoke", multiple=True, metavar="NAME", help="The same, and end the certificates it had before.")
+def ca_command(folder: Path, names: tuple[str, ...], renew: tuple[str, ...], revoke: tuple[str, ...]) -> None:
+    """Keep a certificate authority in FOLDER: NAME for a gateway, controller or service, NAME=HOST,HOST for a broker.
+
+    Keys stay; certificates that end within 90 days are made anew. Names that are there already need not be repeated.
+    """
+    from app.demo.ca import AuthorityError, keep_authority, names_from
+    from locker_protocol.clock import RealClock
+
+    try:
+        lines = keep_authority(folder, names_from(names), now=RealClock().now().civil, renew=renew, revoke=revoke)
+    except AuthorityError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo("\n".join(lines))
 
 
 @cli.command("audit", with_appcontext=False)

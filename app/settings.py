@@ -6,12 +6,22 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 
 class SettingsError(Exception):
     """A setting is missing or cannot be read; the text is one sentence for the person who starts the program."""
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """The authority that signed the broker's certificate, and the service's own certificate and key."""
+
+    ca: Path
+    cert: Path | None
+    key: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +41,7 @@ class Settings:
     demo: bool
     locker_pages: Mapping[str, str]
     metrics_port: int | None
+    uplink_tls: TlsFiles | None = None
 
     @property
     def signing_key(self) -> Ed25519PrivateKey:
@@ -48,7 +59,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
     metrics_port = environment.get("CAIBOX_METRICS_PORT")
     return Settings(
         database_url=required(environment, "DATABASE_URL"),
-        uplink_url=required(environment, "CAIBOX_UPLINK_URL"),
+        uplink_url=_uplink_url(environment),
         shard=environment.get("CAIBOX_SHARD", "s0"),
         secret_key=required(environment, "CAIBOX_SECRET_KEY"),
         signing_keys=keys,
@@ -60,7 +71,30 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         demo=demo,
         locker_pages=json.loads(environment.get("CAIBOX_LOCKER_PAGES", "{}")),
         metrics_port=int(metrics_port) if metrics_port else None,
+        uplink_tls=_uplink_tls(environment),
     )
+
+
+def _uplink_url(environment: Mapping[str, str]) -> str:
+    """Check the address's shape; a password may stand in it, so the sentence does not repeat it."""
+    url = required(environment, "CAIBOX_UPLINK_URL")
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in ("mqtt", "mqtts") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound:
+        raise SettingsError("CAIBOX_UPLINK_URL must read mqtt://user:password@host:port, or mqtts://.")
+    return url
+
+
+def _uplink_tls(environment: Mapping[str, str]) -> TlsFiles | None:
+    ca, cert, key = (environment.get(name) for name in ("CAIBOX_TLS_CA", "CAIBOX_TLS_CERT", "CAIBOX_TLS_KEY"))
+    if bool(cert) != bool(key) or (cert and not ca):
+        raise SettingsError("CAIBOX_TLS_CERT, CAIBOX_TLS_KEY and CAIBOX_TLS_CA belong together.")
+    if not ca and urlsplit(environment["CAIBOX_UPLINK_URL"]).scheme == "mqtts":
+        raise SettingsError("An mqtts address needs CAIBOX_TLS_CA, the file of the authority to trust.")
+    return TlsFiles(Path(ca), Path(cert) if cert else None, Path(key) if key else None) if ca else None
 
 
 def read_signing_keys(text: str) -> dict[int, Ed25519PrivateKey]:

@@ -24,7 +24,7 @@ from app.factory import Parts, make_parts
 from app.link.busy import postponed
 from app.link.command_relay import CommandRelay
 from app.link.event_intake import EventIntake, topics_of
-from app.link.mqtt_client import Message, MqttClient
+from app.link.mqtt_client import Message, MqttClient, tls_context
 from app.link.notices import hear_notices
 from app.link.remote_commands import RemoteCommands
 from app.link.shard_lock import shard_lock, watch_lock
@@ -58,6 +58,7 @@ class Worker:
             client_id=f"service-{settings.shard}",
             topics=topics_of(settings.shard),
             inbox=self._inbox,
+            tls=settings.uplink_tls,
         )
         uplink = Uplink(self._link, settings)
         self._relay = CommandRelay(engine=engine, shard=settings.shard, uplink=uplink, clock=clock)
@@ -139,6 +140,8 @@ def main() -> int:
     """Run until SIGTERM or SIGINT (0), a failure (1), or at once when a setting is missing (2)."""
     try:
         settings = settings_from(os.environ)
+        if settings.uplink_tls is not None:
+            tls_context(settings.uplink_tls)
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2

@@ -15,7 +15,7 @@ import structlog
 from firmware_sim.device import LockerDevice, Surroundings
 from firmware_sim.fault_command import fault_command
 from firmware_sim.fault_runner import FaultRunner
-from firmware_sim.mqtt_device import keep_alive
+from firmware_sim.mqtt_device import keep_alive, tls_context
 from firmware_sim.page import serve
 from firmware_sim.settings import Settings, SettingsError, settings_from
 from locker_protocol.clock import Clock, clock_from
@@ -52,6 +52,9 @@ async def run(settings: Settings, clock: Clock) -> None:
         settings.data.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(f"SIM_DATA, {settings.data}, cannot be made: {error.strerror}.") from error
+    if settings.bus.tls is not None:
+        for plan in settings.lockers:
+            tls_context(settings.bus.tls, plan.locker_id)
     around = Surroundings(settings.bus, settings.data, clock, random_bytes)
     devices = {plan.locker_id: LockerDevice(plan, around) for plan in settings.lockers}
     for device in devices.values():

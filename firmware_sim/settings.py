@@ -10,6 +10,8 @@ import msgspec
 from firmware_sim.fault_file import FaultFile, FaultFileError, read_fault_file
 from locker_protocol.vocabulary import DoorNumber, Identifier, SizeClass, Zone
 
+PORTS = {"mqtt": 1883, "mqtts": 8883}
+
 
 class SettingsError(Exception):
     """The sentence for whoever starts the program."""
@@ -81,6 +83,14 @@ class LockerPlan(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """The authority that signed the broker's certificate; `certs` holds `{locker}.crt` and `{locker}.key` of each."""
+
+    ca: Path
+    certs: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Bus:
     """The broker of the local bus."""
 
@@ -88,6 +98,7 @@ class Bus:
     port: int
     user: str | None
     password: str | None
+    tls: TlsFiles | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +117,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
     """Read all settings. Raises SettingsError."""
     lockers = _lockers(_needed(environment, "SIM_LOCKERS"))
     return Settings(
-        bus=read_bus(_needed(environment, "SIM_BUS_URL")),
+        bus=read_bus(_needed(environment, "SIM_BUS_URL"), tls=_tls(environment)),
         lockers=lockers,
         http_host=environment.get("SIM_HTTP_HOST", "127.0.0.1"),
         http_port=_port(_needed(environment, "SIM_HTTP_PORT")),
@@ -124,17 +135,32 @@ def simulator_url(environment: Mapping[str, str]) -> str:
     raise SettingsError("Where is the simulator? Say --url http://127.0.0.1:PORT, or set SIM_URL.")
 
 
-def read_bus(url: str) -> Bus:
-    """Read `mqtt://user:password@host:port`. Raises SettingsError."""
+def read_bus(url: str, *, tls: TlsFiles | None = None) -> Bus:
+    """Read `mqtt://user:password@host:port`, or `mqtts://host:port`. Raises SettingsError."""
     parts = urlsplit(url)
     try:
-        port = parts.port or 1883
+        port = parts.port
     except ValueError as error:
         raise SettingsError("SIM_BUS_URL has a port that is no port.") from error
-    if parts.scheme != "mqtt" or not parts.hostname:
+    if parts.scheme not in PORTS or not parts.hostname:
         raise SettingsError("SIM_BUS_URL must look like mqtt://user:password@host:port.")
+    if (parts.scheme == "mqtts") != (tls is not None):
+        raise SettingsError("SIM_BUS_URL with mqtts, SIM_TLS_CA and SIM_TLS_CERTS belong together.")
     user, password = parts.username, parts.password
-    return Bus(parts.hostname, port, unquote(user) if user else None, unquote(password) if password else None)
+    return Bus(
+        parts.hostname,
+        port or PORTS[parts.scheme],
+        unquote(user) if user else None,
+        unquote(password) if password else None,
+        tls,
+    )
+
+
+def _tls(environment: Mapping[str, str]) -> TlsFiles | None:
+    ca, certs = environment.get("SIM_TLS_CA"), environment.get("SIM_TLS_CERTS")
+    if bool(ca) != bool(certs):
+        raise SettingsError("SIM_TLS_CA and SIM_TLS_CERTS belong together.")
+    return TlsFiles(Path(ca), Path(certs)) if ca and certs else None
 
 
 def _needed(environment: Mapping[str, str], name: str) -> str:

@@ -11,7 +11,7 @@ from locker_gateway.inputs import BusDown, BusMessage, BusUp, Input, Started, Up
 from locker_gateway.journal import Journal, configure_logging
 from locker_gateway.loop import Loop
 from locker_gateway.metrics import Metrics
-from locker_gateway.mqtt_links import INBOX_LIMIT, Link, Plan
+from locker_gateway.mqtt_links import INBOX_LIMIT, Link, Plan, tls_context
 from locker_gateway.outputs import Publish
 from locker_gateway.settings import Settings, SettingsError, settings_from
 from locker_gateway.site import UnreadableRecord, restore
@@ -30,6 +30,8 @@ def main() -> int:
     """Run until SIGTERM or SIGINT. 2: settings are missing; 1: the store failed."""
     try:
         settings = settings_from(os.environ)
+        if settings.tls is not None:
+            tls_context(settings.tls)
     except SettingsError as error:
         sys.stderr.write(f"locker_gateway: {error}\n")
         return 2

@@ -18,7 +18,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from locker_gateway.inputs import Input
 from locker_gateway.outputs import Publish
-from locker_gateway.settings import BrokerAddress, TlsFiles
+from locker_gateway.settings import BrokerAddress, SettingsError, TlsFiles
 
 KEEPALIVE_S = 20
 BACK_OFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -59,6 +59,7 @@ class Link:
         self._stopping = Event()
         self._gone = Event()
         self._subscribed = False
+        self._told_why = False
         self._thread = Thread(target=self._run, name=f"link-{plan.name}", daemon=True)
 
     def start(self) -> None:
@@ -95,12 +96,12 @@ class Link:
     def _one_connection(self) -> bool:
         """Live through one connection; True when it came to a subscription."""
         self._gone.clear()
-        self._subscribed = False
-        client = self._make_client()
+        self._subscribed = self._told_why = False
         address = self._plan.address
         try:
+            client = self._make_client()
             client.connect(address.host, address.port, keepalive=KEEPALIVE_S)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, SettingsError) as error:
             self._say("link_failed", {"link": self._plan.name, "reason": str(error)})
             return False
         client.loop_start()
@@ -130,7 +131,8 @@ class Link:
         if plan.address.username is not None:
             client.username_pw_set(plan.address.username, plan.address.password)
         if plan.address.tls and plan.tls is not None:
-            client.tls_set_context(_tls_context(plan.tls))
+            # Read again for each connection: a certificate that was renewed needs no new start.
+            client.tls_set_context(tls_context(plan.tls))
         if plan.will is not None:
             client.will_set(plan.will.topic, plan.will.payload, qos=plan.will.qos, retain=plan.will.retain)
         client.on_socket_open = _no_delay
@@ -144,6 +146,7 @@ class Link:
         self, client: Client, _data: object, _flags: ConnectFlags, reason: ReasonCode, _properties: Properties | None
     ) -> None:
         if reason.is_failure:
+            self._told_why = True
             self._say("link_refused", {"link": self._plan.name, "reason": str(reason)})
             return
         client.subscribe([(topic, 1) for topic in self._plan.topics])
@@ -152,6 +155,7 @@ class Link:
         self, client: Client, _data: object, _mid: int, reasons: list[ReasonCode], _properties: Properties | None
     ) -> None:
         if any(reason.is_failure for reason in reasons):
+            self._told_why = True
             self._say("subscription_refused", {"link": self._plan.name})
             client.disconnect()
             return
@@ -165,9 +169,12 @@ class Link:
         _client: Client,
         _data: object,
         _flags: DisconnectFlags,
-        _reason: ReasonCode,
+        reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
+        if not (self._subscribed or self._told_why or self._stopping.is_set()):
+            # A broker that does not believe our certificate says so here.
+            self._say("link_failed", {"link": self._plan.name, "reason": str(reason)})
         self._gone.set()
 
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
@@ -189,9 +196,17 @@ def _no_delay(_client: Client, _data: object, sock: object) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-def _tls_context(files: TlsFiles) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=str(files.ca))
+def tls_context(files: TlsFiles) -> ssl.SSLContext:
+    """TLS 1.2 or newer, the broker's name checked. Raises SettingsError when a file cannot be used."""
+    try:
+        context = ssl.create_default_context(cafile=str(files.ca))
+    except OSError as error:
+        raise SettingsError(f"GATEWAY_TLS_CA, {files.ca}, cannot be read as certificates: {error}.") from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if files.cert is not None and files.key is not None:
-        context.load_cert_chain(str(files.cert), str(files.key))
+        try:
+            context.load_cert_chain(str(files.cert), str(files.key))
+        except OSError as error:
+            pair = f"{files.cert} and {files.key}"
+            raise SettingsError(f"GATEWAY_TLS_CERT and GATEWAY_TLS_KEY, {pair}, cannot be used: {error}.") from error
     return context

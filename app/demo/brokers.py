@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -27,10 +27,10 @@ MAX_PACKET_BYTES = 256 * 1024  # ours are at most 64 KiB
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who may do what; topics as in MQTT, with `+` for one level."""
+    """Who may do what; topics as in MQTT, with `+` for one level. Without a password only a certificate proves it."""
 
     name: str
-    password: str
+    password: str | None
     writes: Sequence[str]
     reads: Sequence[str]
 
@@ -62,34 +62,47 @@ def make_broker(kind: BrokerKind, *, name: str, data: Path, port: int, identitie
     return make(name, data / name, data / "log" / f"{name}.log", port, identities)
 
 
-def uplink_identities(shard: str, gateways: Sequence[str], passwords: dict[str, str]) -> list[Identity]:
-    """The service reads every gateway of its shard and writes to each; a gateway knows only its own topics."""
+def uplink_identities(shard: str, gateways: Sequence[str], passwords: Mapping[str, str]) -> list[Identity]:
+    """The service reads every gateway of its shard and writes to each; a gateway knows only its own topics.
+
+    Who shows a certificate needs no password.
+    """
     service = Identity(
         "service",
-        passwords["service"],
+        passwords.get("service"),
         writes=[uplink_topic(shard, "+", "down")],
         reads=[uplink_topic(shard, "+", "up"), uplink_topic(shard, "+", "presence")],
     )
-    return [service, *(_gateway_on_uplink(shard, gateway, passwords[gateway]) for gateway in gateways)]
+    return [service, *(_gateway_on_uplink(shard, gateway, passwords.get(gateway)) for gateway in gateways)]
 
 
-def bus_identities(gateways: Sequence[str], passwords: dict[str, str]) -> list[Identity]:
+def site_bus_identities(gateway: str, controllers: Sequence[str]) -> list[Identity]:
+    """One building's bus: each controller speaks for itself alone and hears its own commands."""
+    return [_gateway_on_bus(gateway, None), *(_controller(gateway, controller) for controller in controllers)]
+
+
+def bus_identities(gateways: Sequence[str], passwords: Mapping[str, str]) -> list[Identity]:
     """A gateway commands its own controllers; the simulated controllers of all sites share one identity."""
     controllers = Identity(
         "controllers",
-        passwords["controllers"],
+        passwords.get("controllers"),
         writes=[bus_topic("+", "+", "report"), bus_topic("+", "+", "presence")],
         reads=[bus_topic("+", "+", "command")],
     )
-    return [controllers, *(_gateway_on_bus(gateway, passwords[gateway]) for gateway in gateways)]
+    return [controllers, *(_gateway_on_bus(gateway, passwords.get(gateway)) for gateway in gateways)]
 
 
-def _gateway_on_uplink(shard: str, gateway: str, password: str) -> Identity:
+def _controller(gateway: str, controller: str) -> Identity:
+    own = [bus_topic(gateway, controller, "report"), bus_topic(gateway, controller, "presence")]
+    return Identity(controller, None, writes=own, reads=[bus_topic(gateway, controller, "command")])
+
+
+def _gateway_on_uplink(shard: str, gateway: str, password: str | None) -> Identity:
     own = [uplink_topic(shard, gateway, "up"), uplink_topic(shard, gateway, "presence")]
     return Identity(gateway, password, writes=own, reads=[uplink_topic(shard, gateway, "down")])
 
 
-def _gateway_on_bus(gateway: str, password: str) -> Identity:
+def _gateway_on_bus(gateway: str, password: str | None) -> Identity:
     heard = [bus_topic(gateway, "+", "report"), bus_topic(gateway, "+", "presence")]
     return Identity(gateway, password, writes=[bus_topic(gateway, "+", "command")], reads=heard)
 
@@ -223,6 +236,7 @@ def _acl(identity: Identity) -> str:
 
 def _password_line(identity: Identity) -> str:
     """As mosquitto_passwd writes it: PBKDF2-SHA512, `$7$rounds$salt$hash`. Ours are 192 random bits: few rounds do."""
+    assert identity.password is not None, "this broker asks for passwords"
     salt, rounds = random_bytes(12), 101
     digest = hashlib.pbkdf2_hmac("sha512", identity.password.encode(), salt, rounds)
     return f"{identity.name}:$7${rounds}${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}\n"

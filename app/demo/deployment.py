@@ -6,44 +6,82 @@ from them, so that running it again after an update changes only what the update
 
 import os
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
-from app.demo.brokers import (
-    TUNED_MOSQUITTO,
-    Identity,
-    bus_identities,
-    mosquitto_passwords,
-    mosquitto_rights,
-    uplink_identities,
-)
+from app.demo.brokers import site_bus_identities, uplink_identities
+from app.demo.ca import Member, files_of, keep_authority
 from app.demo.environment import SERVICE_KEY_ID, SHARD
+from app.demo.mutual_tls import TLS_PORT, write_client_files, write_tls_broker
 from app.demo.secrets import Secrets, load_or_make, public_key
 from app.demo.sites import Site, load_sites, lockers_as_json
 
-MQTT_PORT = 1883
 LOCKERS_PORT = 8001
 DATA = "/var/lib/caibox"
 MOSQUITTO_CONFIG, MOSQUITTO_DATA = "/mosquitto/config", "/mosquitto/data"
+TLS = Path("/etc/caibox/tls")
+# Compose calls them so; who runs something beside the containers reaches them on the machine itself.
+BROKER_HOSTS = {"uplink": ("uplink", "localhost", "127.0.0.1"), "bus": ("bus", "localhost", "127.0.0.1")}
+SERVICE = "service"
 
 
-def write_deployment(folder: Path, *, public_url: str, smtp_url: str) -> str:
-    """Write everything into `folder`, which only its owner may enter. Returns a sentence for the terminal."""
+def write_deployment(
+    folder: Path, *, public_url: str, smtp_url: str, now: datetime, uplink_hosts: Sequence[str] = ()
+) -> str:
+    """Write everything into `folder`, which only its owner may enter. Returns a sentence for the terminal.
+
+    `uplink_hosts`: what else gateways call the uplink's broker, when they run on other machines. Raises AuthorityError.
+    """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.chmod(0o700)
     sites = load_sites()
     site, gateways = sites[0], [site.gateway_id for site in sites]
-    secrets = load_or_make(
-        folder / "secrets.json", gateways=gateways, mqtt_identities=["service", "controllers", *gateways]
-    )
+    secrets = load_or_make(folder / "secrets.json", gateways=gateways, mqtt_identities=[])
+    keep_authority(folder / "ca", _members(sites, uplink_hosts), now=now)
     _write_env(folder / "postgres.env", _postgres(secrets))
     _write_env(folder / "service.env", _service(secrets, public_url=public_url, smtp_url=smtp_url))
     _write_env(folder / "gateway.env", _gateway(secrets, site))
-    _write_env(folder / "simulator.env", _simulator(secrets))
-    _write_broker(folder / "uplink", uplink_identities(SHARD, gateways, secrets.mqtt_passwords))
-    _write_broker(folder / "bus", bus_identities(gateways, secrets.mqtt_passwords))
+    _write_env(folder / "simulator.env", _simulator())
+    _write_tls(folder, sites)
     (folder / "lockers.json").write_text(lockers_as_json(), encoding="utf-8")
     kind = "a shop that sends mail" if smtp_url else "a demo: everybody may read its inbox"
     return f"{folder} is written, for {kind}. `docker-compose up -d` starts it; {public_url} is the shop."
+
+
+def _members(sites: Sequence[Site], uplink_hosts: Sequence[str]) -> list[Member]:
+    servers = [
+        Member("uplink", tuple(dict.fromkeys((*BROKER_HOSTS["uplink"], *uplink_hosts)))),
+        Member("bus", BROKER_HOSTS["bus"]),
+    ]
+    gateways = [Member(site.gateway_id) for site in sites]
+    return [*servers, Member(SERVICE), *gateways, *(Member(name) for name in _lockers(sites))]
+
+
+def _lockers(sites: Sequence[Site]) -> list[str]:
+    return [locker.locker_id for site in sites for locker in site.lockers]
+
+
+def _write_tls(folder: Path, sites: Sequence[Site]) -> None:
+    """Each program gets its own folder: what it shows and whom it believes, and no other's key."""
+    gateways = [site.gateway_id for site in sites]
+    on_bus = [
+        identity
+        for site in sites
+        for identity in site_bus_identities(site.gateway_id, [locker.locker_id for locker in site.lockers])
+    ]
+    for broker, identities in {"uplink": uplink_identities(SHARD, gateways, {}), "bus": on_bus}.items():
+        write_tls_broker(
+            folder / broker,
+            authority=folder / "ca",
+            server=broker,
+            identities=identities,
+            seen_at=MOSQUITTO_CONFIG,
+            data=MOSQUITTO_DATA,
+        )
+        (folder / broker / "passwords").unlink(missing_ok=True)
+    names = {"worker": [SERVICE], "gateway": [sites[0].gateway_id], "simulator": _lockers(sites)}
+    for program, shown in names.items():
+        write_client_files(folder / program, authority=folder / "ca", names=shown)
 
 
 def _postgres(secrets: Secrets) -> dict[str, str]:
@@ -55,7 +93,8 @@ def _service(secrets: Secrets, *, public_url: str, smtp_url: str) -> dict[str, s
     mail = {"CAIBOX_SMTP_URL": smtp_url} if smtp_url else {"CAIBOX_DEMO": "1"}
     return {
         "DATABASE_URL": f"postgresql+psycopg://caibox:{secrets.database_password}@postgres/caibox",
-        "CAIBOX_UPLINK_URL": _mqtt(secrets, "service", "uplink"),
+        "CAIBOX_UPLINK_URL": _mqtts("uplink"),
+        **_tls("CAIBOX", SERVICE),
         "CAIBOX_SHARD": SHARD,
         "CAIBOX_SECRET_KEY": secrets.secret_key,
         "CAIBOX_SIGNING_KEYS": f"{SERVICE_KEY_ID}:{secrets.signing_key}",
@@ -72,17 +111,20 @@ def _gateway(secrets: Secrets, site: Site) -> dict[str, str]:
         "GATEWAY_SITE_NO": str(site.site_no),
         "GATEWAY_SHARD": SHARD,
         "GATEWAY_DATA": DATA,
-        "GATEWAY_UPLINK_URL": _mqtt(secrets, site.gateway_id, "uplink"),
-        "GATEWAY_BUS_URL": _mqtt(secrets, site.gateway_id, "bus"),
+        "GATEWAY_UPLINK_URL": _mqtts("uplink"),
+        "GATEWAY_BUS_URL": _mqtts("bus"),
+        **_tls("GATEWAY", site.gateway_id),
         "GATEWAY_SERVICE_KEYS": f"{SERVICE_KEY_ID}:{public_key(secrets.signing_key)}",
         "GATEWAY_PRIVATE_KEY": secrets.gateway_keys[site.gateway_id],
         "GATEWAY_CONTROLLERS": ",".join(locker.locker_id for locker in site.lockers),
     }
 
 
-def _simulator(secrets: Secrets) -> dict[str, str]:
+def _simulator() -> dict[str, str]:
     return {
-        "SIM_BUS_URL": _mqtt(secrets, "controllers", "bus"),
+        "SIM_BUS_URL": _mqtts("bus"),
+        "SIM_TLS_CA": str(TLS / "ca.crt"),
+        "SIM_TLS_CERTS": str(TLS),
         "SIM_LOCKERS": "/etc/caibox/lockers.json",
         "SIM_DATA": DATA,
         "SIM_HTTP_HOST": "0.0.0.0",  # noqa: S104  inside its container; compose publishes it on the host's loopback
@@ -90,8 +132,17 @@ def _simulator(secrets: Secrets) -> dict[str, str]:
     }
 
 
-def _mqtt(secrets: Secrets, identity: str, host: str) -> str:
-    return f"mqtt://{identity}:{secrets.mqtt_passwords[identity]}@{host}:{MQTT_PORT}"
+def _mqtts(host: str) -> str:
+    return f"mqtts://{host}:{TLS_PORT}"
+
+
+def _tls(program: str, name: str) -> dict[str, str]:
+    files = files_of(TLS, name)
+    return {
+        f"{program}_TLS_CA": str(TLS / "ca.crt"),
+        f"{program}_TLS_CERT": str(files.cert),
+        f"{program}_TLS_KEY": str(files.key),
+    }
 
 
 def _write_env(path: Path, values: Mapping[str, str]) -> None:
@@ -99,18 +150,3 @@ def _write_env(path: Path, values: Mapping[str, str]) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write("".join(f"{name}={value}\n" for name, value in values.items()))
-
-
-def _write_broker(folder: Path, identities: Sequence[Identity]) -> None:
-    """Read by the broker's own user in its container, hence the wide modes; the folder above keeps others out."""
-    folder.mkdir(exist_ok=True, mode=0o755)
-    settings = [
-        f"listener {MQTT_PORT}",
-        *TUNED_MOSQUITTO,
-        f"password_file {MOSQUITTO_CONFIG}/passwords",
-        f"acl_file {MOSQUITTO_CONFIG}/acl",
-        f"persistence_location {MOSQUITTO_DATA}/",
-    ]
-    (folder / "mosquitto.conf").write_text("\n".join(settings) + "\n", encoding="utf-8")
-    (folder / "passwords").write_text(mosquitto_passwords(identities), encoding="utf-8")
-    (folder / "acl").write_text(mosquitto_rights(identities), encoding="utf-8")

@@ -7,6 +7,7 @@ leave minutes later. Never reads a payload.
 
 import queue
 import socket
+import ssl
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
 from app.link import metrics
+from app.settings import SettingsError, TlsFiles
 
 log = structlog.get_logger()
 
@@ -28,6 +30,7 @@ FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 5.0
 LOOK_UP_S = 0.2
 MAX_UNSENT = 1_000
+PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +58,17 @@ class Publisher(Protocol):
 class MqttClient:
     """One connection at a time, kept up by `run`. Messages go to `inbox`; a full one drops them, and counts."""
 
-    def __init__(self, url: str, *, client_id: str, topics: Sequence[str], inbox: queue.Queue[Message]) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        client_id: str,
+        topics: Sequence[str],
+        inbox: queue.Queue[Message],
+        tls: TlsFiles | None = None,
+    ) -> None:
         self._url = urlsplit(url)
+        self._tls = tls
         self._client_id = client_id
         self._topics = topics
         self._inbox = inbox
@@ -89,10 +101,10 @@ class MqttClient:
 
     def _serve_one_connection(self, stop: threading.Event) -> bool:
         lost = threading.Event()
-        client = self._new_client(lost)
         try:
-            client.connect(self._url.hostname or "127.0.0.1", self._url.port or 1883, KEEPALIVE_S)
-        except OSError as error:
+            client = self._new_client(lost)
+            client.connect(self._url.hostname or "127.0.0.1", self._url.port or PORTS[self._url.scheme], KEEPALIVE_S)
+        except (OSError, SettingsError) as error:
             log.warning("uplink_unreachable", error=str(error))
             return False
         self._live = client
@@ -118,14 +130,15 @@ class MqttClient:
         if self._url.username:
             client.username_pw_set(unquote(self._url.username), unquote(self._url.password or ""))
         if self._url.scheme == "mqtts":
-            client.tls_set()
+            # Read again for each connection: a certificate that was renewed needs no new start.
+            client.tls_set_context(tls_context(self._tls))
         client.connect_timeout = CONNECT_TIMEOUT_S
         client.max_queued_messages_set(MAX_UNSENT)
         client.on_socket_open = set_nodelay
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
-        client.on_disconnect = lambda *_: lost.set()
+        client.on_disconnect = lambda *found: self._on_disconnect(lost, found[3])
         return client
 
     def _on_connect(
@@ -146,11 +159,33 @@ class MqttClient:
         log.info("uplink_subscribed", topics=list(self._topics))
         self._subscribed.set()
 
+    def _on_disconnect(self, lost: threading.Event, reason: ReasonCode) -> None:
+        if not self.connected:  # a broker that does not like our certificate says so here
+            log.warning("uplink_not_joined", reason=str(reason))
+        lost.set()
+
     def _on_message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
         try:
             self._inbox.put_nowait(Message(topic_of(message), bytes(message.payload), message.retain))
         except queue.Full:
             metrics.DROPPED.inc()  # numbered messages come again, and a status is followed by the next
+
+
+def tls_context(files: TlsFiles | None) -> ssl.SSLContext:
+    """TLS 1.2 or newer, the broker's name checked. Raises SettingsError when a file cannot be used."""
+    assert files is not None, "settings ask for them where the address is mqtts"
+    try:
+        context = ssl.create_default_context(cafile=str(files.ca))
+    except OSError as error:
+        raise SettingsError(f"CAIBOX_TLS_CA, {files.ca}, cannot be read as certificates: {error}.") from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if files.cert is not None and files.key is not None:
+        try:
+            context.load_cert_chain(str(files.cert), str(files.key))
+        except OSError as error:
+            pair = f"{files.cert} and {files.key}"
+            raise SettingsError(f"CAIBOX_TLS_CERT and CAIBOX_TLS_KEY, {pair}, cannot be used: {error}.") from error
+    return context
 
 
 def set_nodelay(_client: paho.Client, _data: object, connection: object) -> None:

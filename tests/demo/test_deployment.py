@@ -3,29 +3,34 @@
 Only names and ports of the compose network are replaced by this machine's.
 """
 
+import json
 import re
 import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 import yaml
+from cryptography import x509
 from sqlalchemy import create_engine, text
 
-from app.demo.brokers import find_mosquitto
 from app.demo.child import PROJECT, Command
 from app.demo.deployment import write_deployment
 from app.demo.environment import machine_environment
+from app.demo.mutual_tls import start_locally
 from app.demo.ports import answers, free_port
 from app.demo.postgres import EmbeddedPostgres
 from app.demo.programs import is_healthy
+from locker_protocol.clock import RealClock
 from tests.conftest import running, wait_until
 
 COMPOSE: dict[str, Any] = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())
+NOW = RealClock().now().civil
 SECRET = re.compile(r"[0-9a-f]{48}|[A-Za-z0-9+/]{43}=")
 
 
@@ -35,7 +40,7 @@ class Machine:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.ports = {name: free_port() for name in ("uplink", "bus", "web", "simulator", "postgres")}
-        write_deployment(folder / "deployment", public_url="http://shop.example", smtp_url="")
+        write_deployment(folder / "deployment", public_url="http://shop.example", smtp_url="", now=NOW)
 
     def environment(self, service: str) -> dict[str, str]:
         """The service's environment file with this machine's addresses."""
@@ -43,19 +48,25 @@ class Machine:
         found = dict(line.split("=", 1) for line in file.read_text().splitlines())
         for host in ("uplink", "bus"):
             found = {
-                name: value.replace(f"@{host}:1883", f"@127.0.0.1:{self.ports[host]}") for name, value in found.items()
+                name: value.replace(f"//{host}:8883", f"//127.0.0.1:{self.ports[host]}")
+                for name, value in found.items()
             }
+        for mounted, seen_at in self.mounts(service):
+            found = {name: value.replace(seen_at, mounted) for name, value in found.items()}
         data = self.folder / service
         data.mkdir(exist_ok=True)
         found = {name: value.replace("/var/lib/caibox", str(data)) for name, value in found.items()}
         found = {
             name: value.replace("@postgres/", f"@127.0.0.1:{self.ports['postgres']}/") for name, value in found.items()
         }
-        lockers = str(self.folder / "deployment/lockers.json")
-        found = {name: value.replace("/etc/caibox/lockers.json", lockers) for name, value in found.items()}
         if "SIM_HTTP_PORT" in found:
             found["SIM_HTTP_PORT"] = str(self.ports["simulator"])
         return machine_environment() | found
+
+    def mounts(self, service: str) -> list[tuple[str, str]]:
+        """What of the deployment's folder the service sees, and where; the longest path first."""
+        volumes = [volume.split(":") for volume in COMPOSE["services"][service].get("volumes", [])]
+        return [(str(self.folder / parts[0]), parts[1]) for parts in volumes if parts[0].startswith("./")]
 
     def argv(self, service: str) -> list[str]:
         """The service's command, with this environment's programs."""
@@ -76,12 +87,9 @@ class Machine:
         config = self.folder / f"{name}-config"
         shutil.copytree(self.folder / "deployment" / name, config)
         settings = (config / "mosquitto.conf").read_text()
-        settings = settings.replace("listener 1883", f"listener {self.ports[name]} 127.0.0.1")
         settings = settings.replace("/mosquitto/config", str(config)).replace("/mosquitto/data", str(config))
-        (config / "mosquitto.conf").write_text(settings + "user root\n")
-        argv = [find_mosquitto() or "mosquitto", "-c", str(config / "mosquitto.conf")]
-        ready = lambda: answers(self.ports[name])  # noqa: E731  one word is enough
-        return Command(name, argv, machine_environment(), self.folder / f"{name}.log", ready=ready)
+        (config / "mosquitto.conf").write_text(settings)
+        return start_locally(name, config, self.ports[name])
 
 
 @pytest.fixture(scope="module")
@@ -132,26 +140,53 @@ def test_the_shop_is_healthy_and_the_building_is_online(machine: Machine) -> Non
     assert is_healthy(machine.ports["web"])
 
 
-def test_no_broker_lets_anybody_in_without_a_password(machine: Machine) -> None:
+def test_no_broker_lets_anybody_in_without_a_certificate_nor_the_database_without_a_password(machine: Machine) -> None:
     for name in ("uplink", "bus"):
         settings = (machine.folder / "deployment" / name / "mosquitto.conf").read_text()
         assert "allow_anonymous false" in settings
         assert "set_tcp_nodelay true" in settings
+        assert "require_certificate true" in settings
+        assert "tls_version tlsv1.2" in settings
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(f"postgresql://caibox:wrong@127.0.0.1:{machine.ports['postgres']}/caibox")
 
 
 def test_secrets_stay_when_it_is_written_again_and_only_its_owner_may_enter(machine: Machine) -> None:
     folder = machine.folder / "deployment"
-    before = {name: (folder / name).read_text() for name in ("secrets.json", "service.env", "gateway.env")}
-    said = write_deployment(folder, public_url="http://shop.example", smtp_url="")
+    kept = ("secrets.json", "service.env", "gateway.env", "ca/ca.crt", "uplink/server.key", "gateway/osmanthus.crt")
+    before = {name: (folder / name).read_text() for name in kept}
+    said = write_deployment(folder, public_url="http://shop.example", smtp_url="", now=NOW + timedelta(days=400))
     assert "demo" in said
     assert {name: (folder / name).read_text() for name in before} == before
     assert folder.stat().st_mode & 0o077 == 0
+    assert {path.stat().st_mode & 0o777 for path in (folder / "ca").glob("*.key")} == {0o600}
+
+
+def test_each_program_is_handed_its_own_key_and_no_other(machine: Machine) -> None:
+    folder = machine.folder / "deployment"
+    keys = {
+        name: {key.stem for key in (folder / name).glob("*.key")} for name in ("uplink", "bus", "worker", "gateway")
+    }
+    assert keys == {"uplink": {"server"}, "bus": {"server"}, "worker": {"service"}, "gateway": {"osmanthus"}}
+    assert {key.stem for key in (folder / "simulator").glob("*.key")} == {
+        locker["locker_id"] for locker in json.loads((folder / "lockers.json").read_text())
+    }
+    everywhere = [path.read_text() for path in folder.rglob("*") if path.is_file() and path.parent.name != "ca"]
+    assert not any((folder / "ca/ca.key").read_text() in text for text in everywhere)
+
+
+def test_a_gateway_elsewhere_finds_its_name_for_the_uplink_in_the_brokers_certificate(tmp_path: Path) -> None:
+    write_deployment(tmp_path, public_url="http://x", smtp_url="", now=NOW)
+    key = (tmp_path / "uplink/server.key").read_text()
+    write_deployment(tmp_path, public_url="http://x", smtp_url="", now=NOW, uplink_hosts=["mq.shop.example"])
+    certificate = x509.load_pem_x509_certificate((tmp_path / "uplink/server.crt").read_bytes())
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert {"uplink", "mq.shop.example"} <= set(names.get_values_for_type(x509.DNSName))
+    assert (tmp_path / "uplink/server.key").read_text() == key
 
 
 def test_a_shop_with_mail_is_no_demo(tmp_path: Path) -> None:
-    write_deployment(tmp_path, public_url="https://shop.example", smtp_url="smtp://u:p@mail.example:587")
+    write_deployment(tmp_path, public_url="https://shop.example", smtp_url="smtp://u:p@mail.example:587", now=NOW)
     service = (tmp_path / "service.env").read_text()
     assert "CAIBOX_SMTP_URL=smtp://u:p@mail.example:587" in service
     assert "CAIBOX_DEMO=" not in service
