@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TextIO
 
 import click
 from flask import Flask
@@ -66,7 +66,9 @@ def demo_command() -> None:
 @click.option("--public-url", default="http://127.0.0.1:8000", show_default=True, help="Where people reach the shop.")
 @click.option("--smtp-url", default="", help="Where mail leaves; without it this is a demo with an inbox page.")
 @click.option("--uplink-host", "uplink_hosts", multiple=True, help="What gateways elsewhere call the uplink's broker.")
-def deployment_command(folder: Path, public_url: str, smtp_url: str, uplink_hosts: tuple[str, ...]) -> None:
+@click.option("--signing-keys", type=click.File(), help="A file with what `caibox keys` wrote; - reads it from a pipe.")
+@click.option("--new-gateway-key", default="", metavar="GATEWAY", help="Give this gateway another key.")
+def deployment_command(folder: Path, signing_keys: TextIO | None, uplink_hosts: tuple[str, ...], **asked: str) -> None:
     """Write what docker-compose.yml needs into FOLDER: secrets, certificates, brokers, settings.
 
     Run it again after an update: secrets and keys stay, certificates near their end are made anew.
@@ -75,9 +77,12 @@ def deployment_command(folder: Path, public_url: str, smtp_url: str, uplink_host
     from app.demo.deployment import write_deployment
     from locker_protocol.clock import RealClock
 
+    keys = signing_keys.read().strip() if signing_keys else ""
+    if signing_keys and not keys:
+        raise click.ClickException("There are no signing keys to read; nothing was changed.")
     now = RealClock().now().civil
     try:
-        said = write_deployment(folder, public_url=public_url, smtp_url=smtp_url, now=now, uplink_hosts=uplink_hosts)
+        said = write_deployment(folder, now=now, uplink_hosts=uplink_hosts, signing_keys=keys, **asked)
     except AuthorityError as error:
         raise click.ClickException(str(error)) from None
     click.echo(said)
@@ -110,6 +115,32 @@ def audit_command(json_path: Path | None) -> None:
     from app.audit import run_audit
 
     sys.exit(run_audit(os.environ, json_path, say=click.echo))
+
+
+@cli.command("gateway-key", with_appcontext=False)
+@click.argument("gateway")
+@click.argument("public_key")
+def gateway_key_command(gateway: str, public_key: str) -> None:
+    """Believe GATEWAY by another PUBLIC_KEY (base64 of 32 bytes) from now on, and no longer by the one before."""
+    from app.keys import replace_gateway_key
+
+    sys.exit(replace_gateway_key(os.environ, gateway, public_key, say=click.echo))
+
+
+@cli.command("keys", with_appcontext=False)
+@click.argument("step", required=False, type=click.Choice(["introduce", "use", "retire"]))
+@click.option("--at-once", is_flag=True, help="Retire a key although codes that it signed are still good; they end.")
+def keys_command(step: Literal["introduce", "use", "retire"] | None, at_once: bool) -> None:  # noqa: FBT001  a flag
+    """Change the service's signing keys without a gap; without a STEP say how they stand (docs/operating.md).
+
+    A step writes the next CAIBOX_SIGNING_KEYS to standard output, and exits with 1 when it is too early for it.
+    """
+    from app.keys import run_keys
+
+    def say(sentence: str) -> None:
+        click.echo(sentence, err=True)
+
+    sys.exit(run_keys(os.environ, step, at_once=at_once, out=click.echo, say=say))
 
 
 @cli.command("replay", with_appcontext=False)

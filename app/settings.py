@@ -10,6 +10,9 @@ from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+MAX_SIGNING_KEYS = 2
+MAX_KEY_ID = 255  # a code has one byte for it
+
 
 class SettingsError(Exception):
     """A setting is missing or cannot be read; the text is one sentence for the person who starts the program."""
@@ -100,12 +103,15 @@ def _uplink_tls(environment: Mapping[str, str]) -> TlsFiles | None:
 def read_signing_keys(text: str) -> dict[int, Ed25519PrivateKey]:
     """Read `1:<base64 of 32 bytes>[,2:…]`; the first signs. Raises SettingsError."""
     keys: dict[int, Ed25519PrivateKey] = {}
-    for part in text.split(","):
+    parts = text.split(",")
+    for part in parts:
         number, _, seed = part.partition(":")
         try:
             keys[int(number)] = Ed25519PrivateKey.from_private_bytes(base64.b64decode(seed, validate=True))
         except (ValueError, binascii.Error) as error:
             raise SettingsError("CAIBOX_SIGNING_KEYS must read 1:<base64 of 32 bytes>[,2:…].") from error
+    if len(keys) < len(parts) or len(keys) > MAX_SIGNING_KEYS or not all(1 <= key <= MAX_KEY_ID for key in keys):
+        raise SettingsError("CAIBOX_SIGNING_KEYS holds one key or two, with different numbers from 1 to 255.")
     return keys
 
 

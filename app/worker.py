@@ -31,6 +31,7 @@ from app.link.shard_lock import shard_lock, watch_lock
 from app.link.uplink import Uplink
 from app.log import configure_logging
 from app.settings import Settings, SettingsError, settings_from
+from app.use_cases.site.tell_keys import tell_keys
 
 log = structlog.get_logger()
 
@@ -68,6 +69,7 @@ class Worker:
 
     def run(self, lock: psycopg.Connection, stop: threading.Event) -> None:
         """Start every loop and wait until told to stop, or until one of them failed (`end_on_failure`)."""
+        self._tell_keys()
         loops: dict[str, Callable[[], None]] = {
             "lock": lambda: watch_lock(lock, stop),
             "link": lambda: self._link.run(stop),
@@ -84,6 +86,14 @@ class Worker:
         self._say_when_ready(stop)
         stop.wait()
         self._end(threads)
+
+    def _tell_keys(self) -> None:
+        """Keys change by a new start with other settings; that is when gateways must hear of it."""
+        parts = self._parts
+        with transaction(parts.engine) as conn:
+            told = tell_keys(conn, settings=parts.settings, now=parts.clock.now().civil)
+        if told:
+            log.info("keys_told", sites=told, keys=list(parts.settings.signing_keys))
 
     def _wakes(self) -> dict[str, threading.Event]:
         return {"outbox": self._relay.wake, "command": self._commands.wake, "notification": self._deadlines.wake}

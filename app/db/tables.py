@@ -147,6 +147,9 @@ gateway = Table(
     Column("site_id", ForeignKey("site.id"), nullable=False, unique=True),
     Column("shard", Text, nullable=False),
     Column("public_key", LargeBinary, nullable=False),  # 32 bytes of Ed25519
+    # The service's live keys as the gateway was last told, `2:<hex>,1:<hex>`, the one that signs first; and since when.
+    Column("told_keys", Text),
+    Column("keys_told_at", TIME),
     Column("boot_id", Text),
     Column("online", Boolean, nullable=False, server_default=text("false")),
     Column("heard_at", TIME),

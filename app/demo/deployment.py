@@ -11,10 +11,11 @@ from pathlib import Path
 
 from app.demo.brokers import site_bus_identities, uplink_identities
 from app.demo.ca import Member, files_of, keep_authority
-from app.demo.environment import SERVICE_KEY_ID, SHARD
+from app.demo.environment import SHARD
 from app.demo.mutual_tls import TLS_PORT, write_client_files, write_tls_broker
-from app.demo.secrets import Secrets, load_or_make, public_key
+from app.demo.secrets import Secrets, load_or_make, public_key, replace_in
 from app.demo.sites import Site, load_sites, lockers_as_json
+from app.settings import SettingsError, read_signing_keys
 
 LOCKERS_PORT = 8001
 DATA = "/var/lib/caibox"
@@ -26,17 +27,31 @@ SERVICE = "service"
 
 
 def write_deployment(
-    folder: Path, *, public_url: str, smtp_url: str, now: datetime, uplink_hosts: Sequence[str] = ()
+    folder: Path,
+    *,
+    public_url: str,
+    smtp_url: str,
+    now: datetime,
+    uplink_hosts: Sequence[str] = (),
+    signing_keys: str = "",
+    new_gateway_key: str = "",
 ) -> str:
     """Write everything into `folder`, which only its owner may enter. Returns a sentence for the terminal.
 
-    `uplink_hosts`: what else gateways call the uplink's broker, when they run on other machines. Raises AuthorityError.
+    `uplink_hosts`: what else gateways call the uplink's broker, when they run on other machines. `signing_keys`: what
+    `caibox keys` wrote. `new_gateway_key`: the gateway that gets another key. Raises AuthorityError or SettingsError.
     """
+    if signing_keys:
+        read_signing_keys(signing_keys)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.chmod(0o700)
     sites = load_sites()
     site, gateways = sites[0], [site.gateway_id for site in sites]
     secrets = load_or_make(folder / "secrets.json", gateways=gateways, mqtt_identities=[])
+    if new_gateway_key and new_gateway_key not in gateways:
+        raise SettingsError(f"There is no gateway {new_gateway_key}; there are {', '.join(gateways)}.")
+    changes = {"signing_keys": signing_keys, "new_gateway_key": new_gateway_key}
+    secrets = replace_in(folder / "secrets.json", secrets, **changes)
     keep_authority(folder / "ca", _members(sites, uplink_hosts), now=now)
     _write_env(folder / "postgres.env", _postgres(secrets))
     _write_env(folder / "service.env", _service(secrets, public_url=public_url, smtp_url=smtp_url))
@@ -45,7 +60,12 @@ def write_deployment(
     _write_tls(folder, sites)
     (folder / "lockers.json").write_text(lockers_as_json(), encoding="utf-8")
     kind = "a shop that sends mail" if smtp_url else "a demo: everybody may read its inbox"
-    return f"{folder} is written, for {kind}. `docker-compose up -d` starts it; {public_url} is the shop."
+    return f"{folder} is written, for {kind}. `docker-compose up -d` starts it; {public_url} is the shop." + (
+        f" The service must be told: caibox gateway-key {new_gateway_key}"
+        f" {public_key(secrets.gateway_keys[new_gateway_key])}"
+        if new_gateway_key
+        else ""
+    )
 
 
 def _members(sites: Sequence[Site], uplink_hosts: Sequence[str]) -> list[Member]:
@@ -97,7 +117,7 @@ def _service(secrets: Secrets, *, public_url: str, smtp_url: str) -> dict[str, s
         **_tls("CAIBOX", SERVICE),
         "CAIBOX_SHARD": SHARD,
         "CAIBOX_SECRET_KEY": secrets.secret_key,
-        "CAIBOX_SIGNING_KEYS": f"{SERVICE_KEY_ID}:{secrets.signing_key}",
+        "CAIBOX_SIGNING_KEYS": secrets.live_keys,
         "CAIBOX_SANDBOX_SECRET": secrets.sandbox_secret,
         "CAIBOX_PUBLIC_URL": public_url,
         "CAIBOX_DEMO_GATEWAY_KEYS": gateway_keys,
@@ -114,7 +134,7 @@ def _gateway(secrets: Secrets, site: Site) -> dict[str, str]:
         "GATEWAY_UPLINK_URL": _mqtts("uplink"),
         "GATEWAY_BUS_URL": _mqtts("bus"),
         **_tls("GATEWAY", site.gateway_id),
-        "GATEWAY_SERVICE_KEYS": f"{SERVICE_KEY_ID}:{public_key(secrets.signing_key)}",
+        "GATEWAY_SERVICE_KEYS": secrets.public_live_keys,
         "GATEWAY_PRIVATE_KEY": secrets.gateway_keys[site.gateway_id],
         "GATEWAY_CONTROLLERS": ",".join(locker.locker_id for locker in site.lockers),
     }

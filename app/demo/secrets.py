@@ -4,7 +4,7 @@ import base64
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from locker_protocol.ids import random_bytes
 
 SEED_BYTES = 32
+FIRST_KEY_ID = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,18 @@ class Secrets:
     sandbox_secret: str
     gateway_keys: dict[str, str]
     mqtt_passwords: dict[str, str]
+    signing_keys: str = ""
+
+    @property
+    def live_keys(self) -> str:
+        """The service's signing keys as its setting has them: the first that was made, until others replace it."""
+        return self.signing_keys or f"{FIRST_KEY_ID}:{self.signing_key}"
+
+    @property
+    def public_live_keys(self) -> str:
+        """Their public halves, as a gateway's setting has them."""
+        pairs = (each.split(":") for each in self.live_keys.split(","))
+        return ",".join(f"{number}:{public_key(seed)}" for number, seed in pairs)
 
 
 def load_or_make(path: Path, *, gateways: Sequence[str], mqtt_identities: Sequence[str]) -> Secrets:
@@ -42,6 +55,15 @@ def load_or_make(path: Path, *, gateways: Sequence[str], mqtt_identities: Sequen
     )
     _keep(path, secrets)
     return secrets
+
+
+def replace_in(path: Path, secrets: Secrets, *, signing_keys: str = "", new_gateway_key: str = "") -> Secrets:
+    """Keep other signing keys, or another key for one gateway; everything else stays."""
+    keys = secrets.gateway_keys | ({new_gateway_key: _ed25519_seed()} if new_gateway_key else {})
+    changed = replace(secrets, signing_keys=signing_keys or secrets.signing_keys, gateway_keys=keys)
+    if changed != secrets:
+        _keep(path, changed)
+    return changed
 
 
 def public_key(seed: str) -> str:

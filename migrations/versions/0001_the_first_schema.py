@@ -140,6 +140,8 @@ def upgrade() -> None:
         sa.Column("site_id", sa.Text(), nullable=False),
         sa.Column("shard", sa.Text(), nullable=False),
         sa.Column("public_key", sa.LargeBinary(), nullable=False),
+        sa.Column("told_keys", sa.Text(), nullable=True),
+        sa.Column("keys_told_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("boot_id", sa.Text(), nullable=True),
         sa.Column("online", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("heard_at", sa.DateTime(timezone=True), nullable=True),

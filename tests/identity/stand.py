@@ -5,7 +5,7 @@
 
 import ssl
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,7 @@ from locker_protocol.ids import random_id
 from tests.conftest import running, wait_until
 
 GATEWAYS = ("osmanthus", "sunny")
-LOCKERS = {"osmanthus": ("G1", "G2"), "sunny": ("S1",)}
+LOCKERS: Mapping[str, Sequence[str]] = {"osmanthus": ("G1", "G2"), "sunny": ("S1",)}
 NOW = RealClock().now().civil
 WITNESS, LATECOMER, STRANGER = "witness", "latecomer", "stranger"
 
@@ -134,16 +134,16 @@ def certified(authority: Path, name: str) -> ssl.SSLContext:
 
 
 @contextmanager
-def mosquitto_stands(folder: Path) -> Iterator[dict[str, Stand]]:
+def mosquitto_stands(folder: Path, *, lockers: Mapping[str, Sequence[str]] = LOCKERS) -> Iterator[dict[str, Stand]]:
     """Both links on Mosquitto with certificates, as a deployment has them."""
-    lockers = [name for names in LOCKERS.values() for name in names]
+    controllers = [name for names in lockers.values() for name in names]
     servers = [Member(link, ("127.0.0.1",)) for link in ("uplink", "bus")]
-    clients = [Member(name) for name in ("service", *GATEWAYS, *lockers, WITNESS, LATECOMER, STRANGER)]
+    clients = [Member(name) for name in ("service", *GATEWAYS, *controllers, WITNESS, LATECOMER, STRANGER)]
     keep_authority(folder / "ca", [*servers, *clients], now=NOW)
     seers = [Identity(name, None, writes=["#"], reads=["#", "$SYS/#"]) for name in (WITNESS, LATECOMER)]
     rights = {
         "uplink": [*uplink_identities(SHARD, GATEWAYS, {}), *seers],
-        "bus": [*(each for one in GATEWAYS for each in site_bus_identities(one, LOCKERS[one])), *seers],
+        "bus": [*(each for one, names in lockers.items() for each in site_bus_identities(one, names)), *seers],
     }
     with ExitStack() as stack:
         stands = {}

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -68,11 +69,14 @@ def until(happened: Callable[[], Any], *, what: str, seconds: float = 20) -> Non
 class Speaker:
     """One MQTT client that counts what it hears."""
 
-    def __init__(self, url: str, topics: list[str]) -> None:
+    def __init__(self, url: str, topics: list[str], *, tls: ssl.SSLContext | None = None) -> None:
         parts = urlsplit(url)
         self._subscribed = threading.Event()
         self._client = Client(CallbackAPIVersion.VERSION2)
-        self._client.username_pw_set(parts.username or "", parts.password)
+        if tls is not None:
+            self._client.tls_set_context(tls)
+        else:
+            self._client.username_pw_set(parts.username or "", parts.password)
         self._client.on_socket_open = lambda _client, _data, sock: sock.setsockopt(6, 1, 1)  # type: ignore[attr-defined]
         self._client.on_connect = lambda client, *_: client.subscribe([(topic, 1) for topic in topics])
         self._client.on_subscribe = lambda *_: self._subscribed.set()
@@ -103,14 +107,14 @@ class Speaker:
 class Service(Speaker):
     """The order service's end: numbers entries, applies events once and in order, acknowledges."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, tls: ssl.SSLContext | None = None) -> None:
         self.presences: list[Any] = []
         self.messages: list[Any] = []
         self.events: list[SiteEvent] = []
         self.log_id = ""
         self.applied = 0
         self.down_seq = 0
-        super().__init__(url, [uplink_topic(SHARD, GATEWAY, "up"), uplink_topic(SHARD, GATEWAY, "presence")])
+        super().__init__(url, [uplink_topic(SHARD, GATEWAY, "up"), uplink_topic(SHARD, GATEWAY, "presence")], tls=tls)
 
     def hear(self, message: MQTTMessage) -> None:
         """Take what the gateway says."""
@@ -159,7 +163,7 @@ class Service(Speaker):
 class Controller(Speaker):
     """A locker of three doors that obeys at once; `unlocked_s` is when each unlock came."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, tls: ssl.SSLContext | None = None) -> None:
         self._lock = threading.RLock()
         self._born_s = time.monotonic()
         self._pending: list[tuple[int, float, ControllerEvent]] = []
@@ -170,7 +174,7 @@ class Controller(Speaker):
         self.pulses: list[int] = []
         self.shows: list[Show] = []
         self._stopping = threading.Event()
-        super().__init__(url, [bus_topic(GATEWAY, LOCKER, "command")])
+        super().__init__(url, [bus_topic(GATEWAY, LOCKER, "command")], tls=tls)
         self.be_born()
         self._beating = threading.Thread(target=self._beat_on, daemon=True)
         self._beating.start()

@@ -15,6 +15,7 @@ from app.db.engine import announce, transaction
 from app.db.tables import outbox
 from app.settings import Settings
 from app.use_cases.site.site_snapshot import build_snapshot, warm_codes
+from app.use_cases.site.tell_keys import key_list
 from locker_protocol.codec import encode
 from locker_protocol.ids import RandomBytes, random_bytes, random_id
 from locker_protocol.uplink_messages import Entry
@@ -26,7 +27,10 @@ IN_SNAPSHOT = "in_snapshot"
 SITE = text("SELECT site_id FROM gateway WHERE id = :gateway")
 LOCK = text("SELECT FROM gateway WHERE id = :gateway FOR NO KEY UPDATE")
 SUBSUME = text("UPDATE outbox SET acked_at = :now, fault = :why WHERE gateway_id = :gateway AND acked_at IS NULL")
-BEGIN = text("UPDATE gateway SET down_log_id = :log_id, down_seq = :last, down_acked_seq = 0 WHERE id = :gateway")
+BEGIN = text(
+    "UPDATE gateway SET down_log_id = :log_id, down_seq = :last, down_acked_seq = 0, told_keys = :keys,"
+    " keys_told_at = CASE WHEN told_keys = :keys THEN keys_told_at ELSE :now END WHERE id = :gateway"
+)
 
 
 def begin_down_log(
@@ -42,7 +46,7 @@ def begin_down_log(
             with transaction(one_instant) as conn:
                 conn.execute(LOCK, {"gateway": gateway_id})
                 entries = build_snapshot(conn, site_id=site_id, now=now, settings=settings)
-                return _begin(conn, gateway_id, entries, random_id(random), now)
+                return _begin(conn, gateway_id, entries, random_id(random), now, key_list(settings))
         except OperationalError as error:
             if last_try or not must_begin_again(error):
                 raise
@@ -54,13 +58,13 @@ def must_begin_again(error: OperationalError) -> bool:
     return getattr(error.orig, "sqlstate", None) == SERIALIZATION_FAILURE
 
 
-def _begin(conn: Connection, gateway_id: str, entries: Sequence[Entry], log_id: str, now: datetime) -> str:
+def _begin(conn: Connection, gateway_id: str, entries: Sequence[Entry], log_id: str, now: datetime, keys: str) -> str:
     conn.execute(SUBSUME, {"gateway": gateway_id, "now": now, "why": IN_SNAPSHOT})
     rows = [
         {"gateway_id": gateway_id, "made_at": now, "entry": encode(entry), "log_id": log_id, "seq": seq}
         for seq, entry in enumerate(entries, start=1)
     ]
     conn.execute(insert(outbox), rows)
-    conn.execute(BEGIN, {"gateway": gateway_id, "log_id": log_id, "last": len(rows)})
+    conn.execute(BEGIN, {"gateway": gateway_id, "log_id": log_id, "last": len(rows), "keys": keys, "now": now})
     announce(conn, "outbox")
     return log_id

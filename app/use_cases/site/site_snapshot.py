@@ -34,7 +34,6 @@ from locker_protocol.vocabulary import SizeClass, Zone
 
 # Messages end at 64 KiB; batch, number and signature need a little of it. A hundred doors, each with a parcel, fit.
 SNAPSHOT_BYTES = 60 * 1024
-MAX_KEYS = 2
 # scrypt takes 50 ms a code and lets other threads run.
 HASHING_THREADS = 4
 
@@ -99,8 +98,7 @@ def warm_codes(conn: Connection, *, site_id: str, settings: Settings) -> None:
 def service_keys(settings: Settings) -> list[ServiceKey]:
     """The live public keys: the one that signs, and the one before or after it."""
     return [
-        ServiceKey(number, key.public_key().public_bytes_raw().hex())
-        for number, key in list(settings.signing_keys.items())[:MAX_KEYS]
+        ServiceKey(number, key.public_key().public_bytes_raw().hex()) for number, key in settings.signing_keys.items()
     ]
 
 
