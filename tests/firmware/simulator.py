@@ -54,7 +54,7 @@ class Simulator:
 
 
 @contextmanager
-def running_simulator(bus_url: str, lockers_file: Path, data: Path, faults: Path | None = None) -> Iterator[Simulator]:
+def running_simulator(bus_url: str, lockers_file: Path, data: Path, **more: str) -> Iterator[Simulator]:
     """Run `python -m firmware_sim` for as long as the block lasts."""
     environment = {
         "PATH": os.environ["PATH"],
@@ -62,7 +62,7 @@ def running_simulator(bus_url: str, lockers_file: Path, data: Path, faults: Path
         "SIM_LOCKERS": str(lockers_file),
         "SIM_HTTP_PORT": "0",
         "SIM_DATA": str(data),
-        **({"SIM_FAULTS": str(faults)} if faults else {}),
+        **more,
     }
     command = [sys.executable, "-m", "firmware_sim"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:

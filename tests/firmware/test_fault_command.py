@@ -14,9 +14,9 @@ from tests.firmware.simulator import Simulator, running_simulator
 
 
 @pytest.fixture(scope="module")
-def fault_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def fault_file(fault_file.with_name("memory"), SIM_FAULTS=str(fault_file))_factory: pytest.TempPathFactory) -> Path:
     """The fault file of the running simulator."""
-    path = tmp_path_factory.mktemp("faults") / "faults.toml"
+    path = fault_file.with_name("memory"), SIM_FAULTS=str(fault_file))_factory.mktemp("faults") / "faults.toml"
     path.write_text("")
     return path
 
@@ -27,7 +27,7 @@ def started(mosquitto_broker: HasUrl, fault_file: Path) -> Iterator[Simulator]:
     lockers = fault_file.with_name("lockers.json")
     lockers.write_bytes(msgspec.json.encode([small_locker()]))
     bus = mosquitto_broker.url("controllers")
-    with running_simulator(bus, lockers, fault_file.with_name("memory"), fault_file) as simulator:
+    with running_simulator(bus, lockers, fault_file.with_name("memory"), SIM_FAULTS=str(fault_file)) as simulator:
         yield simulator
 
 
