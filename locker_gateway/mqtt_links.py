@@ -9,10 +9,10 @@ import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from queue import Full, Queue
-from threading import Event, Thread
+from threading import Event, RLock, Thread
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -48,6 +48,36 @@ class Plan:
     will: Publish | None = None
 
 
+class _PromptClient(Client):
+    """A client that can write in the thread that publishes: waking paho's own for it takes longer than the broker does.
+
+    One lock around whatever touches the socket, since TLS is for one thread at a time, and a packet half written must
+    be finished before the next. An error is left for paho's thread to find.
+    """
+
+    def __init__(self, client_id: str) -> None:
+        super().__init__(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            clean_session=True,
+            protocol=MQTTProtocolVersion.MQTTv311,
+            reconnect_on_failure=False,
+        )
+        self._wire = RLock()
+
+    def write_now(self) -> None:
+        """Write what waits, as far as the socket takes it."""
+        self._packet_write()
+
+    def _packet_write(self) -> MQTTErrorCode:
+        with self._wire:
+            return super()._packet_write()
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        with self._wire:
+            return super()._sock_recv(bufsize)
+
+
 class Link:
     """A connection that comes back by itself, waiting at most 10 s between tries."""
 
@@ -55,7 +85,7 @@ class Link:
         self._plan = plan
         self._inbox = inbox
         self._say = say
-        self._client: Client | None = None
+        self._client: _PromptClient | None = None
         self._stopping = Event()
         self._gone = Event()
         self._subscribed = False
@@ -72,6 +102,8 @@ class Link:
         if client is None:
             return False
         info = client.publish(message.topic, message.payload, qos=message.qos, retain=message.retain)
+        if message.unlocks:
+            client.write_now()
         return info.rc == 0
 
     def stop(self, last: Publish | None = None) -> None:
@@ -116,15 +148,9 @@ class Link:
             self._say("link_down", {"link": self._plan.name})
         return self._subscribed
 
-    def _make_client(self) -> Client:
+    def _make_client(self) -> _PromptClient:
         plan = self._plan
-        client = Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=plan.client_id,
-            clean_session=True,
-            protocol=MQTTProtocolVersion.MQTTv311,
-            reconnect_on_failure=False,
-        )
+        client = _PromptClient(plan.client_id)
         client.connect_timeout = CONNECT_WITHIN_S
         client.max_inflight_messages_set(MAX_INFLIGHT)
         client.max_queued_messages_set(MAX_QUEUED)
@@ -159,6 +185,7 @@ class Link:
             self._say("subscription_refused", {"link": self._plan.name})
             client.disconnect()
             return
+        assert isinstance(client, _PromptClient), "this link makes no others"
         self._subscribed = True
         self._client = client
         self._say("link_up", {"link": self._plan.name})

@@ -1,5 +1,7 @@
 """The store on a real disk: all or nothing, in order, and an audit nobody can change unseen."""
 
+import errno
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import pytest
 from locker_gateway.inputs import StoredEvent
 from locker_gateway.outputs import AppendAudit, AppendEvent, Delete, PruneEvents, Put
 from locker_gateway.site import UnreadableRecord, restore
-from locker_gateway.store import Store, StoreFailed
+from locker_gateway.store import LOG_BYTES, Store, StoreFailed
 from locker_protocol.uplink_messages import ControllerWentSilent
 from tests.gateway.world import World, loaded_world
 
@@ -156,3 +158,27 @@ def audited(folder: Path) -> Store:
     store = open_store(folder)
     store.commit([AppendAudit(number, b"row %d" % number) for number in range(1, 5)])
     return store
+
+
+def test_a_log_of_full_length_from_the_start_is_read_as_far_as_it_was_written(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.commit([Put("door", "1", b"a")])
+    store.commit([Put("door", "2", b"b")])
+    (tmp_path / "killed").mkdir()
+    for file in tmp_path.glob("*.sqlite*"):
+        shutil.copy(file, tmp_path / "killed")
+    log = next((tmp_path / "killed").glob("*-wal"))
+    assert log.stat().st_size == LOG_BYTES
+    assert [body for _, _, body in open_store(tmp_path / "killed").records()] == [b"a", b"b"]
+
+
+def test_a_disk_without_room_for_the_whole_log_still_gets_a_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr("locker_gateway.store.os.fsync", full)
+    store = open_store(tmp_path)
+    store.commit([Put("door", "1", b"a")])
+    assert list(store.records()) == [("door", "1", b"a")]

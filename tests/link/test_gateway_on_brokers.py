@@ -41,7 +41,6 @@ from tests.link.gateway_rig import (
     starting_gateway,
     until,
 )
-from tests.link.tls_files import make_certificates, mosquitto_with_tls
 
 NOW_MS = RealClock().now().civil_ms
 DAY_MS = 86_400_000
@@ -151,15 +150,6 @@ def test_topics_the_broker_does_not_grant_leave_the_link_down(tmp_path: Path) ->
     with running(broker.command()), starting_gateway(broker.url("osmanthus"), tmp_path / "gateway") as gateway:
         until(lambda: "subscription_refused" in events(gateway), what="the refusal is told")
         assert "ready" not in events(gateway)
-
-
-def test_it_speaks_tls_with_a_certificate_of_its_own(tmp_path: Path) -> None:
-    files, port = make_certificates(tmp_path, names=["127.0.0.1", "osmanthus"]), free_port()
-    with running(mosquitto_with_tls(tmp_path, port, files)):
-        url, tls = f"mqtts://127.0.0.1:{port}", files["osmanthus"]
-        more = {"GATEWAY_TLS_CA": str(files["ca"].cert), "GATEWAY_TLS_CERT": str(tls.cert)}
-        with running_gateway(url, tmp_path / "gateway", **more, GATEWAY_TLS_KEY=str(tls.key)) as gateway:
-            assert events(gateway).count("link_up") == 2
 
 
 def test_from_scan_to_unlock_it_takes_at_most_a_tenth_of_a_second(
