@@ -160,7 +160,7 @@ class MqttClient:
         self._subscribed.set()
 
     def _on_disconnect(self, lost: threading.Event, reason: ReasonCode) -> None:
-        if not self.connected:  # a broker that does not like our certificate says so here
+        if reason.is_failure and not self.connected:  # a broker that does not like our certificate says so here
             log.warning("uplink_not_joined", reason=str(reason))
         lost.set()
 

@@ -3,6 +3,7 @@
 Only names and ports of the compose network are replaced by this machine's.
 """
 
+import base64
 import json
 import re
 import shutil
@@ -16,9 +17,11 @@ from typing import Any
 import psycopg
 import pytest
 import yaml
+from click.testing import CliRunner
 from cryptography import x509
 from sqlalchemy import create_engine, text
 
+from app.cli import cli
 from app.demo.child import PROJECT, Command
 from app.demo.deployment import write_deployment
 from app.demo.environment import machine_environment
@@ -26,6 +29,8 @@ from app.demo.mutual_tls import start_locally
 from app.demo.ports import answers, free_port
 from app.demo.postgres import EmbeddedPostgres
 from app.demo.programs import is_healthy
+from app.demo.secrets import public_key
+from app.settings import SettingsError
 from locker_protocol.clock import RealClock
 from tests.conftest import running, wait_until
 
@@ -190,6 +195,39 @@ def test_a_shop_with_mail_is_no_demo(tmp_path: Path) -> None:
     service = (tmp_path / "service.env").read_text()
     assert "CAIBOX_SMTP_URL=smtp://u:p@mail.example:587" in service
     assert "CAIBOX_DEMO=" not in service
+
+
+def test_what_caibox_keys_wrote_reaches_service_and_gateway_and_stays(tmp_path: Path) -> None:
+    write_deployment(tmp_path, public_url="http://x", smtp_url="", now=NOW)
+    first = json.loads((tmp_path / "secrets.json").read_text())["signing_key"]
+    keys = f"2:{base64.b64encode(b'2' * 32).decode()},1:{first}"
+    run = CliRunner().invoke(cli, ["deployment", str(tmp_path), "--signing-keys", "-"], input=keys + "\n")
+    assert run.exit_code == 0
+    write_deployment(tmp_path, public_url="http://x", smtp_url="", now=NOW)
+    assert f"CAIBOX_SIGNING_KEYS={keys}\n" in (tmp_path / "service.env").read_text()
+    gateway = (tmp_path / "gateway.env").read_text()
+    assert re.search(rf"GATEWAY_SERVICE_KEYS=2:\S{{44}},1:{re.escape(public_key(first))}\n", gateway)
+
+
+@pytest.mark.parametrize("keys", ["", "1:short", "not a key"])
+def test_signing_keys_that_are_none_change_nothing(tmp_path: Path, keys: str) -> None:
+    write_deployment(tmp_path, public_url="http://x", smtp_url="", now=NOW)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    run = CliRunner().invoke(cli, ["deployment", str(tmp_path), "--signing-keys", "-"], input=keys)
+    assert run.exit_code != 0
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_gateways_new_key_is_its_own_and_the_service_is_told_how(tmp_path: Path) -> None:
+    write_deployment(tmp_path, public_url="http://x", smtp_url="", now=NOW)
+    before = json.loads((tmp_path / "secrets.json").read_text())["gateway_keys"]
+    said = write_deployment(tmp_path, public_url="http://x", smtp_url="", now=NOW, new_gateway_key="osmanthus")
+    after = json.loads((tmp_path / "secrets.json").read_text())["gateway_keys"]
+    assert {name for name in before if before[name] != after[name]} == {"osmanthus"}
+    assert f"GATEWAY_PRIVATE_KEY={after['osmanthus']}\n" in (tmp_path / "gateway.env").read_text()
+    assert said.endswith(f"caibox gateway-key osmanthus {public_key(after['osmanthus'])}")
+    with pytest.raises(SettingsError, match="no gateway elsewhere"):
+        write_deployment(tmp_path, public_url="http://x", smtp_url="", now=NOW, new_gateway_key="elsewhere")
 
 
 def test_the_compose_file_holds_no_secret_and_no_service_runs_as_root() -> None:
