@@ -123,9 +123,18 @@ def step(site: Site, given: Input, *, now: Now, random: RandomBytes) -> list[Out
         case EventsRead(events):
             uplink_log.take_read(turn, events)
     cancelling.tell_settled(turn)
-    uplink_log.pump(turn)
-    status.send_when_due(turn)
+    _tell_service(turn)
     return turn.finish()
+
+
+def _tell_service(turn: Turn) -> None:
+    """Send what is due, but not before an unlock: somebody waits for that, and signing what goes up takes 0.1 ms.
+
+    The service hears of it with the next step: the controller's answer, or a tick.
+    """
+    if not turn.unlocks:
+        uplink_log.pump(turn)
+        status.send_when_due(turn)
 
 
 def _start(turn: Turn) -> None:

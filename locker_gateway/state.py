@@ -7,6 +7,7 @@ the step; safe, because a step that fails ends the process, and the state is the
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -198,10 +199,7 @@ class Site:
         """The service's live public keys, for codes and for commands."""
         if not self.keys.rows:
             return self.config.service_keys
-        return {
-            key.key_id: Ed25519PublicKey.from_public_bytes(bytes.fromhex(key.public_hex))
-            for key in self.keys.rows.values()
-        }
+        return {key.key_id: _public_key(key.public_hex) for key in self.keys.rows.values()}
 
     def sight_of(self, controller: str) -> ControllerSeen:
         """What was last heard of a controller; nothing of one that a record names and the settings no longer do."""
@@ -222,3 +220,9 @@ class Site:
         """What is believed of a door now."""
         found = self.door_now.get(door)
         return found.state if found else DoorState.UNKNOWN
+
+
+@lru_cache(maxsize=8)
+def _public_key(public_hex: str) -> Ed25519PublicKey:
+    """Two live at a time; making one anew for each code would cost a third of the time its signature takes."""
+    return Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_hex))

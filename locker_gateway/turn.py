@@ -68,6 +68,11 @@ class Turn:
 
     # --- sends
 
+    @property
+    def unlocks(self) -> bool:
+        """True when this step moves a bolt."""
+        return any(isinstance(each, Publish) and each.unlocks for each in self.outputs)
+
     def command(self, controller: str, message: Command, *, qos: Literal[0, 1] = 1) -> None:
         """Send to one controller."""
         topic = bus_topic(self.site.config.gateway, controller, "command")

@@ -341,3 +341,13 @@ def statuses(world: World) -> list[SiteStatus]:
 
 def lying(world: World) -> dict[str, tuple[int, str]]:
     return {name: (each.door, each.state) for name, each in world.site.placements.rows.items()}
+
+
+def test_nothing_is_signed_for_the_service_before_an_unlock_leaves_and_the_next_step_tells_it() -> None:
+    world = loaded_world(1)
+    world.reachable = False  # so that the controller's answer is not the next step
+    outputs = world.g1.scan(code())
+    assert unlocks(outputs) == [1]
+    assert [each for each in outputs if isinstance(each, Publish) and each.link == "uplink"] == []
+    [told] = [each for each in world.give(Tick()) if isinstance(each, Publish) and each.topic.endswith("/up")][:1]
+    assert b"UnlockGranted" in told.payload
