@@ -14,9 +14,9 @@ from tests.firmware.simulator import Simulator, running_simulator
 
 
 @pytest.fixture(scope="module")
-def fault_file(fault_file.with_name("memory"), SIM_FAULTS=str(fault_file))_factory: pytest.TempPathFactory) -> Path:
+def fault_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The fault file of the running simulator."""
-    path = fault_file.with_name("memory"), SIM_FAULTS=str(fault_file))_factory.mktemp("faults") / "faults.toml"
+    path = tmp_path_factory.mktemp("faults") / "faults.toml"
     path.write_text("")
     return path
 
