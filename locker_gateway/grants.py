@@ -45,6 +45,7 @@ class Asked:
     generation: int = 0
     reason: str = ""
     command_id: str | None = None
+    confirmed_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +184,7 @@ def _audit_row(grant: Grant, asked: Asked) -> UnlockGranted:
         asked.credential_id,
         asked.generation,
         asked.command_id,
+        asked.confirmed_by,
     )
 
 

@@ -67,4 +67,12 @@ class EventsRead:
     events: tuple[StoredEvent, ...]
 
 
-Input = Started | Tick | UplinkUp | UplinkDown | BusUp | BusDown | UplinkMessage | BusMessage | EventsRead
+@dataclass(frozen=True, slots=True)
+class AuditGrown:
+    """The store's audit is durable through row `no`, whose hash is `digest`."""
+
+    no: int
+    digest: bytes
+
+
+Input = Started | Tick | UplinkUp | UplinkDown | BusUp | BusDown | UplinkMessage | BusMessage | EventsRead | AuditGrown

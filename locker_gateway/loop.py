@@ -4,12 +4,13 @@ from collections.abc import Callable
 from queue import Empty, Queue
 from threading import Event
 
-from locker_gateway.inputs import BusMessage, EventsRead, Input, Tick
+from locker_gateway.inputs import AuditGrown, BusMessage, EventsRead, Input, Tick
 from locker_gateway.metrics import Metrics
 from locker_gateway.outputs import Output, Publish, ReadEvents, Record, Said
 from locker_gateway.site import step
 from locker_gateway.state import Site
 from locker_gateway.store import Store
+from locker_protocol.audit_chain import Head
 from locker_protocol.clock import Clock
 from locker_protocol.ids import RandomBytes, random_bytes
 
@@ -45,6 +46,7 @@ class Loop:
         self._metrics = metrics
         self._random = random
         self._tick_ms = 0
+        self._told_head: Head | None = None
 
     def run(self, stopping: Event) -> None:
         """Run until `stopping` is set. Raises StoreFailed."""
@@ -61,6 +63,9 @@ class Loop:
             with self._metrics.commit.time():
                 self._store.commit(records)
         more = [found for each in outputs if (found := self._perform(each)) is not None]
+        if self._told_head != self._store.audit_head:
+            self._told_head = self._store.audit_head
+            more.append(AuditGrown(*self._told_head))
         self._note(inputs, outputs)
         if more:
             self.turn(more)

@@ -68,5 +68,6 @@ def _open(turn: Turn, command: OpenDoors) -> tuple[int, ...]:
         reason=command.reason,
         order_id=command.order_id,
         command_id=command.command_id,
+        confirmed_by=command.confirmed_by,
     )
     return staff_doors.open_doors(turn, wish)

@@ -25,6 +25,7 @@ from locker_gateway import (
 )
 from locker_gateway.codes import Holder
 from locker_gateway.inputs import (
+    AuditGrown,
     BusDown,
     BusMessage,
     BusUp,
@@ -64,7 +65,7 @@ from locker_protocol.ids import RandomBytes
 from locker_protocol.label import read_label
 from locker_protocol.signing import Direction, unseal
 from locker_protocol.topics import parse_bus_topic
-from locker_protocol.uplink_messages import Down, DownBatch, EventsApplied
+from locker_protocol.uplink_messages import AuditHead, Down, DownBatch, EventsApplied
 from locker_protocol.vocabulary import Refusal, Via
 
 # What was shown longer ago is nobody's wish any more.
@@ -111,17 +112,17 @@ def step(site: Site, given: Input, *, now: Now, random: RandomBytes) -> list[Out
             _say_ready(turn)
         case UplinkDown():
             site.uplink_up = False
-        case BusUp():
-            site.bus_up = True
+        case BusUp() | BusDown():
+            site.bus_up = isinstance(given, BusUp)
             _say_ready(turn)
-        case BusDown():
-            site.bus_up = False
         case UplinkMessage():
             _hear_service(turn, given)
         case BusMessage():
             _hear_bus(turn, given)
         case EventsRead(events):
             uplink_log.take_read(turn, events)
+        case AuditGrown(no, digest):
+            site.audit_head = AuditHead(no, digest.hex())
     cancelling.tell_settled(turn)
     _tell_service(turn)
     return turn.finish()

@@ -33,6 +33,7 @@ class Wish:
     reason: str = ""
     order_id: str | None = None
     command_id: str | None = None
+    confirmed_by: str | None = None
 
 
 def open_doors(turn: Turn, wish: Wish) -> tuple[int, ...]:
@@ -55,6 +56,7 @@ def open_doors(turn: Turn, wish: Wish) -> tuple[int, ...]:
         order_id=orders.pop() if len(orders) == 1 else None,
         reason=wish.reason,
         command_id=wish.command_id,
+        confirmed_by=wish.confirmed_by,
     )
     opened = zip(doors, controllers, lying, strict=True)
     grants.give(turn, asked, [Target(door, where, each.parcel_id if each else None) for door, where, each in opened])

@@ -31,7 +31,7 @@ from locker_gateway.records import (
     UpLog,
 )
 from locker_protocol.bus_messages import ZoneReading
-from locker_protocol.uplink_messages import CredentialManifest, DoorSpec, ParcelManifest, ServiceKey
+from locker_protocol.uplink_messages import AuditHead, CredentialManifest, DoorSpec, ParcelManifest, ServiceKey
 from locker_protocol.vocabulary import Refusal, Via
 
 ONLY = "only"
@@ -165,6 +165,7 @@ class Site:
     refusals: dict[RefusalKey, RefusalCount] = field(default_factory=dict)
     sending: UpSending = field(default_factory=UpSending)
     order_of_id: dict[str, str] = field(default_factory=dict)
+    audit_head: AuditHead | None = None
     status_wanted: bool = False
     status_ms: int | None = None
     born_ms: int | None = None

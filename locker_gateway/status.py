@@ -29,7 +29,8 @@ def _status(turn: Turn) -> SiteStatus:
     site = turn.site
     down = LogPosition(site.down.log_id, site.down.seq) if site.down else None
     controllers = [_controller(name, seen) for name, seen in site.seen.items()]
-    return SiteStatus(site.config.boot_id, turn.civil_ms, down, uplink_log.up_position(site), controllers)
+    up = uplink_log.up_position(site)
+    return SiteStatus(site.config.boot_id, turn.civil_ms, down, up, controllers, site.audit_head)
 
 
 def _controller(name: str, seen: ControllerSeen) -> ControllerStatus:

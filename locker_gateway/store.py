@@ -4,15 +4,15 @@ One transaction a commit, and an error is final: after a failed fsync nobody kno
 ends and starts again from what the store then says.
 """
 
-import hashlib
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from locker_gateway.inputs import StoredEvent
 from locker_gateway.outputs import AppendAudit, AppendEvent, Delete, PruneEvents, Put, Record
+from locker_protocol.audit_chain import EMPTY, Head, Row, chained, first_break
 
 SCHEMA_VERSION = 1
 SCHEMA = """
@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS event_log (seq INTEGER PRIMARY KEY, at INTEGER NOT NU
 CREATE TABLE IF NOT EXISTS audit (no INTEGER PRIMARY KEY, at INTEGER NOT NULL, body BLOB NOT NULL, hash BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL);
 """
-GENESIS = bytes(32)
+AUDIT = "SELECT no, at, CAST(body AS BLOB), CAST(hash AS BLOB) FROM audit ORDER BY no"
 HEAD = "audit_head"
 # SQLite begins its log anew after 1000 pages of 4 KiB, and goes on a little when a commit crosses that.
 LOG_BYTES = 1100 * (4096 + 24)
@@ -35,6 +35,7 @@ class Store:
     """One open store. Use it from one thread at a time; a second process is refused."""
 
     def __init__(self, path: Path, *, max_pages: int | None = None) -> None:
+        self._head = self._durable_head = EMPTY
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._db = sqlite3.connect(path, isolation_level=None, timeout=0.2, check_same_thread=False)
@@ -54,6 +55,7 @@ class Store:
             for record in records:
                 self._write(record)
             self._db.execute("COMMIT")
+            self._durable_head = self._head
         except sqlite3.Error as error:
             raise StoreFailed(f"The gateway's store cannot be written: {error}.") from error
 
@@ -69,13 +71,12 @@ class Store:
 
     def broken_audit_row(self) -> int | None:
         """The number of the first audit row that was edited, moved or removed; `None`: the chain holds."""
-        last, expected = 0, GENESIS
-        for no, at, body, kept in self._db.execute("SELECT no, at, CAST(body AS BLOB), hash FROM audit ORDER BY no"):
-            expected = chained(expected, no, at, body)
-            if no != last + 1 or kept != expected:
-                return last + 1
-            last = no
-        return None if (last, expected) == self._head else last + 1
+        return first_break(self._db.execute(AUDIT), self._head)
+
+    @property
+    def audit_head(self) -> Head:
+        """The number and hash of the last audit row that is durable."""
+        return self._durable_head
 
     def close(self) -> None:
         """Close in good order."""
@@ -95,11 +96,7 @@ class Store:
             raise sqlite3.DatabaseError(f"it is damaged ({sound})")
         self._db.executescript(SCHEMA)
         self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION:d}")
-        self._head = self._read_head()
-
-    def _read_head(self) -> tuple[int, bytes]:
-        found = self._db.execute("SELECT value FROM meta WHERE name = ?", (HEAD,)).fetchone()
-        return (int.from_bytes(found[0][:8]), found[0][8:]) if found else (0, GENESIS)
+        self._head = self._durable_head = _head_of(self._db)
 
     def _write(self, record: Record) -> None:
         match record:
@@ -140,6 +137,16 @@ def _lengthen(log: Path) -> None:
         os.fsync(file.fileno())
 
 
-def chained(previous: bytes, no: int, at: int, body: bytes) -> bytes:
-    """The hash of an audit row: SHA-256 over the row before it and everything in it."""
-    return hashlib.sha256(previous + f"{no} {at} ".encode() + body).digest()
+@contextmanager
+def kept_audit(path: Path) -> Iterator[tuple[Iterator[Row], Head]]:
+    """The audit rows of a stopped gateway's store and the head it kept of them; changes nothing. Raises StoreFailed."""
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=0.2)) as db:
+            yield db.execute(AUDIT), _head_of(db)
+    except sqlite3.Error as error:
+        raise StoreFailed(f"The gateway's store {path} cannot be read: {error}.") from error
+
+
+def _head_of(db: sqlite3.Connection) -> Head:
+    found = db.execute("SELECT value FROM meta WHERE name = ?", (HEAD,)).fetchone()
+    return (int.from_bytes(found[0][:8]), found[0][8:]) if found else EMPTY

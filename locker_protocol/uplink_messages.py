@@ -21,6 +21,7 @@ from locker_protocol.vocabulary import (
     Right,
     ScanText,
     Sequence,
+    Sha256,
     ShortText,
     SizeClass,
     Via,
@@ -196,7 +197,7 @@ class OpenDoors(msgspec.Struct, frozen=True, tag=True):
 
     `right` says what for: `staff` to look, `check` to wipe emptied doors, `remove` and `rescue` to take parcels out,
     `hand_over` to give `order_id`'s parcels to their owner (`doors` may then be empty: all that lie there).
-    All doors or none.
+    All doors or none. `confirmed_by` is the second person, where the service asked for one.
     """
 
     command_id: Identifier
@@ -206,6 +207,7 @@ class OpenDoors(msgspec.Struct, frozen=True, tag=True):
     reason: ShortText
     not_after: CivilMs
     order_id: Identifier | None = None
+    confirmed_by: Identifier | None = None
 
 
 class LoadParcel(msgspec.Struct, frozen=True, tag=True):
@@ -243,6 +245,7 @@ class UnlockGranted(msgspec.Struct, frozen=True, tag=True):
     credential_id: Identifier | None = None
     generation: Count = 0
     command_id: Identifier | None = None
+    confirmed_by: Identifier | None = None
 
 
 class AccessRefused(msgspec.Struct, frozen=True, tag=True):
@@ -449,6 +452,13 @@ class ControllerStatus(msgspec.Struct, frozen=True):
     zones: list[ZoneReading]
 
 
+class AuditHead(msgspec.Struct, frozen=True):
+    """The last durable row of the gateway's audit. Each `UnlockGranted` of the up log is a row (`audit_chain`)."""
+
+    row: Count
+    hash: Sha256
+
+
 class SiteStatus(msgspec.Struct, frozen=True, tag=True):
     """QoS 0, every 5 s of real time and on each change: what is now. Losing one loses nothing."""
 
@@ -457,6 +467,7 @@ class SiteStatus(msgspec.Struct, frozen=True, tag=True):
     down: LogPosition | None
     up: LogPosition
     controllers: list[ControllerStatus]
+    audit: AuditHead | None = None
 
 
 Up = UpBatch | EntriesApplied | CommandAnswered | SiteStatus

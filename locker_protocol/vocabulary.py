@@ -12,6 +12,7 @@ CivilMs = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 DoorNumber = Annotated[int, msgspec.Meta(ge=1, le=999)]
 Celsius = Annotated[float, msgspec.Meta(ge=-273.15, le=1000)]
 ShortText = Annotated[str, msgspec.Meta(max_length=200)]
+Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 ScanText = Annotated[str, msgspec.Meta(max_length=512)]
 
 

@@ -31,7 +31,7 @@ SHELLS = {
         "wire",
         "words",
     },
-    "locker_gateway": {"__main__", "journal", "loop", "metrics", "mqtt_links", "settings", "store"},
+    "locker_gateway": {"__main__", "journal", "loop", "metrics", "mqtt_links", "settings", "store", "verify_audit"},
 }
 
 

@@ -19,7 +19,7 @@ from locker_protocol.clock import Now, RealClock
 from locker_protocol.codec import encode
 from locker_protocol.signing import Direction, seal
 from locker_protocol.topics import bus_topic
-from locker_protocol.uplink_messages import LoadedParcel
+from locker_protocol.uplink_messages import AuditHead, LoadedParcel
 from tests.gateway.world import SERVICE, World, code, credential, parcel, snapshot
 
 
@@ -83,6 +83,15 @@ def test_an_unlock_leaves_after_its_record_is_durable(tmp_path: Path) -> None:
     assert len(bench.audited_at_unlock) == 1
     assert bench.audited_at_unlock[0] >= 2
     assert bench.store.broken_audit_row() is None
+
+
+def test_the_service_hears_how_the_audit_ends_once_that_is_durable(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.start_with_a_parcel()
+    assert bench.loop._site.audit_head == AuditHead(0, bytes(32).hex())
+    bench.loop.turn([bench.scan(code())])
+    no, digest = bench.store.audit_head
+    assert (no, bench.loop._site.audit_head) == (1, AuditHead(no, digest.hex()))
 
 
 def test_nothing_leaves_when_the_store_fails(tmp_path: Path) -> None:

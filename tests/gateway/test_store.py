@@ -10,7 +10,8 @@ import pytest
 from locker_gateway.inputs import StoredEvent
 from locker_gateway.outputs import AppendAudit, AppendEvent, Delete, PruneEvents, Put
 from locker_gateway.site import UnreadableRecord, restore
-from locker_gateway.store import LOG_BYTES, Store, StoreFailed
+from locker_gateway.store import LOG_BYTES, Store, StoreFailed, kept_audit
+from locker_gateway.verify_audit import main
 from locker_protocol.uplink_messages import ControllerWentSilent
 from tests.gateway.world import World, loaded_world
 
@@ -129,6 +130,62 @@ def test_any_edit_deletion_or_reorder_is_found(tmp_path: Path, tampering: str, r
     assert open_store(tmp_path).broken_audit_row() == row
 
 
+@pytest.mark.parametrize("tampering", ["UPDATE audit SET body = 'x' WHERE no = 2", "DELETE FROM audit WHERE no = 2"])
+def test_a_stopped_gateways_audit_is_verified_and_the_first_bad_row_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], tampering: str
+) -> None:
+    audited(tmp_path).close()
+    assert main([str(tmp_path / "gateway.sqlite")]) == 0
+    assert capsys.readouterr().out == "The audit is whole.\n"
+
+    tamper(tmp_path, tampering)
+
+    assert main([str(tmp_path / "gateway.sqlite")]) == 1
+    assert capsys.readouterr().out == "Row 2 of the audit was edited, moved or removed.\n"
+
+
+def test_an_end_cut_off_with_the_stores_own_note_of_it_shows_against_what_the_service_was_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = audited(tmp_path)
+    no, digest = store.audit_head
+    store.close()
+    told = ["--told", str(no), digest.hex()]
+    assert main([str(tmp_path / "gateway.sqlite"), *told]) == 0
+
+    short = "UPDATE meta SET value = CAST(X'0000000000000003' || hash AS BLOB) FROM audit WHERE no = 3"
+    tamper(tmp_path, "DELETE FROM audit WHERE no = 4", short)
+
+    assert main([str(tmp_path / "gateway.sqlite")]) == 0
+    assert main([str(tmp_path / "gateway.sqlite"), *told]) == 1
+    assert "Row 4" in capsys.readouterr().out
+
+
+def test_a_power_loss_before_the_write_ahead_log_was_folded_in_hides_no_row(tmp_path: Path) -> None:
+    store = audited(tmp_path)
+    for name in ("gateway.sqlite", "gateway.sqlite-wal"):
+        (tmp_path / "copy").mkdir(exist_ok=True)
+        (tmp_path / "copy" / name).write_bytes((tmp_path / name).read_bytes())
+    head = store.audit_head
+    with kept_audit(tmp_path / "copy" / "gateway.sqlite") as (rows, found):
+        assert (len(list(rows)), found) == (4, head)
+
+
+@pytest.mark.parametrize("arguments", [["nowhere.sqlite"], ["gateway.sqlite", "--told", "4", "no-hash"]])
+def test_what_cannot_be_verified_is_no_verdict(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    audited(tmp_path).close()
+    assert main([str(tmp_path / arguments[0]), *arguments[1:]]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_running_gateways_store_is_not_read(tmp_path: Path) -> None:
+    store = audited(tmp_path)
+    assert main([str(tmp_path / "gateway.sqlite")]) == 2
+    store.close()
+
+
 # --- with the core ----------------------------------------------------------------------------------------------------
 
 
@@ -182,3 +239,10 @@ def test_a_disk_without_room_for_the_whole_log_still_gets_a_store(
     store = open_store(tmp_path)
     store.commit([Put("door", "1", b"a")])
     assert list(store.records()) == [("door", "1", b"a")]
+
+
+def tamper(folder: Path, *statements: str) -> None:
+    with sqlite3.connect(folder / "gateway.sqlite") as database:
+        for statement in statements:
+            database.execute(statement)
+    database.close()
