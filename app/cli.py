@@ -110,11 +110,17 @@ def ca_command(folder: Path, names: tuple[str, ...], renew: tuple[str, ...], rev
 
 @cli.command("audit", with_appcontext=False)
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Also write the findings to this file.")
-def audit_command(json_path: Path | None) -> None:
+@click.option(
+    "--since", type=click.Path(path_type=Path), help="What --json wrote earlier: the audit must go on from there."
+)
+def audit_command(json_path: Path | None, since: Path | None) -> None:
     """Check the invariants of docs/invariants.md on the live database; exits with 1 when one is broken."""
-    from app.audit import run_audit
+    from app.audit import NoEarlierAudit, run_audit
 
-    sys.exit(run_audit(os.environ, json_path, say=click.echo))
+    try:
+        sys.exit(run_audit(os.environ, json_path, since=since, say=click.echo))
+    except NoEarlierAudit as error:
+        raise click.UsageError(str(error)) from error
 
 
 @cli.command("gateway-key", with_appcontext=False)

@@ -28,6 +28,7 @@ from app.use_cases.ordering.open_runs import open_runs
 from app.use_cases.ordering.recount_blocked import recount_blocked
 from app.use_cases.ordering.release_holds import release_holds
 from app.use_cases.planning.replan_broken import replan_broken
+from app.use_cases.site.decide_opening import expire_openings
 from app.use_cases.telling.send_due import send_due
 
 log = structlog.get_logger()
@@ -59,6 +60,7 @@ class Deadlines:
             Duty("release_holds", 1_000, self._release_holds),
             Duty("send_refunds", 1_000, self._send_refunds),
             Duty("discard_overdue", 1_000, self._discard_overdue),
+            Duty("expire_openings", 1_000, self._expire_openings),
             Duty("expire_orders", 1_000, self._expire_orders),
             Duty("close_offers", 1_000, self._close_offers),
             Duty("ask_called_off", 1_000, self._ask_called_off),
@@ -96,6 +98,10 @@ class Deadlines:
     def _discard_overdue(self) -> int:
         with transaction(self._parts.engine) as conn:
             return discard_overdue(conn, now=self._parts.clock.now().civil)
+
+    def _expire_openings(self) -> int:
+        with transaction(self._parts.engine) as conn:
+            return expire_openings(conn, now=self._parts.clock.now().civil)
 
     def _poll_payments(self) -> int:
         return poll_payments(self._parts.engine, self._parts.provider, now=self._parts.clock.now().civil)

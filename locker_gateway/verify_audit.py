@@ -2,7 +2,7 @@
 
 Says one sentence, which names the first row that was edited, moved or removed. Decides nothing else and changes
 nothing. What was cut off the end together with the store's own note of it shows against a head the gateway told the
-service before: `--told NO HASH`, as `caibox audit` lists them.
+service before: `--told NO HASH`, as `caibox audit --json` lists them.
 """
 
 import argparse

@@ -1,7 +1,8 @@
 """Connections. One transaction is one `with transaction(engine)`: it commits whole or not at all."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection, Engine, create_engine, text
@@ -9,6 +10,9 @@ from sqlalchemy import Connection, Engine, create_engine, text
 log = structlog.get_logger()
 
 ORDER = "order:"
+LAST = "before_commit"
+
+Write = Callable[[Connection, Sequence[Any]], None]
 
 
 def make_engine(database_url: str, *, pool_size: int = 8) -> Engine:
@@ -26,10 +30,23 @@ def make_engine(database_url: str, *, pool_size: int = 8) -> Engine:
 def transaction(engine: Engine) -> Iterator[Connection]:
     """Run one transaction; what `announce` collected is told to listeners after the commit, never inside it."""
     with engine.connect() as connection:
-        connection.info.pop("topics", None)  # of a transaction that failed on this pooled connection
+        for left in ("topics", LAST):  # of a transaction that failed on this pooled connection
+            connection.info.pop(left, None)
         with connection.begin():
             yield connection
+            write_last(connection)
         _tell(connection)
+
+
+def before_commit(connection: Connection, write: Write, item: object) -> None:
+    """Keep `item` for `write`, which gets all of its items at once as the last statements of this transaction."""
+    connection.info.setdefault(LAST, {}).setdefault(write, []).append(item)
+
+
+def write_last(connection: Connection) -> None:
+    """Write what was kept for the end. For who commits by hand; `transaction` does it by itself."""
+    for write, items in connection.info.pop(LAST, {}).items():
+        write(connection, items)
 
 
 def announce(connection: Connection, topic: str) -> None:

@@ -28,6 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from app.domain.hold_state import HoldState
 from app.domain.order_state import OrderState
 from app.domain.parcel_state import ParcelState
 from app.domain.payment_state import PaymentState
@@ -52,6 +53,7 @@ def one_of(
     column: str,
     words: type[
         OrderState
+        | HoldState
         | ParcelState
         | PaymentState
         | Role
@@ -742,12 +744,67 @@ remote_command = Table(
     Column("asked_at", TIME, nullable=False),
     Column("not_after", TIME, nullable=False),
     Column("sent_at", TIME),  # set before it is sent: a remote open is never sent twice
+    # More were asked for at once than one person may open from afar: it waits for another's word, until `hold_until`.
+    Column("hold_state", Text),
+    Column("hold_until", TIME),
+    Column("second_id", ForeignKey("person.id")),
+    Column("second_at", TIME),
     Column("answered_at", TIME),
     Column("answered_doors", ARRAY(SmallInteger), nullable=False, server_default="{}"),
     Column("refusal", Text),
     CheckConstraint("(kind = 'open' AND \"right\" IS NOT NULL) OR (kind = 'load' AND label IS NOT NULL)", name="kind"),
     one_of("fault", DoorFault),
+    one_of("hold_state", HoldState),
+    CheckConstraint("(hold_state IS NULL) = (hold_until IS NULL)", name="held_whole"),
+    CheckConstraint("(hold_state IN ('confirmed', 'declined')) = (second_id IS NOT NULL)", name="second_named"),
+    CheckConstraint("second_id <> person_id", name="second_is_another"),
+    CheckConstraint("sent_at IS NULL OR hold_state = 'confirmed' OR hold_state IS NULL", name="sent_when_confirmed"),
     Index("ix_remote_command_unsent", "asked_at", postgresql_where=text("sent_at IS NULL")),
+    Index("ix_remote_command_asked", "asked_at"),
+    Index("ix_remote_command_held", "hold_until", postgresql_where=text("hold_state = 'waiting'")),
+)
+
+# Who did what, by what right and why: each site's unlocks, and people's acts that matter. Insert-only, hash over hash
+# (`locker_protocol.audit_chain`); `body` is what is hashed, the columns beside it repeat it (`domain.audit_record`).
+audit = Table(
+    "audit",
+    metadata,
+    Column("chain", Text, primary_key=True),  # `people`, or a gateway and its log: `gateway:log`
+    Column("no", BigInteger, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger),  # the event's number in that log
+    Column("at_ms", BigInteger, nullable=False),  # civil, as the site told it: that is what was hashed
+    Column("act", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("right", Text, nullable=False),
+    Column("second", Text),  # who confirmed it
+    Column("site_id", Text),
+    Column("doors", ARRAY(SmallInteger), nullable=False),
+    Column("order_id", Text),
+    Column("why", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Index("ix_audit_site", "site_id", "at_ms"),
+)
+
+# The last row of each chain; its lock puts writers one after another.
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("chain", Text, primary_key=True),
+    Column("no", BigInteger, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+)
+
+# How a gateway said that its own audit ends, each time that changed, by its signed time. Insert-only.
+audit_told = Table(
+    "audit_told",
+    metadata,
+    Column("gateway_id", ForeignKey("gateway.id"), primary_key=True),
+    Column("log_id", Text, primary_key=True),
+    Column("at_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("heard_at", TIME, nullable=False),
+    Column("no", BigInteger, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
 )
 
 # A keeper looked an order up with the person in front of them; without `order_id` what was said did not fit any.

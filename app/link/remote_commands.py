@@ -2,7 +2,8 @@
 
 Decides that a command is sent at most once: it is marked as sent, committed, and only then handed over; whoever dies in
 between has sent nothing, and nobody tries again. A command nobody could send in time is too late, one nobody answers
-within 12 s was said to a silent locker. Never asks why.
+within 12 s was said to a silent locker. One that waits for a second person is not there until they agreed. Never asks
+why.
 """
 
 import threading
@@ -31,13 +32,16 @@ TOO_LATE = text(
     "UPDATE remote_command SET answered_at = :now, refusal = :refusal"
     " FROM gateway WHERE gateway.id = gateway_id AND shard = :shard"
     " AND sent_at IS NULL AND answered_at IS NULL AND not_after < :now"
+    " AND (hold_state IS NULL OR hold_state = 'confirmed')"
     " RETURNING remote_command.id, gateway_id, refusal, answered_doors"
 )
 TAKE = text(
     "UPDATE remote_command SET sent_at = :now WHERE id IN (SELECT c.id FROM remote_command c"
     " JOIN gateway g ON g.id = c.gateway_id WHERE shard = :shard AND sent_at IS NULL AND answered_at IS NULL"
+    " AND (hold_state IS NULL OR hold_state = 'confirmed')"
     " ORDER BY asked_at LIMIT :most FOR UPDATE OF c SKIP LOCKED)"
     ' RETURNING id, gateway_id, kind, doors, "right", order_id, label, instead_of, fault, person_id, reason, not_after,'
+    " second_id,"
     " (SELECT staff_no FROM person WHERE person.id = person_id)"
 )
 WAITING = text(
@@ -134,7 +138,9 @@ def _command(row: Row[Any]) -> OpenDoors | LoadParcel:
     not_after = to_wire(row.not_after)
     if row.kind == "open":
         right = Right(row.right)
-        return OpenDoors(row.id, list(row.doors), right, row.person_id, row.reason, not_after, row.order_id)
+        return OpenDoors(
+            row.id, list(row.doors), right, row.person_id, row.reason, not_after, row.order_id, row.second_id
+        )
     fault = DoorFault(row.fault) if row.fault else None
     # As the gateway names whoever showed their rotating code at a locker: to it they are the same driver.
     actor = row.person_id if row.staff_no is None else f"staff-{row.staff_no}"

@@ -15,7 +15,9 @@ import msgspec
 from sqlalchemy import Connection, insert, text
 from sqlalchemy.exc import DataError, IntegrityError
 
+from app.db.audit_log import append
 from app.db.tables import site_event
+from app.domain.audit_record import AuditRecord, chain_of, read_unlock
 from app.domain.errors import DomainError
 from app.link import metrics
 from app.link.gateway_book import KnownGateway
@@ -24,7 +26,7 @@ from app.use_cases.site.apply_locker_event import RECORDS_ONLY, Told, apply_lock
 from app.use_cases.site.wire_time import from_wire
 from locker_protocol.codec import decode
 from locker_protocol.errors import ProtocolError, ProtocolFault
-from locker_protocol.uplink_messages import NumberedSiteEvent, SiteEvent, UpBatch
+from locker_protocol.uplink_messages import NumberedSiteEvent, SiteEvent, UnlockGranted, UpBatch
 
 LOCK = text("SELECT up_log_id, up_seq FROM gateway WHERE id = :gateway FOR NO KEY UPDATE")
 # A log that was left and comes back goes on where it was left.
@@ -59,16 +61,22 @@ def take_batch(conn: Connection, batch: UpBatch, *, sender: KnownGateway, now: d
     last = _position(conn, sender.id, batch.log_id)
     consumed: list[Consumed] = []
     rows: list[dict[str, Any]] = []
+    unlocks: list[tuple[AuditRecord, int]] = []
     for numbered in batch.events:
         if numbered.seq > last + 1:
             break  # a gap: the sender goes back to what we acknowledge
         if numbered.seq == last + 1:
             consumed.append(_consume(conn, numbered, sender, now, settings))
             rows.append(_row(consumed[-1], numbered, batch.log_id, sender, now))
+            if consumed[-1].type == UnlockGranted.__name__:
+                record = read_unlock(numbered.at, bytes(numbered.event), site_id=sender.site_id)
+                unlocks.append((record, numbered.seq))
             last = numbered.seq
     if rows:
         conn.execute(insert(site_event), rows)
         conn.execute(MOVE, {"gateway": sender.id, "log_id": batch.log_id, "seq": last})
+    if unlocks:
+        append(conn, chain=chain_of(sender.id, batch.log_id), records=unlocks)
     return Taken(last, consumed)
 
 

@@ -3,15 +3,17 @@
 Each is one named function; none changes a row.
 
 An invariant's function returns what breaks it, as sentences with ids, never names. Those that need the physical truth
-(I5, I10–I13) are the simulation's.
+(I5, I10, I11, I13) are the simulation's.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, text
+
+from app.use_cases.audit_chains import Kept, broken_chains
 
 # How long two ends may disagree before it counts; and how long a paid order may stand after its run was cleared.
 QUIET = timedelta(seconds=60)
@@ -27,6 +29,7 @@ class Moment:
 
     now: datetime
     quiet: timedelta = QUIET
+    kept: Mapping[str, Kept] = field(default_factory=dict)  # how the audit's chains ended once, noted elsewhere
 
     def values(self) -> dict[str, datetime]:
         """The limits, as queries name them."""
@@ -52,9 +55,13 @@ def audit(conn: Connection, moment: Moment) -> list[Finding]:
     return [_check(conn, moment, number, rule) for number, rule in INVARIANTS]
 
 
-def as_json(findings: list[Finding]) -> dict[str, Any]:
-    """What `--json` writes."""
-    return {"violations": sum(each.violations for each in findings), "invariants": [asdict(each) for each in findings]}
+def as_json(findings: list[Finding], heads: Mapping[str, Kept]) -> dict[str, Any]:
+    """What `--json` writes: what was found, and how each chain of the audit ends now."""
+    return {
+        "violations": sum(each.violations for each in findings),
+        "invariants": [asdict(each) for each in findings],
+        "audit_heads": {chain: {"row": no, "hash": digest} for chain, (no, digest) in heads.items()},
+    }
 
 
 def a_paid_order_ends_once_and_none_is_stuck(conn: Connection, moment: Moment) -> Iterator[str]:
@@ -197,6 +204,11 @@ def refunds_never_exceed_captures(conn: Connection, moment: Moment) -> Iterator[
     )
 
 
+def the_audit_chains_are_whole(conn: Connection, moment: Moment) -> Iterator[str]:
+    """I12: no row of the audit was edited, moved or removed, here or at a site, and each unlock has its row."""
+    yield from broken_chains(conn, quiet_since=moment.now - moment.quiet, kept=moment.kept)
+
+
 def site_and_service_agree(conn: Connection, moment: Moment) -> Iterator[str]:
     """I14: nothing waits long at a gateway that is there, and no event told what the tables refuse."""
     yield from _each(
@@ -239,6 +251,7 @@ INVARIANTS: tuple[tuple[str, Rule], ...] = (
     ("I7", every_site_event_is_applied_once_and_in_order),
     ("I8", the_ledger_balances),
     ("I9", refunds_never_exceed_captures),
+    ("I12", the_audit_chains_are_whole),
     ("I14", site_and_service_agree),
     ("I15", no_parcel_is_loaded_twice),
 )

@@ -181,7 +181,13 @@ def is_stale(at: datetime | None) -> bool:
 
 
 def command_state(command: Any) -> str:  # noqa: ANN401  a row of remote_command
-    """Where an asked opening stands: `waiting`, `opened`, `refused` or `unanswered`."""
+    """Where an asked opening stands: `waiting`, `opened`, `refused` or `unanswered`.
+
+    One that needs a second person is `held` for them; without their yes it was `declined` or is `expired`.
+    """
+    held = {"waiting": "held", "declined": "declined", "expired": "expired"}.get(command.hold_state or "")
+    if held is not None:
+        return held
     if command.refusal is not None:
         return "refused"
     if command.answered_at is not None:

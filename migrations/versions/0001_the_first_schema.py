@@ -39,6 +39,10 @@ CREATE TRIGGER insert_only BEFORE UPDATE OR DELETE ON history
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER insert_only BEFORE UPDATE OR DELETE ON change
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER insert_only BEFORE UPDATE OR DELETE ON audit
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER insert_only BEFORE UPDATE OR DELETE ON audit_told
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 """
 
 
@@ -46,6 +50,32 @@ def upgrade() -> None:
     """Apply."""
     op.execute(sa.schema.CreateSequence(sa.Sequence("order_number", minvalue=1)))
     op.execute(sa.schema.CreateSequence(sa.Sequence("refund_number", minvalue=1)))
+    op.create_table(
+        "audit",
+        sa.Column("chain", sa.Text(), nullable=False),
+        sa.Column("no", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=True),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("act", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("right", sa.Text(), nullable=False),
+        sa.Column("second", sa.Text(), nullable=True),
+        sa.Column("site_id", sa.Text(), nullable=True),
+        sa.Column("doors", sa.ARRAY(sa.SmallInteger()), nullable=False),
+        sa.Column("order_id", sa.Text(), nullable=True),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("chain", "no", name=op.f("pk_audit")),
+    )
+    op.create_index("ix_audit_site", "audit", ["site_id", "at_ms"], unique=False)
+    op.create_table(
+        "audit_head",
+        sa.Column("chain", sa.Text(), nullable=False),
+        sa.Column("no", sa.BigInteger(), nullable=False),
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("chain", name=op.f("pk_audit_head")),
+    )
     op.create_table(
         "category",
         sa.Column("id", sa.Text(), nullable=False),
@@ -261,6 +291,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("site_id", name=op.f("pk_site_calendar")),
     )
     op.create_table(
+        "audit_told",
+        sa.Column("gateway_id", sa.Text(), nullable=False),
+        sa.Column("log_id", sa.Text(), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("heard_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("no", sa.BigInteger(), nullable=False),
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["gateway_id"], ["gateway.id"], name=op.f("fk_audit_told_gateway_id")),
+        sa.PrimaryKeyConstraint("gateway_id", "log_id", "at_ms", name=op.f("pk_audit_told")),
+    )
+    op.create_table(
         "change",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
@@ -366,17 +407,43 @@ def upgrade() -> None:
         sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("not_after", sa.DateTime(timezone=True), nullable=False),
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("hold_state", sa.Text(), nullable=True),
+        sa.Column("hold_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("second_id", sa.Text(), nullable=True),
+        sa.Column("second_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("answered_doors", sa.ARRAY(sa.SmallInteger()), server_default="{}", nullable=False),
         sa.Column("refusal", sa.Text(), nullable=True),
+        sa.CheckConstraint(
+            "(hold_state IN ('confirmed', 'declined')) = (second_id IS NOT NULL)",
+            name=op.f("ck_remote_command_second_named"),
+        ),
         sa.CheckConstraint("fault IN ('no_fit', 'dirty', 'broken')", name=op.f("ck_remote_command_fault")),
+        sa.CheckConstraint(
+            "hold_state IN ('waiting', 'confirmed', 'declined', 'expired')", name=op.f("ck_remote_command_hold_state")
+        ),
+        sa.CheckConstraint(
+            "sent_at IS NULL OR hold_state = 'confirmed' OR hold_state IS NULL",
+            name=op.f("ck_remote_command_sent_when_confirmed"),
+        ),
+        sa.CheckConstraint("(hold_state IS NULL) = (hold_until IS NULL)", name=op.f("ck_remote_command_held_whole")),
         sa.CheckConstraint(
             "(kind = 'open' AND \"right\" IS NOT NULL) OR (kind = 'load' AND label IS NOT NULL)",
             name=op.f("ck_remote_command_kind"),
         ),
+        sa.CheckConstraint("second_id <> person_id", name=op.f("ck_remote_command_second_is_another")),
         sa.ForeignKeyConstraint(["gateway_id"], ["gateway.id"], name=op.f("fk_remote_command_gateway_id")),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_remote_command_person_id")),
+        sa.ForeignKeyConstraint(["second_id"], ["person.id"], name=op.f("fk_remote_command_second_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_remote_command")),
+    )
+    op.create_index("ix_remote_command_asked", "remote_command", ["asked_at"], unique=False)
+    op.create_index(
+        "ix_remote_command_held",
+        "remote_command",
+        ["hold_until"],
+        unique=False,
+        postgresql_where=sa.text("hold_state = 'waiting'"),
     )
     op.create_index(
         "ix_remote_command_unsent",
@@ -924,6 +991,7 @@ TABLES = (
     "idempotent_request",
     "compartment",
     "change",
+    "audit_told",
     "site_calendar",
     "product",
     "person",
@@ -938,4 +1006,6 @@ TABLES = (
     "rejected_message",
     "payment_webhook",
     "category",
+    "audit_head",
+    "audit",
 )

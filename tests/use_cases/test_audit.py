@@ -98,6 +98,7 @@ LEDGER = "INSERT INTO ledger_entry (transaction_id, at, kind, order_id, account,
 EVENT = "INSERT INTO site_event (gateway_id, log_id, seq, at, applied_at, type, order_id, body, fault) VALUES "
 MOVE = "INSERT INTO history (at, order_id, subject, subject_id, from_state, event, to_state, actor) VALUES "
 
+AUDIT_OPEN, AUDIT_SHUT = (f"ALTER TABLE audit {word} TRIGGER insert_only" for word in ("DISABLE", "ENABLE"))
 LOADED_AGAIN = '{"parcel_id": "o2-p1"}'
 
 EXPIRED_BEFORE = START - timedelta(minutes=6)
@@ -121,6 +122,7 @@ DAMAGE = [
     ("I9", [REFUND + "('r1', 'R-1', 'o3', 'pay-o3', 'staff', 'x', 1001, 'CNY', now(), 'p', now())"]),
     ("I9", [REFUND + "('r1', 'R-1', 'o3', 'pay-o3', 'staff', 'x', 9, 'CNY', now(), 'p', now())", DONE]),
     ("I9", [booked("o3", "refund", "customer_held", "refunds", 2_000)]),
+    ("I12", [AUDIT_OPEN, "UPDATE audit SET actor = 'o2'", AUDIT_SHUT]),
     ("I14", [EVENT + f"('{GATEWAY}', 'log-a', 7, now(), now(), 'ParcelLoaded', NULL, '{{}}', 'illegal_move')"]),
     ("I14", ["UPDATE outbox SET fault = 'invalid_field'"]),
     ("I14", ["UPDATE outbox SET acked_at = NULL"]),

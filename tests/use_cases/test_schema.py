@@ -57,6 +57,8 @@ def test_autogenerate_finds_nothing_to_do(db: Engine) -> None:
 def test_the_rules_only_a_database_can_keep_are_there(db: Engine) -> None:
     with db.connect() as conn:
         assert [tuple(row) for row in conn.execute(text(TRIGGERS))] == [
+            ("audit", "insert_only"),
+            ("audit_told", "insert_only"),
             ("change", "insert_only"),
             ("history", "insert_only"),
             ("ledger_entry", "insert_only"),

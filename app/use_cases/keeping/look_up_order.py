@@ -8,8 +8,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, text
 
+from app.db.audit_log import record_act
+from app.db.engine import write_last
 from app.db.tables import keeper_look
 from app.domain.asking_for import MOST_WRONG, WITHIN, LookWrong, Owner, is_theirs, read_order_no, refuse_more_looks
+from app.domain.audit_record import Act, of_people
+from app.use_cases.site.wire_time import to_wire
 from locker_protocol.ids import RandomBytes, random_bytes, random_id
 
 # One at a time for each keeper, or two looks at once would both find four wrong ones.
@@ -42,8 +46,20 @@ def look_up_order(
     look_id = random_id(random)
     row = {"id": look_id, "at": now, "person_id": person_id, "site_id": site_id, "order_id": order_id}
     conn.execute(insert(keeper_look).values(row))
+    record_act(
+        conn,
+        of_people(
+            at_ms=to_wire(now),
+            act=Act.ORDER_LOOKED_UP if order_id else Act.LOOK_WRONG,
+            actor=f"person:{person_id}",
+            site_id=site_id,
+            order_id=order_id,
+            facts={"look_id": look_id},
+        ),
+    )
     if order_id is None:
         # The refusal below would take the count back with everything else, and looks would be free.
+        write_last(conn)
         conn.commit()
         raise LookWrong(tries_left=MOST_WRONG - before.wrong - 1)
     return look_id

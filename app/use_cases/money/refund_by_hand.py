@@ -10,7 +10,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
+from app.db.audit_log import record_act
 from app.db.engine import announce
+from app.domain.audit_record import Act, of_people
 from app.domain.errors import DomainError, NotFound
 from app.domain.hand_refund import RefundableLine, refuse_wrong_refund
 from app.domain.order_state import OrderState
@@ -19,6 +21,7 @@ from app.domain.refunding import NothingToRefund, RefundCause
 from app.use_cases.catalogue.record_change import Change, record_changes
 from app.use_cases.money.decide_refund import DECIDED, Decided, decide_refund
 from app.use_cases.site.ask_site import checked_reason
+from app.use_cases.site.wire_time import to_wire
 from app.use_cases.telling.tell_order import tell_refund
 from locker_protocol.ids import RandomBytes, random_bytes
 
@@ -81,6 +84,17 @@ def refund_by_hand(
     if decided is None:  # it was never paid
         raise NothingToRefund
     conn.execute(SAY_WHY, {"reason": reason, "refund_no": decided.refund_no})
+    record_act(
+        conn,
+        of_people(
+            at_ms=to_wire(now),
+            act=Act.REFUND_DECIDED,
+            actor=f"person:{person_id}",
+            order_id=order_id,
+            why=reason,
+            facts={"refund_no": decided.refund_no, "amount_minor": decided.amount_minor},
+        ),
+    )
     tell_refund(conn, order_id=order_id, decided=decided, cause=RefundCause.STAFF, now=now, random=random)
     return decided
 

@@ -1,25 +1,31 @@
 """Asks a site to open doors now: for staff with a reason, or for a driver with a label.
 
-Decides whether to ask; whether a door opens is the gateway's decision. What is asked is written first, lives ten
-seconds and is never sent twice.
+Decides whether to ask, and whether a second person must agree first (`domain.remote_opening`); whether a door opens is
+the gateway's decision. What is asked is written first, lives ten seconds and is never sent twice.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, insert, select, text
 
+from app.db.audit_log import record_act
 from app.db.engine import announce
 from app.db.tables import compartment, gateway, remote_command
+from app.domain.audit_record import Act, of_people
 from app.domain.errors import DomainError, NotFound
+from app.domain.hold_state import HoldState
 from app.domain.loading import LabelledParcel, LabelUnknown, ref_of, refuse_unloadable
 from app.domain.order_state import FINAL_ORDER_STATES, OrderState
 from app.domain.parcel_state import ParcelState
+from app.domain.remote_opening import COUNTED, WAITS, WITHIN, needs_second, openings, refuse_more_waiting
+from app.use_cases.site.wire_time import to_wire
 from locker_protocol.ids import RandomBytes, random_bytes, random_id
 from locker_protocol.label import Label, write_label
 from locker_protocol.vocabulary import DoorFault, Right
 
-Wish = str | int | list[int] | None
+Wish = str | int | list[int] | datetime | None
 
 LIVES = timedelta(seconds=10)
 SHORTEST_REASON, LONGEST_REASON = 5, 200
@@ -31,6 +37,18 @@ LABELLED = text("""
     JOIN load_run r ON r.run_no = o.run_no
     WHERE p.ref = :ref AND p.state <> 'draft'
 """)
+
+# One at a time in the fleet, or two requests at once would both be the third.
+ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended('remote openings', 0))")
+# Those that needed no second person; not those that opened nothing.
+LATELY = text("""
+    SELECT c.locker_id, m.id, m."right", count(*) AS doors FROM remote_command m JOIN gateway g ON g.id = m.gateway_id
+    JOIN compartment c ON c.site_id = g.site_id AND c.door = ANY (m.doors)
+    WHERE m.asked_at > :since AND m.hold_state IS NULL AND m."right" = ANY (CAST(:counted AS text[]))
+        AND (m.refusal IS NULL OR m.refusal = 'locker_silent')
+    GROUP BY c.locker_id, m.id, m."right"
+""")
+WAITING = text("SELECT count(*) FROM remote_command WHERE person_id = :person_id AND hold_state = 'waiting'")
 
 
 class ReasonNeeded(DomainError):
@@ -61,18 +79,38 @@ def open_doors(
     random: RandomBytes = random_bytes,
     rate: float = 1,
 ) -> str:
-    """Ask for doors by a right of staff's; returns the command's id. Raises NotFound or ReasonNeeded.
+    """Ask for doors by a right of staff's; returns the command's id. Raises NotFound, ReasonNeeded or TooManyWaiting.
 
-    `rate` is how fast civil time runs (1 outside a demo): the command lives ten real seconds.
+    `rate` is how fast civil time runs (1 outside a demo): the command lives ten real seconds, and one that needs a
+    second person waits five real minutes for them.
     """
     reason = checked_reason(reason)
-    there = select(compartment.c.door).where(compartment.c.site_id == site_id, compartment.c.door.in_(doors))
-    if len(conn.execute(there).all()) != len(set(doors)):
+    there = select(compartment.c.door, compartment.c.locker_id).where(
+        compartment.c.site_id == site_id, compartment.c.door.in_(doors)
+    )
+    lockers = {row.door: str(row.locker_id) for row in conn.execute(there)}
+    if len(lockers) != len(set(doors)):
         raise NotFound
     asked: dict[str, Wish] = {"doors": list(doors), "right": right.value, "order_id": order_id}
-    return _ask(
-        conn, site_id, (now, now + LIVES * rate), random, kind="open", person_id=person_id, reason=reason, **asked
+    held = _is_held(conn, Counter(lockers.values()), right=right, person_id=person_id, now=now, rate=rate)
+    ends = now + (WAITS if held else LIVES) * rate
+    if held:
+        asked |= {"hold_state": HoldState.WAITING.value, "hold_until": ends}
+        announce(conn, "held")
+    command_id = _ask(conn, site_id, (now, ends), random, kind="open", person_id=person_id, reason=reason, **asked)
+    said = of_people(
+        at_ms=to_wire(now),
+        act=Act.OPENING_HELD if held else Act.OPENING_ASKED,
+        actor=f"person:{person_id}",
+        right=right.value,
+        site_id=site_id,
+        doors=doors,
+        order_id=order_id,
+        why=reason,
+        facts={"command_id": command_id},
     )
+    record_act(conn, said)
+    return command_id
 
 
 def load_parcel(
@@ -110,6 +148,23 @@ def load_parcel(
     label = write_label(Label(row.site_no, row.run_no, ref))
     wish: dict[str, Wish] = {"label": label, "instead_of": instead_of, "fault": fault.value if fault else None}
     return _ask(conn, site_id, (now, now + LIVES * rate), random, kind="load", person_id=person_id, reason="", **wish)
+
+
+def _is_held(
+    conn: Connection, doors: Mapping[str, int], *, right: Right, person_id: str, now: datetime, rate: float
+) -> bool:
+    """Whether so many doors by locker need a second person. Raises TooManyWaiting."""
+    if right not in COUNTED:
+        return False
+    conn.execute(ONE_AT_A_TIME)
+    lately: Counter[str] = Counter()
+    counted = {"since": now - WITHIN * rate, "counted": [each.value for each in COUNTED]}
+    for row in conn.execute(LATELY, counted):
+        lately[row.locker_id] += openings(Right(row.right), row.doors)
+    if not needs_second({locker: openings(right, count) for locker, count in doors.items()}, lately):
+        return False
+    refuse_more_waiting(conn.execute(WAITING, {"person_id": person_id}).scalar_one())
+    return True
 
 
 def _ask(conn: Connection, site_id: str, life: tuple[datetime, datetime], random: RandomBytes, **values: Wish) -> str:

@@ -59,6 +59,13 @@ ZONES = text(
     " read_at = excluded.read_at)"
     " SELECT n FROM turned"
 )
+# Written when it changed. What is older than the last word was overtaken, or is told again by somebody else.
+AUDIT = text(
+    "INSERT INTO audit_told (gateway_id, log_id, at_ms, heard_at, no, hash)"
+    " SELECT :gateway, :log_id, :at_ms, :now, :no, :hash WHERE NOT EXISTS (SELECT FROM (SELECT at_ms, no, hash"
+    " FROM audit_told WHERE gateway_id = :gateway AND log_id = :log_id ORDER BY at_ms DESC LIMIT 1) last"
+    " WHERE last.at_ms >= :at_ms OR (last.no = :no AND last.hash = :hash))"
+)
 
 
 class Standing(Enum):
@@ -80,6 +87,7 @@ def hear_birth(conn: Connection, birth: GatewayBirth, *, gateway_id: str, site_i
 def hear_status(conn: Connection, status: SiteStatus, *, gateway_id: str, site_id: str, now: datetime) -> Standing:
     """A gateway told what is now: lockers, doors, temperatures. Announces the site only when something turned."""
     standing = _hear(conn, gateway_id, status.boot_id, status.down, now)
+    _hear_audit(conn, status, gateway_id, now)
     turned = _hear_lockers(conn, status.controllers, site_id, now)
     turned |= conn.execute(DOORS_UNKNOWN, {"site": site_id}).rowcount > 0
     live = [each for each in status.controllers if each.online]
@@ -121,6 +129,13 @@ def _hear(conn: Connection, gateway_id: str, boot_id: str, down: LogPosition | N
     if standing is Standing.BEHIND and down is not None and down.log_id == log_id:
         conn.execute(GO_BACK, {"gateway": gateway_id, "log_id": log_id, "seq": down.seq})
     return standing
+
+
+def _hear_audit(conn: Connection, status: SiteStatus, gateway_id: str, now: datetime) -> None:
+    if status.audit is None:
+        return
+    told = {"at_ms": status.at, "no": status.audit.row, "hash": bytes.fromhex(status.audit.hash)}
+    conn.execute(AUDIT, {"gateway": gateway_id, "log_id": status.up.log_id, "now": now, **told})
 
 
 def _nothing_known(conn: Connection, site_id: str) -> None:

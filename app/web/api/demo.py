@@ -10,6 +10,7 @@ from marshmallow import Schema, fields, validate
 from app.db.pages import inbox as pages
 from app.domain.errors import NotFound
 from app.use_cases.audit import QUIET, Moment, as_json, audit
+from app.use_cases.audit_chains import heads
 from app.web.access import serves_everybody
 from app.web.api import blueprint
 from app.web.api.contract import operation
@@ -90,7 +91,7 @@ def set_demo_clock(body: Mapping[str, Any]) -> Mapping[str, Any]:
 def audit_demo() -> Mapping[str, Any]:
     rate = read_anchor(clock_file()).rate
     with read() as conn:
-        return as_json(audit(conn, Moment(civil_now(), QUIET * max(1.0, rate))))
+        return as_json(audit(conn, Moment(civil_now(), QUIET * max(1.0, rate))), heads(conn))
 
 
 def _clock() -> Mapping[str, datetime | float]:
