@@ -22,6 +22,7 @@ from app.web import (
     ops,
     ops_day,
     ops_money,
+    ops_openings,
     ops_people,
     ops_runs,
     ops_stock,
@@ -59,6 +60,7 @@ PAGES = (
     ops_day,  # what is at risk, the ten numbers
     ops_stock,  # prices and stock
     ops_money,  # refunds
+    ops_openings,  # who opened what; a second person's yes
     ops_people,  # roles, sessions
     ops_runs,
     inbox,  # the demo's mail and text messages

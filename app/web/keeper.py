@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 
 from app.db.pages import keeper as pages
 from app.domain.errors import NotFound
+from app.domain.remote_opening import TooManyWaiting
 from app.domain.roles import Role
 from app.use_cases.keeping.report_trouble import report_trouble
 from app.use_cases.site.ask_site import LONGEST_REASON, ReasonNeeded, open_doors
@@ -68,7 +69,7 @@ def open_again(door_no: int) -> Response | tuple[str, int]:
                 random=random_bytes,
                 rate=civil_rate(),
             )
-    except ReasonNeeded as refusal:
+    except (ReasonNeeded, TooManyWaiting) as refusal:
         return _door_page(door_no, {"reason": words.sentence(refusal)}), refusal.status
     return redirect(url_for(".door_page", door_no=door_no), HTTPStatus.SEE_OTHER)
 

@@ -11,6 +11,7 @@ from app.db.pages.keeper import Asked, SiteSeen
 from app.domain.door_trouble import TroubleKind
 from app.domain.errors import NotFound
 from app.domain.keeping import HANDED_OUT, MOST_DOORS, NoDoorChosen, NothingBehindDoor, TooManyDoors
+from app.domain.remote_opening import MOST_AT_LOCKER, TooManyWaiting
 from app.domain.roles import Role
 from app.use_cases.keeping.discard_rescued import discard_rescued
 from app.use_cases.keeping.rescue_parcels import rescue_parcels
@@ -55,7 +56,7 @@ def rescue() -> Response | tuple[str, int]:
             )
     except (NoDoorChosen, TooManyDoors, NothingBehindDoor) as refusal:
         return _rescue_page({"doors": words.sentence(refusal)}), refusal.status
-    except ReasonNeeded as refusal:
+    except (ReasonNeeded, TooManyWaiting) as refusal:
         return _rescue_page({"reason": words.sentence(refusal)}), refusal.status
     return redirect(url_for(".follow_page", command_id=command_id), HTTPStatus.SEE_OTHER)
 
@@ -122,7 +123,7 @@ def _rescue_page(errors: dict[str, str] | None = None) -> str:
     if not chosen and wanted[1]:
         there = [door.door for one in site.lockers for door in one.doors if door.has_food]
         here = [number for number in there if _is_in(site, number, *wanted)]
-        chosen = set(here[:MOST_DOORS])
+        chosen = set(here[:MOST_AT_LOCKER])  # so many open at once without a second person
     return render_template(
         "staff/keeper_rescue.html",
         site=site,

@@ -15,6 +15,7 @@ from app.domain.asking_for import LONGEST_SAID, LOOK_LIVES, LookOver, LooksPause
 from app.domain.keeping import verdict
 from app.domain.order_state import OrderState
 from app.domain.parcel_state import ParcelState
+from app.domain.remote_opening import TooManyWaiting
 from app.domain.roles import Role
 from app.use_cases.keeping.hand_over_order import hand_over_order
 from app.use_cases.keeping.hand_over_rescued import hand_over_rescued
@@ -83,7 +84,7 @@ def open_for_owner(look_id: str) -> Response | str | tuple[str, int]:
                 random=random_bytes,
                 rate=civil_rate(),
             )
-    except ReasonNeeded as refusal:
+    except (ReasonNeeded, TooManyWaiting) as refusal:
         return _found_page(look_id, {"reason": words.sentence(refusal)}, status=refusal.status)
     except LookOver as refusal:
         return _help_page({"number": words.sentence(refusal)}), refusal.status

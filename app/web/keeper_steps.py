@@ -17,7 +17,20 @@ class DoorWord(StrEnum):
     STUCK = "stuck"
     REFUSED = "refused"
     SILENT = "silent"
+    HELD = "held"  # a second person must agree
+    DECLINED = "declined"
+    EXPIRED = "expired"  # nobody agreed in time
     DONE = "done"
+
+
+ANSWERS = {
+    "waiting": DoorWord.WAIT,
+    "refused": DoorWord.REFUSED,
+    "unanswered": DoorWord.SILENT,
+    "held": DoorWord.HELD,
+    "declined": DoorWord.DECLINED,
+    "expired": DoorWord.EXPIRED,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +51,7 @@ def tasks(
     done: Collection[int],
 ) -> list[DoorTask]:
     """What to do at each door; `command_state` as `ops.command_state` says it."""
-    answer = {"waiting": DoorWord.WAIT, "refused": DoorWord.REFUSED, "unanswered": DoorWord.SILENT}.get(command_state)
+    answer = ANSWERS.get(command_state)
 
     def word(door: int) -> DoorWord:
         if door in done:

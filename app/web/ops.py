@@ -12,6 +12,7 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from app.db.pages import openings as opening_pages
 from app.db.pages import ops as pages
 from app.db.pages import picking as picking_pages
 from app.db.pages import refunds as refund_pages
@@ -19,6 +20,7 @@ from app.db.pages import staff as staff_pages
 from app.db.pages.ops import DoorNow, LockerNow, SiteNow
 from app.domain.errors import NotFound
 from app.domain.order_state import OrderState
+from app.domain.remote_opening import TooManyWaiting
 from app.domain.roles import Role
 from app.use_cases.site.ask_site import LONGEST_REASON, SHORTEST_REASON, ReasonNeeded, open_doors
 from app.use_cases.site.set_door_condition import set_door_condition
@@ -59,11 +61,18 @@ def fleet_page() -> str:
         refused = pages.events(conn, trouble=True)
         latest = pages.events(conn)
         rejected, _ = pages.rejected_messages(conn)
+        held = opening_pages.waiting(conn, now=civil_now())
     troubles = sorted(
         (trouble for site in sites for trouble in troubles_of(site)), key=lambda one: WORST_FIRST.index(one.code)
     )
     return render_template(
-        "staff/ops_fleet.html", sites=sites, troubles=troubles, refused=refused, latest=latest, rejected=rejected
+        "staff/ops_fleet.html",
+        sites=sites,
+        troubles=troubles,
+        held=held,
+        refused=refused,
+        latest=latest,
+        rejected=rejected,
     )
 
 
@@ -91,7 +100,7 @@ def open_from_afar(site_id: str, door_no: int) -> Response | tuple[str, int]:
                 random=random_bytes,
                 rate=civil_rate(),
             )
-    except ReasonNeeded as refusal:
+    except (ReasonNeeded, TooManyWaiting) as refusal:
         return _door_page(site_id, door_no, {"reason": words.sentence(refusal)}), refusal.status
     return redirect(url_for(".door_page", site_id=site_id, door_no=door_no), HTTPStatus.SEE_OTHER)
 
@@ -208,6 +217,7 @@ def _door_page(site_id: str, door_no: int, errors: dict[str, str] | None = None)
         events = pages.events(conn, site_id=site_id, door=door_no)
         asked = pages.openings_asked(conn, site_id=site_id, door_no=door_no)
         wishes = pages.condition_wishes(conn, site_id=site_id, door_no=door_no)
+        opened = opening_pages.opened(conn, site_id=site_id, door=door_no)
     locker, door = _find(sites, door_no)
     return render_template(
         "staff/ops_door.html",
@@ -216,6 +226,7 @@ def _door_page(site_id: str, door_no: int, errors: dict[str, str] | None = None)
         door=door,
         events=events,
         asked=asked,
+        opened=opened,
         wishes=wishes,
         errors=errors or {},
         shortest=SHORTEST_REASON,

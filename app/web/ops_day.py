@@ -12,6 +12,7 @@ from flask import Blueprint, render_template
 from werkzeug.wrappers import Response
 
 from app.db.pages import numbers as number_pages
+from app.db.pages import openings as opening_pages
 from app.db.pages import risks as risk_pages
 from app.db.pages.numbers import SiteNumbers
 from app.domain.numbers import Reading, Unit, alarms
@@ -47,8 +48,10 @@ def day_page() -> str:
     with read() as conn:
         risks = at_risk(risk_pages.matters(conn, now=civil_now()), now=civil_now())
         numbers = number_pages.numbers(conn, now=civil_now())
+        held = opening_pages.waiting(conn, now=civil_now())
     return render_template(
         "staff/ops_day.html",
+        held=held,
         risks=risks,
         money=money_at_risk(risks),
         numbers=numbers,

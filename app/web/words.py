@@ -105,6 +105,9 @@ WORDS: Mapping[str, LazyString] = {
     # keepers
     "no_site": _l("You look after no building yet. Ask the office to give you one."),
     "look_wrong": _l("No order here has that number and goes with that. Check both; %(tries_left)s tries are left."),
+    "too_many_waiting": _l("%(most)s of your openings wait for a second person already. Nothing was asked for."),
+    "own_opening": _l("You asked for it yourself: somebody else must say yes or no."),
+    "opening_decided": _l("Somebody has decided it already, or its five minutes are over."),
     "looks_paused": _l("Five looks were wrong. Wait %(minutes)s minutes, or call the office."),
     "look_over": _l("That was looked up too long ago. Ask again, with the person in front of you."),
     "nothing_to_hand_over": _l("Nothing of this order may be given out at the moment. Nothing was opened."),

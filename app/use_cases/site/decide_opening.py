@@ -40,8 +40,8 @@ ACTS = {HoldState.CONFIRMED: Act.OPENING_CONFIRMED, HoldState.DECLINED: Act.OPEN
 
 def decide_opening(
     conn: Connection, *, command_id: str, event: HoldEvent, person_id: str, now: datetime, rate: float = 1
-) -> HoldState:
-    """Confirm or decline it. Raises NotFound, OwnOpening or OpeningDecided.
+) -> str:
+    """Confirm or decline it; returns its site's id. Raises NotFound, OwnOpening or OpeningDecided.
 
     `rate` is how fast civil time runs (1 outside a demo).
     """
@@ -56,7 +56,7 @@ def decide_opening(
     _record(conn, row, ACTS[new], actor=f"person:{row.person_id}", second=f"person:{person_id}", now=now)
     if new is HoldState.CONFIRMED:
         announce(conn, "command")
-    return new
+    return str(row.site_id)
 
 
 def expire_openings(conn: Connection, *, now: datetime) -> int:

@@ -309,7 +309,9 @@ class CommandAsked(Schema):
 class Command(Schema):
     id = fields.String(required=True)
     kind = fields.String(required=True, metadata={"enum": ["open", "load"]})
-    state = fields.String(required=True, metadata={"enum": ["waiting", "opened", "refused", "unanswered"]})
+    state = fields.String(
+        required=True, metadata={"enum": ["waiting", "opened", "refused", "unanswered", "held", "declined", "expired"]}
+    )
     door = fields.Integer(required=True, allow_none=True)
     doors = fields.List(
         fields.Integer(), required=True, metadata={"description": "Unlocked; until it is answered, asked for."}

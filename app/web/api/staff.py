@@ -5,6 +5,7 @@ from typing import Any
 
 from app.db.pages import api as pages
 from app.domain.errors import IllegalMove, NotFound
+from app.domain.remote_opening import TooManyWaiting
 from app.domain.roles import Role
 from app.use_cases.packing.pack_parcel import pack_parcel
 from app.use_cases.site.ask_site import open_doors
@@ -41,7 +42,13 @@ def mark_packed(parcel_id: str) -> None:
 
 @blueprint.post("/sites/<site_id>/doors/<int(max=999):door_no>/open")
 @serves(Role.OPERATOR)
-@operation("Ask a site to open a door", body=schemas.Reason, answer=schemas.CommandAsked, status=202)
+@operation(
+    "Ask a site to open a door",
+    body=schemas.Reason,
+    answer=schemas.CommandAsked,
+    status=202,
+    refusals=(TooManyWaiting,),
+)
 def ask_to_open(site_id: str, door_no: int, body: dict[str, Any]) -> dict[str, str]:
     with write() as conn:
         command_id = open_doors(
