@@ -24,6 +24,14 @@ def test_an_operator_opens_a_door_and_the_audit_has_the_reason() -> None:
     assert answers(world) == [CommandAnswered("c1", doors=[1])]
 
 
+def test_the_second_person_stands_in_the_audit_beside_the_first() -> None:
+    world = loaded_world(1)
+    outputs = world.down(msgspec.structs.replace(command(world), confirmed_by="op-5"))
+    audit = next(each.body for each in outputs if isinstance(each, AppendAudit))
+    assert b'"actor":"op-4"' in audit
+    assert b'"confirmed_by":"op-5"' in audit
+
+
 def test_opening_from_afar_spends_nothing() -> None:
     world = loaded_world(1)
     world.down(command(world))

@@ -1,6 +1,7 @@
 """Deadlines: each duty at its pace, one that fails holds up no other."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -52,6 +53,23 @@ def test_food_past_its_time_in_a_cold_bag_is_discarded(parts: Parts, db: Engine)
         )
     Deadlines(parts).turn(0)
     assert one(db, "SELECT state FROM parcel") == "disposed"
+
+
+def test_an_opening_nobody_confirmed_in_time_expires(parts: Parts, db: Engine) -> None:
+    with db.begin() as conn:
+        add_site(conn)
+        add_person(conn)
+        conn.execute(
+            text(
+                'INSERT INTO remote_command (id, gateway_id, kind, doors, "right", person_id, reason, asked_at,'
+                " not_after, hold_state, hold_until) SELECT 'c1', id, 'open', '{1}', 'staff', 'person-a', 'stuck', :at,"
+                " :at, 'waiting', :at FROM gateway"
+            ),
+            {"at": START - timedelta(days=9)},
+        )
+    Deadlines(parts).turn(0)
+    assert one(db, "SELECT hold_state FROM remote_command") == "expired"
+    assert one(db, "SELECT act FROM audit") == "opening_expired"
 
 
 def test_each_duty_waits_for_its_time_and_a_wish_makes_one_due_at_once(parts: Parts) -> None:

@@ -9,7 +9,7 @@ from app.db.tables import remote_command
 from app.link.remote_commands import RemoteCommands
 from locker_protocol.uplink_messages import CommandAnswered, LoadParcel, OpenDoors
 from locker_protocol.vocabulary import DoorFault, Refusal, Right
-from tests.link.world import GATEWAY, SHARD, START, Service, add_site, one, rows, wire_ms
+from tests.link.world import GATEWAY, SHARD, START, Service, add_person, add_site, one, rows, wire_ms
 
 
 def ask(service: Service, command: str = "c1", **values: object) -> None:
@@ -157,3 +157,34 @@ def test_a_command_of_another_shard_is_left_alone(service: Service, sent: bool) 
     service.clock.pass_ms(60_000)
     service.commands.turn()
     assert one(service.engine, "SELECT answered_at FROM remote_command") is None
+
+
+def test_what_waits_for_a_second_person_is_not_sent_however_long(service: Service) -> None:
+    ask(service, hold_state="waiting", hold_until=START + timedelta(minutes=5))
+    service.commands.turn()
+    service.clock.pass_ms(400_000)
+    service.commands.turn()
+    assert commands_said(service) == []
+    assert outcome(service) == (False, None, None)
+
+
+@pytest.mark.parametrize("state", ["declined", "expired"])
+def test_what_nobody_confirmed_is_never_sent(service: Service, state: str) -> None:
+    with service.engine.begin() as conn:
+        add_person(conn, "person-b")
+    second = "person-b" if state == "declined" else None
+    ask(service, hold_state=state, hold_until=START, second_id=second)
+    service.commands.turn()
+    assert commands_said(service) == []
+
+
+def test_what_was_confirmed_is_sent_with_both_names(service: Service) -> None:
+    with service.engine.begin() as conn:
+        add_person(conn, "person-b")
+    ask(service, hold_state="confirmed", hold_until=START + timedelta(minutes=5), second_id="person-b")
+    service.commands.turn()
+    (said,) = service.said(OpenDoors)
+    assert (said.actor, said.confirmed_by) == ("person-a", "person-b")
+    service.clock.pass_ms(10_001)
+    service.commands.turn()
+    assert commands_said(service) == ["c1"]

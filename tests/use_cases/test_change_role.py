@@ -129,3 +129,13 @@ def test_somebody_is_signed_out_everywhere(shop: Shop) -> None:
             end_sessions(conn, person_id="nobody", actor_id=ADMIN, now=NOW)
 
     refused(shop, NotFound, nobody)
+
+
+def test_a_given_role_stands_in_the_audit(shop: Shop) -> None:
+    give(shop, BOB, Role.PICKER)
+
+    (row,) = shop.rows("SELECT act, actor, convert_from(body, 'UTF8')::jsonb -> 'facts' AS facts FROM audit")
+    assert (row.act, row.actor) == ("changed", f"person:{ADMIN}")
+    assert row.facts == {
+        "subject": "person", "subject_id": BOB, "field": "role", "before": "resident", "after": "picker",
+    }  # fmt: skip

@@ -143,6 +143,20 @@ def test_a_wrong_look_is_counted_and_says_nothing_of_what_was_wrong(evening: Eve
     assert evening.shop.one("SELECT count(*) FROM keeper_look WHERE order_id IS NULL") == 4
 
 
+def test_each_look_right_or_wrong_stands_in_the_audit(evening: Evening) -> None:
+    order = evening.loaded()
+
+    evening.look(order.order_no, "林秀")
+    with pytest.raises(LookWrong):
+        evening.look(order.order_no, "李秀")
+
+    rows = evening.shop.rows("SELECT act, actor, site_id, order_id FROM audit ORDER BY no")
+    assert rows == [
+        ("order_looked_up", f"person:{KEEPER}", SITE, order.order_id),
+        ("look_wrong", f"person:{KEEPER}", SITE, None),
+    ]
+
+
 def test_another_buildings_order_is_not_found_here(evening: Evening) -> None:
     order = evening.loaded()
 

@@ -139,3 +139,18 @@ def test_a_failed_refund_is_tried_again_and_no_other(shop: Shop) -> None:
     assert shop.rows("SELECT failed, done_at FROM refund") == [(None, NOW)]
     assert shop.rows("SELECT subject, field, before FROM change") == [("refund", "failed", "account closed")]
     refused(shop, NotFailed, lambda: retry(decided.refund_no))
+
+
+def test_a_refund_decided_by_hand_stands_in_the_audit_with_its_reason(shop: Shop) -> None:
+    order = shop.paid(("tomatoes", 2))
+
+    decided = give_back(shop, order, {1: 300})
+
+    assert decided is not None
+    (row,) = shop.rows(
+        "SELECT act, actor, order_id, why, convert_from(body, 'UTF8')::jsonb -> 'facts' AS facts FROM audit"
+    )
+    assert (row.act, row.actor, row.order_id, row.why) == (
+        "refund_decided", f"person:{PICKER}", order.order_id, WHY,
+    )  # fmt: skip
+    assert row.facts == {"refund_no": decided.refund_no, "amount_minor": 300}
