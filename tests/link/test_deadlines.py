@@ -1,7 +1,6 @@
 """Deadlines: each duty at its pace, one that fails holds up no other."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -62,10 +61,9 @@ def test_an_opening_nobody_confirmed_in_time_expires(parts: Parts, db: Engine) -
         conn.execute(
             text(
                 'INSERT INTO remote_command (id, gateway_id, kind, doors, "right", person_id, reason, asked_at,'
-                " not_after, hold_state, hold_until) SELECT 'c1', id, 'open', '{1}', 'staff', 'person-a', 'stuck', :at,"
-                " :at, 'waiting', :at FROM gateway"
-            ),
-            {"at": START - timedelta(days=9)},
+                " not_after, hold_state, hold_until) SELECT 'c1', id, 'open', '{1}', 'staff', 'person-a', 'stuck', past,"
+                " past, 'waiting', past FROM gateway, (SELECT now() - interval '1 hour' AS past) AS clock"
+            )
         )
     Deadlines(parts).turn(0)
     assert one(db, "SELECT hold_state FROM remote_command") == "expired"

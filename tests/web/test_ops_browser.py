@@ -102,6 +102,7 @@ def test_every_page_of_the_day_fits_and_is_accessible(
         "refund": f"orders/{day.order_id}/refund",
         "order": f"orders/{day.order_id}",
         "door": f"sites/{day.site_id}/doors/7",
+        "openings": "openings",
     }
     for name, path in paths.items():
         answer = page.goto(f"{url}/{language}/ops/{path}")
@@ -170,3 +171,34 @@ def test_a_failed_refund_is_tried_again_from_the_list(day: Day, url: str, browse
     page.get_by_role("button", name="Try again R-901").click()
     expect(page.locator("section[aria-labelledby=refunds]")).to_contain_text("on its way")
     page.context.close()
+
+
+@pytest.mark.parametrize(
+    ("language", "viewport", "open_it", "confirmed"),
+    [("en", NARROW, "Open it", "confirmed by admin"), ("zh-hans", WIDE, "确认开门", "由admin确认")],
+    ids=[NAMES[0], NAMES[3]],
+)
+def test_a_fourth_opening_waits_until_another_operator_opens_it_by_keyboard(
+    day: Day, url: str, browser: Browser, language: str, viewport: ViewportSize, open_it: str, confirmed: str
+) -> None:
+    other = open_page(browser, url, f"/{language}/ops", viewport, Role.ADMIN)
+    page = open_page(browser, url, f"/{language}/ops/sites/{day.site_id}/doors/7", viewport, Role.OPERATOR)
+    for _ in range(4):
+        page.locator("#f-reason").fill("the hinge is stuck")
+        page.locator("#f-reason").press("Enter")
+        page.wait_for_load_state()
+        page.locator("#asked .events li").last.wait_for()
+    expect(page.locator("#asked .pill.look")).to_have_count(1)
+
+    button = other.get_by_role("button", name=open_it)  # it came by itself
+    expect(button).to_be_visible()
+    assert not other.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+    seen(other, f"held-{language}-{viewport['width']}")
+    button.press("Enter")
+
+    expect(other.locator("#opened .events li").first).to_contain_text(confirmed)
+    seen(other, f"openings-{language}-{viewport['width']}")
+    expect(page.locator("#asked .pill.look")).to_have_count(0)  # whoever asked sees it too
+    expect(page.locator("#told .events").first).to_contain_text(confirmed)
+    for each in (page, other):
+        each.context.close()
