@@ -61,8 +61,8 @@ def test_an_opening_nobody_confirmed_in_time_expires(parts: Parts, db: Engine) -
         conn.execute(
             text(
                 'INSERT INTO remote_command (id, gateway_id, kind, doors, "right", person_id, reason, asked_at,'
-                " not_after, hold_state, hold_until) SELECT 'c1', id, 'open', '{1}', 'staff', 'person-a', 'stuck', past,"
-                " past, 'waiting', past FROM gateway, (SELECT now() - interval '1 hour' AS past) AS clock"
+                " not_after, hold_state, hold_until) SELECT 'c1', id, 'open', '{1}', 'staff', 'person-a', 'stuck',"
+                " past, past, 'waiting', past FROM gateway, (SELECT now() - interval '1 hour' AS past) AS clock"
             )
         )
     Deadlines(parts).turn(0)
