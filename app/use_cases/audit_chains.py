@@ -119,5 +119,5 @@ def _read(row: Row[Any]) -> AuditRecord:
 
 def _streamed(conn: Connection, query: Any) -> Iterator[Row[Any]]:  # noqa: ANN401  a text clause
     """Read by a cursor of the server's, so that a million rows need the memory of one batch."""
-    with conn.execution_options(stream_results=True, yield_per=BATCH).execute(query) as rows:
+    with conn.execute(query, execution_options={"stream_results": True, "yield_per": BATCH}) as rows:
         yield from rows

@@ -11,6 +11,7 @@ from app.domain.errors import DomainError, NotFound
 from app.domain.hold_state import HoldEvent
 from app.domain.remote_opening import OpeningDecided, OwnOpening, TooManyWaiting
 from app.use_cases.audit_chains import broken_chains
+from app.use_cases.people.end_sessions import end_sessions
 from app.use_cases.site.ask_site import open_doors
 from app.use_cases.site.decide_opening import decide_opening, expire_openings
 from locker_protocol.vocabulary import Right
@@ -203,6 +204,15 @@ def test_after_five_minutes_it_expires_and_nobody_can_confirm_it(shop: Shop) -> 
     assert state(shop, command) == "expired"
     assert acts(shop)[-1] == ("opening_expired", f"person:{PICKER}", None)
     refused(shop, OpeningDecided, partial(decide, shop, command))
+
+
+def test_whoever_is_signed_out_everywhere_has_nothing_waiting_any_more(shop: Shop) -> None:
+    command, others = held(shop), ask(shop, 5, by=ALICE)
+
+    with transaction(shop.engine) as conn:
+        end_sessions(conn, person_id=PICKER, actor_id=BOB, now=LOAD_FROM)
+
+    assert (state(shop, command), state(shop, others)) == ("expired", "waiting")
 
 
 def test_what_does_not_wait_is_not_there_to_be_decided(shop: Shop) -> None:

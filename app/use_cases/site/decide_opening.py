@@ -31,7 +31,7 @@ DECIDE = text("""
 """)
 OVERDUE = text("""
     UPDATE remote_command m SET hold_state = 'expired' FROM gateway g
-    WHERE g.id = m.gateway_id AND hold_state = 'waiting' AND hold_until <= :now
+    WHERE g.id = m.gateway_id AND hold_state = 'waiting' AND (hold_until <= :now OR person_id = :person_id)
     RETURNING m.id, m.person_id, m.doors, m."right", m.order_id, m.reason, g.site_id
 """)
 
@@ -59,9 +59,9 @@ def decide_opening(
     return str(row.site_id)
 
 
-def expire_openings(conn: Connection, *, now: datetime) -> int:
-    """End what nobody decided in time; returns how many."""
-    overdue = conn.execute(OVERDUE, {"now": now}).all()
+def expire_openings(conn: Connection, *, now: datetime, person_id: str | None = None) -> int:
+    """End what nobody decided in time, and all that this person asked for; returns how many."""
+    overdue = conn.execute(OVERDUE, {"now": now, "person_id": person_id}).all()
     for row in overdue:
         _record(conn, row, Act.OPENING_EXPIRED, actor=f"person:{row.person_id}", second=None, now=now)
     return len(overdue)
