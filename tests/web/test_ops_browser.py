@@ -183,11 +183,10 @@ def test_a_fourth_opening_waits_until_another_operator_opens_it_by_keyboard(
 ) -> None:
     other = open_page(browser, url, f"/{language}/ops", viewport, Role.ADMIN)
     page = open_page(browser, url, f"/{language}/ops/sites/{day.site_id}/doors/7", viewport, Role.OPERATOR)
-    for _ in range(4):
+    for asked in range(1, 5):
         page.locator("#f-reason").fill("the hinge is stuck")
         page.locator("#f-reason").press("Enter")
-        page.wait_for_load_state()
-        page.locator("#asked .events li").last.wait_for()
+        expect(page.locator("#asked .events li")).to_have_count(asked)
     expect(page.locator("#asked .pill.look")).to_have_count(1)
 
     button = other.get_by_role("button", name=open_it)  # it came by itself
