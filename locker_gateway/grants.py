@@ -73,7 +73,6 @@ def give(turn: Turn, asked: Asked, targets: Sequence[Target]) -> Grant:
     turn.site.granted_ms[grant.grant_id] = turn.ms
     granted = _audit_row(grant, asked)
     turn.audit(granted)
-    turn.event(granted)
     for door in grant.doors:
         turn.move(door.door, Happening.GRANT)
     repeat(turn, grant)

@@ -15,7 +15,7 @@ from locker_protocol.codec import encode
 from locker_protocol.ids import RandomBytes, random_id
 from locker_protocol.signing import Direction, seal
 from locker_protocol.topics import bus_topic, uplink_topic
-from locker_protocol.uplink_messages import Presence, SiteEvent, Up
+from locker_protocol.uplink_messages import Presence, SiteEvent, UnlockGranted, Up
 
 # The gateway's own key; the service knows it by this number.
 OWN_KEY_ID = 1
@@ -62,9 +62,10 @@ class Turn:
             cache.append(StoredEvent(seq, self.civil_ms, body))
         site.status_wanted = True
 
-    def audit(self, row: SiteEvent) -> None:
-        """Write who did what, by what right, to the chain."""
+    def audit(self, row: UnlockGranted) -> None:
+        """Write who did what, by what right, to the chain, and tell it: the service holds its chain against ours."""
         self.outputs.append(AppendAudit(self.civil_ms, encode(row)))
+        self.event(row)
 
     # --- sends
 

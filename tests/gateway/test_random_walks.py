@@ -17,6 +17,7 @@ from locker_protocol.uplink_messages import (
     PlanOrder,
     RevokeCredential,
     SetDoorCondition,
+    UnlockGranted,
 )
 from locker_protocol.vocabulary import DoorFault, Right
 from tests.gateway.people import People, check_log
@@ -242,6 +243,8 @@ def check(world: World) -> None:
     pulsed = Counter(world.pulses)
     assert all(count <= granted[door] for door, count in pulsed.items())  # I3, I6: no pulse without its record
     assert len(world.audit) == len(world.grants())
+    unlocks = [(each.at, each.body) for each in world.events if isinstance(each.event, UnlockGranted)]
+    assert [(each.at, each.body) for each in world.audit] == unlocks  # the service can hold its chain against ours
     assert [each.seq for each in world.events] == list(range(1, len(world.events) + 1))
     assert len(site.sending.cache) <= 512
     rows = {(table.kind, key) for table in site.tables() if table.kind != "mark" for key in table.rows}
