@@ -32,7 +32,16 @@ from paho.mqtt.reasoncodes import ReasonCode
 from firmware_sim.device import LockerDevice, Surroundings
 from firmware_sim.mqtt_device import keep_alive
 from firmware_sim.settings import Bus, ColumnPlan, DoorPlan, HeadPlan, LockerPlan, Rectangle
-from locker_protocol.bus_messages import Beat, ControllerPresence, Events, EventsReceived, Report, Unlock, UnlockDone
+from locker_protocol.bus_messages import (
+    Beat,
+    ControllerPresence,
+    Events,
+    EventsReceived,
+    Report,
+    Unlock,
+    UnlockDone,
+    event_of,
+)
 from locker_protocol.clock import RealClock
 from locker_protocol.codec import decode, encode
 from locker_protocol.ids import random_bytes, random_id
@@ -84,8 +93,9 @@ class Gateway:
     def _take(self, controller: str, report: Events) -> None:
         self._command(controller, EventsReceived(report.store_id, report.events[-1].event_no))
         for numbered in report.events:
-            if isinstance(numbered.event, UnlockDone) and numbered.event.command_id in self.asked:
-                self.took_ms.append((time.perf_counter() - self.asked.pop(numbered.event.command_id)) * 1000)
+            event = event_of(numbered)
+            if isinstance(event, UnlockDone) and event.command_id in self.asked:
+                self.took_ms.append((time.perf_counter() - self.asked.pop(event.command_id)) * 1000)
 
     def _command(self, controller: str, command: Unlock | EventsReceived) -> None:
         self.client.publish(bus_topic("bench", controller, "command"), encode(command), qos=1)

@@ -53,10 +53,12 @@ from locker_protocol.bus_messages import (
     UnlockDone,
     UnlockOutcome,
     ZoneReading,
+    number_event,
 )
 from locker_protocol.clock import Now
 from locker_protocol.codec import encode
 from locker_protocol.ids import RandomBytes, random_id
+from locker_protocol.vocabulary import CONTRACT_MINOR
 
 FIRMWARE = "caibox-sim 0.1.0"
 BEAT_EVERY_MS = 2_000
@@ -298,18 +300,18 @@ def _send_events(state: Controller, outputs: list[Output], now: Now) -> None:
 def _next_batch(state: Controller, now: Now) -> list[NumberedEvent]:
     batch, size = list[NumberedEvent](), 0
     for kept in islice(state.memory.events, BATCH):
-        numbered = _numbered(state, now, kept)
-        size += len(encode(numbered)) + 1
+        each = _numbered(state, now, kept)
+        size += len(encode(each)) + 1
         if batch and size > MAX_BATCH_BYTES:
             break
-        batch.append(numbered)
+        batch.append(each)
     return batch
 
 
 def _numbered(state: Controller, now: Now, kept: EventKept) -> NumberedEvent:
     earlier = kept.boot_id != state.boot_id
     since_ms = state.booted_ms if earlier else kept.at_ms
-    return NumberedEvent(kept.event_no, now.monotonic_ms - since_ms, kept.event, earlier)
+    return number_event(kept.event_no, now.monotonic_ms - since_ms, kept.event, earlier_boot=earlier)
 
 
 def _moved(state: Controller, door: int) -> DoorOpened | DoorShut:
@@ -339,6 +341,7 @@ def _birth(state: Controller, now: Now) -> Send:
         FIRMWARE,
         door_readings(state),
         list(state.zones),
+        CONTRACT_MINOR,
     )
     return Send("presence", birth, qos=1, retain=True)
 

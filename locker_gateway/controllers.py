@@ -35,7 +35,7 @@ def born(turn: Turn, controller: str, birth: ControllerBirth, *, retained: bool)
     if retained and seen.boot_id == birth.boot_id:
         return
     rebooted = seen.online and seen.boot_id != birth.boot_id
-    seen.boot_reason, seen.firmware = birth.boot_reason, birth.firmware
+    seen.boot_reason, seen.firmware, seen.contract = birth.boot_reason, birth.firmware, birth.contract
     if retained:
         seen.boot_id, seen.beat = birth.boot_id, birth.beat
         return
@@ -141,7 +141,7 @@ def _measure_lag(turn: Turn, seen: ControllerSeen, said: Events | Beat | Control
 def _came_up(turn: Turn, controller: str, seen: ControllerSeen) -> None:
     seen.online = True
     seen.gap_since_ms = None
-    turn.event(ControllerCameUp(controller, seen.boot_id, seen.boot_reason, seen.firmware))
+    turn.event(ControllerCameUp(controller, seen.boot_id, seen.boot_reason, seen.firmware, seen.contract))
     turn.say("controller_came_up", controller=controller, boot_reason=seen.boot_reason)
 
 

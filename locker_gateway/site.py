@@ -21,6 +21,7 @@ from locker_gateway import (
     staff_doors,
     status,
     tidy,
+    unread,
     uplink_log,
 )
 from locker_gateway.codes import Holder
@@ -57,6 +58,7 @@ from locker_protocol.bus_messages import (
     Report,
     Show,
     UnlockDone,
+    event_of,
 )
 from locker_protocol.clock import Now
 from locker_protocol.codec import decode
@@ -158,6 +160,7 @@ def _tick(turn: Turn) -> None:
     grants.lapse_what_stayed_shut(turn)
     door_events.watch_open_doors(turn)
     refusals.write_counts(turn)
+    unread.write_counts(turn)
     uplink_log.keep_mark(turn)
     tidy.tidy_when_due(turn)
 
@@ -233,13 +236,18 @@ def _take_report(turn: Turn, controller: str, report: Events | Beat, *, waited_m
 def _take_event(turn: Turn, controller: str, numbered: NumberedEvent, *, boot_id: str, waited_ms: int) -> None:
     known_boot = None if numbered.earlier_boot else boot_id
     fresh = not numbered.earlier_boot and numbered.age_ms + waited_ms <= SHOWN_FRESH_MS
-    match numbered.event:
+    try:
+        event = event_of(numbered)
+    except ProtocolError as error:
+        unread.refuse(turn, controller, numbered, error)
+        return
+    match event:
         case DoorOpened(door, command_id):
             door_events.door_opened(turn, controller, door, command_id, boot_id=known_boot)
         case DoorShut(door):
             door_events.door_shut(turn, controller, door, boot_id=known_boot)
         case UnlockDone():
-            grants.unlock_done(turn, numbered.event)
+            grants.unlock_done(turn, event)
         case CodeScanned(text):
             _shown(turn, controller, text, Via.SCANNER, fresh=fresh)
         case KeysEntered(digits):

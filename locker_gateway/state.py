@@ -67,6 +67,7 @@ class ControllerSeen:
     heard_at: int = 0
     boot_reason: str = "unknown"
     firmware: str = ""
+    contract: int = 0
     doors: dict[int, str] = field(default_factory=dict)
     open_in_boot: dict[int, str] = field(default_factory=dict)
     zones: tuple[ZoneReading, ...] = ()
@@ -107,10 +108,13 @@ RefusalKey = tuple[str | None, Via, Refusal, str | None, str | None]
 
 @dataclass(slots=True)
 class RefusalCount:
-    """Refusals of one kind not yet written, in the minute that began at `since_ms`."""
+    """Refusals (of people, or of events) of one kind not yet written, in the minute that began at `since_ms`."""
 
     since_ms: int
     unwritten: int = 0
+
+
+UnreadKey = tuple[str, str | None, str]
 
 
 @dataclass(slots=True)
@@ -163,6 +167,7 @@ class Site:
     keypads: dict[str, Keypad] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
     refusals: dict[RefusalKey, RefusalCount] = field(default_factory=dict)
+    unread: dict[UnreadKey, RefusalCount] = field(default_factory=dict)
     sending: UpSending = field(default_factory=UpSending)
     order_of_id: dict[str, str] = field(default_factory=dict)
     audit_head: AuditHead | None = None

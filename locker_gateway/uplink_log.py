@@ -29,6 +29,7 @@ from locker_protocol.uplink_messages import (
     SiteSnapshot,
     UpBatch,
 )
+from locker_protocol.vocabulary import CONTRACT_MINOR
 
 WINDOW = 4 * MAX_BATCH
 # A sealed batch must stay below the contract's 64 KiB; an event's number and time add up to 60 bytes.
@@ -47,7 +48,12 @@ def announce(turn: Turn) -> None:
     site.born_ms = turn.ms
     turn.presence(
         GatewayBirth(
-            site.config.boot_id, turn.civil_ms, f"caibox-gateway {VERSION}", _down_position(site), up_position(site)
+            site.config.boot_id,
+            turn.civil_ms,
+            f"caibox-gateway {VERSION}",
+            _down_position(site),
+            up_position(site),
+            CONTRACT_MINOR,
         )
     )
 

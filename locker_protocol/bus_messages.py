@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from locker_protocol.codec import decode, encode
 from locker_protocol.vocabulary import (
     Celsius,
     Count,
@@ -86,14 +87,27 @@ ControllerEvent = DoorOpened | DoorShut | UnlockDone | CodeScanned | KeysEntered
 class NumberedEvent(msgspec.Struct, frozen=True):
     """One event with its number and its age: milliseconds between its happening and this sending.
 
+    The event is read on its own (`event_of`), so that one that cannot be read is consumed with that result.
+
     `earlier_boot`: it happened before the controller's last boot; nobody knows how long the power was off, so `age_ms`
     is only the least it can be. A scan or keys of an earlier boot must never open anything.
     """
 
     event_no: Sequence
     age_ms: Count
-    event: ControllerEvent
+    event: msgspec.Raw
     earlier_boot: bool = False
+
+
+def number_event(event_no: int, age_ms: int, event: ControllerEvent, *, earlier_boot: bool = False) -> NumberedEvent:
+    """Number an event for a report; `age_ms` in milliseconds."""
+    return NumberedEvent(event_no, age_ms, msgspec.Raw(encode(event)), earlier_boot)
+
+
+def event_of(numbered: NumberedEvent) -> ControllerEvent:
+    """Read the event itself. Raises ProtocolError."""
+    event: ControllerEvent = decode(bytes(numbered.event), ControllerEvent)
+    return event
 
 
 # --- controller → gateway ---------------------------------------------------------------------------------------------
@@ -123,7 +137,8 @@ class ControllerBirth(msgspec.Struct, frozen=True, tag=True):
     """Presence, QoS 1, retained: first message of a connection, with the full state.
 
     It is sent once more 3 s later: a broker may publish the will of the connection before only after it (nats-server
-    was seen to), and would keep that stale death. A birth of a boot already known says nothing new.
+    was seen to), and would keep that stale death. A birth of a boot already known says nothing new. `contract` is the
+    sender's `CONTRACT_MINOR`; a birth without it is of version 1.0.
     """
 
     boot_id: Identifier
@@ -134,6 +149,7 @@ class ControllerBirth(msgspec.Struct, frozen=True, tag=True):
     firmware: ShortText
     doors: list[DoorReading]
     zones: list[ZoneReading]
+    contract: Count = 0
 
 
 class ControllerDeath(msgspec.Struct, frozen=True, tag=True):

@@ -371,12 +371,25 @@ class OrderCancelled(msgspec.Struct, frozen=True, tag=True):
 
 
 class ControllerCameUp(msgspec.Struct, frozen=True, tag=True):
-    """A controller is there, by its birth."""
+    """A controller is there, by its birth; `contract` as in it."""
 
     controller: Identifier
     boot_id: Identifier
     boot_reason: ShortText
     firmware: ShortText
+    contract: Count = 0
+
+
+class ControllerEventRefused(msgspec.Struct, frozen=True, tag=True):
+    """A controller told something this gateway cannot read: a newer one, or a broken one. Consumed without effect.
+
+    `fault` is a ProtocolFault, `kind` the event's `type` where it has one. Floods are counted, not repeated.
+    """
+
+    controller: Identifier
+    fault: ShortText
+    kind: Identifier | None = None
+    times: Sequence = 1
 
 
 class ControllerWentSilent(msgspec.Struct, frozen=True, tag=True):
@@ -400,6 +413,7 @@ SiteEvent = (
     | DoorConditionChanged
     | OrderCancelled
     | ControllerCameUp
+    | ControllerEventRefused
     | ControllerWentSilent
 )
 
@@ -474,13 +488,17 @@ Up = UpBatch | EntriesApplied | CommandAnswered | SiteStatus
 
 
 class GatewayBirth(msgspec.Struct, frozen=True, tag=True):
-    """Presence: first message of a connection. `down` is `None` when the store is new: a snapshot is wanted."""
+    """Presence: first message of a connection. `down` is `None` when the store is new: a snapshot is wanted.
+
+    `contract` is the sender's `CONTRACT_MINOR`; a birth without it is of version 1.0.
+    """
 
     boot_id: Identifier
     at: CivilMs
     software: ShortText
     down: LogPosition | None
     up: LogPosition
+    contract: Count = 0
 
 
 class GatewayDeath(msgspec.Struct, frozen=True, tag=True):

@@ -163,7 +163,13 @@ class EventIntake:
     def _on_birth(self, birth: GatewayBirth, sender: KnownGateway, now: Now, *, retained: bool) -> None:
         with transaction(self._engine) as conn:
             standing = hear_birth(conn, birth, gateway_id=sender.id, site_id=sender.site_id, now=now.civil)
-        log.info("gateway_born", gateway=sender.id, standing=standing.value, retained=retained)
+        log.info(
+            "gateway_born",
+            gateway=sender.id,
+            standing=standing.value,
+            retained=retained,
+            contract=birth.contract,
+        )
         # A kept birth tells where the log stood then, not where it stands; that we never began one, we know ourselves.
         if not retained or standing is Standing.NEVER_BEGUN:
             self._on_standing(standing, sender, now)

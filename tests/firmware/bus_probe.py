@@ -22,6 +22,7 @@ from locker_protocol.bus_messages import (
     EventsReceived,
     Report,
     Unlock,
+    event_of,
 )
 from locker_protocol.codec import decode, encode
 from locker_protocol.topics import bus_topic
@@ -114,5 +115,5 @@ class BusProbe:
             last = self._last_no.setdefault(report.store_id, numbered.event_no - 1)
             if numbered.event_no == last + 1:
                 self._last_no[report.store_id] = numbered.event_no
-                self.received.append(numbered.event)
+                self.received.append(event_of(numbered))
         self.command(EventsReceived(report.store_id, self._last_no[report.store_id]))

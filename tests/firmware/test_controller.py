@@ -23,6 +23,7 @@ from locker_protocol.bus_messages import (
     Show,
     Unlock,
     UnlockDone,
+    number_event,
 )
 from locker_protocol.clock import Now
 from locker_protocol.codec import MAX_MESSAGE_BYTES, encode
@@ -266,7 +267,7 @@ def test_events_made_while_disconnected_are_sent_on_connecting_with_their_age() 
     assert not any(isinstance(output, signals.Send) for output in step(state, signals.SymbolRead("A"), at(1_000)))
     events = sent(step(state, signals.Connected(), at(4_000)))
 
-    assert events == [NumberedEvent(1, 3_000, CodeScanned("A"))]
+    assert events == [number_event(1, 3_000, CodeScanned("A"))]
 
 
 def test_events_are_sent_again_every_two_seconds_until_received() -> None:
@@ -334,8 +335,8 @@ def test_event_numbers_go_on_after_a_power_cut_and_old_events_say_they_are_of_an
     events = sent(step(after, signals.Connected(), at(7_000)))
 
     assert events == [
-        NumberedEvent(1, 2_000, CodeScanned("A"), earlier_boot=True),
-        NumberedEvent(2, 1_000, CodeScanned("B")),
+        number_event(1, 2_000, CodeScanned("A"), earlier_boot=True),
+        number_event(2, 1_000, CodeScanned("B")),
     ]
 
 

@@ -2,15 +2,21 @@
 
 import pytest
 
-from locker_protocol.bus_messages import CodeScanned, DoorOpened, Events, EventsReceived, NumberedEvent
+from locker_protocol.bus_messages import CodeScanned, DoorOpened, Events, EventsReceived, number_event
 from locker_protocol.codec import decode, encode
-from locker_protocol.uplink_messages import ControllerCameUp, ControllerWentSilent, DoorWasOpened, SiteStatus
+from locker_protocol.uplink_messages import (
+    ControllerCameUp,
+    ControllerEventRefused,
+    ControllerWentSilent,
+    DoorWasOpened,
+    SiteStatus,
+)
 from tests.gateway.world import HOUR_MS, World, code, loaded_world, unlocks
 
 
 def test_a_birth_is_told_to_the_service() -> None:
     world = World()
-    assert world.told_events(ControllerCameUp)[0] == ControllerCameUp("G1", "boot1", "power_on", "test 1")
+    assert world.told_events(ControllerCameUp)[0] == ControllerCameUp("G1", "boot1", "power_on", "test 1", 7)
 
 
 def test_a_second_birth_of_another_boot_is_told_too() -> None:
@@ -145,7 +151,7 @@ def test_a_malformed_report_is_counted_and_the_loop_goes_on(payload: bytes, faul
 def test_a_controller_nobody_configured_is_ignored_and_counted() -> None:
     world = loaded_world(1)
     before = dict(world.records)
-    world.bus("G9", "report", encode(Events("b", 1, "m", [NumberedEvent(1, 0, CodeScanned(code()))])))
+    world.bus("G9", "report", encode(Events("b", 1, "m", [number_event(1, 0, CodeScanned(code()))])))
     assert world.said[-1].event == "controller_unknown"
     assert world.records == before
 
@@ -154,6 +160,59 @@ def test_a_topic_that_is_none_is_counted() -> None:
     world = loaded_world(1)
     world.bus("G1/../G2", "report", b"{}")
     assert world.said[-1].fields["fault"] == "bad_topic"
+
+
+# --- a newer controller, or a broken one ------------------------------------------------------------------------------
+
+UNREADABLE = [
+    (b'{"type":"DoorKnocked","door":1}', "unknown_type", "DoorKnocked"),
+    (b'{"type":"DoorOpened","door":"one"}', "invalid_field", "DoorOpened"),
+    (b'{"type":"UnlockDone","command_id":"c","door":1,"outcome":"warmed"}', "invalid_field", "UnlockDone"),
+    (b'{"type":"' + b"x" * 900 + b'"}', "unknown_type", None),
+    (b'{"door":1}', "invalid_field", None),
+    (b"[7]", "invalid_field", None),
+    (b"null", "invalid_field", None),
+]
+
+
+@pytest.mark.parametrize(("body", "fault", "kind"), UNREADABLE)
+def test_an_event_nobody_can_read_is_consumed_and_told_for_what_it_is(
+    body: bytes, fault: str, kind: str | None
+) -> None:
+    world = loaded_world(1)
+    before = world.durable()
+    world.g1.report_raw(body)
+    assert world.told_events(ControllerEventRefused) == [ControllerEventRefused("G1", fault, kind)]
+    assert last_received(world) == world.g1.event_no
+    assert world.durable() == before
+
+
+def test_the_events_around_one_that_cannot_be_read_have_their_effects() -> None:
+    world = loaded_world(1)
+    world.g1.report_raw(
+        encode(DoorOpened(2)), b'{"type":"DoorKnocked","door":2}', encode(DoorOpened(3)), encode(CodeScanned(code()))
+    )
+    assert [event.door for event in world.told_events(DoorWasOpened)][:2] == [2, 3]
+    assert world.pulses == [1]
+
+
+def test_a_flood_of_events_nobody_can_read_is_counted_not_repeated() -> None:
+    world = loaded_world(1)
+    for _ in range(500):
+        world.g1.report_raw(b'{"type":"DoorKnocked"}')
+    assert len(world.told_events(ControllerEventRefused)) == 1
+    world.wait(61)
+    assert [event.times for event in world.told_events(ControllerEventRefused)] == [1, 499]
+
+
+def test_a_flood_of_unheard_of_kinds_stays_bounded() -> None:
+    world = loaded_world(1)
+    for number in range(600):
+        world.g1.report_raw(b'{"type":"Kind%d"}' % number)
+    assert len(world.told_events(ControllerEventRefused)) == 33
+    world.wait(61)
+    assert sum(event.times for event in world.told_events(ControllerEventRefused)) == 600
+    assert world.site.unread == {}
 
 
 def online(world: World) -> list[str]:

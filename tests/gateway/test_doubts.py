@@ -2,7 +2,15 @@
 
 import pytest
 
-from locker_protocol.bus_messages import CodeScanned, DoorOpened, DoorShut, DoorState, Events, NumberedEvent
+from locker_protocol.bus_messages import (
+    CodeScanned,
+    DoorOpened,
+    DoorShut,
+    DoorState,
+    Events,
+    NumberedEvent,
+    number_event,
+)
 from locker_protocol.codec import encode
 from locker_protocol.uplink_messages import (
     CancelOrder,
@@ -286,7 +294,7 @@ def reboot(world: World, *, door: DoorState = "shut") -> None:
 
 
 def numbered(controller: Controller) -> list[NumberedEvent]:
-    return [NumberedEvent(number, 0, event) for number, _, event in controller.pending]
+    return [number_event(number, 0, event) for number, _, event in controller.pending]
 
 
 def in_doubt() -> World:

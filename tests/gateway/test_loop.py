@@ -14,7 +14,7 @@ from locker_gateway.metrics import Metrics
 from locker_gateway.outputs import Publish, Said
 from locker_gateway.site import restore
 from locker_gateway.store import Store, StoreFailed
-from locker_protocol.bus_messages import CodeScanned, Events, NumberedEvent
+from locker_protocol.bus_messages import CodeScanned, Events, number_event
 from locker_protocol.clock import Now, RealClock
 from locker_protocol.codec import encode
 from locker_protocol.signing import Direction, seal
@@ -72,7 +72,7 @@ class Bench:
 
     def scan(self, text: str) -> BusMessage:
         """A scan as the bus brings it."""
-        report = Events("boot1", 1, "memory1", [NumberedEvent(1, 0, CodeScanned(text))])
+        report = Events("boot1", 1, "memory1", [number_event(1, 0, CodeScanned(text))])
         return BusMessage(bus_topic("gw", "G1", "report"), encode(report), self.world.ms)
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locker_gateway.inputs import Tick
-from locker_protocol.bus_messages import CodeScanned, Events, NumberedEvent, Show
+from locker_protocol.bus_messages import CodeScanned, Events, Show, number_event
 from locker_protocol.token import RIGHT_LOAD
 from locker_protocol.uplink_messages import AccessRefused, CancelOrder, IssueCredential, RevokeCredential
 from locker_protocol.vocabulary import Refusal
@@ -115,7 +115,7 @@ def test_a_scan_that_waited_in_a_stalled_connection_opens_no_door_of_another_loc
     before = world.durable()
     controller = world.g1
     controller.happen(CodeScanned(code()))
-    stalled = [NumberedEvent(no, 0, event) for no, _, event in controller.pending]
+    stalled = [number_event(no, 0, event) for no, _, event in controller.pending]
     report = Events(controller.boot_id, controller.beat, controller.store_id, stalled)
     for _ in range(25):  # the other locker goes on
         world.pass_ms(1_000)

@@ -47,6 +47,7 @@ from locker_protocol.bus_messages import (
     Unlock,
     UnlockDone,
     ZoneReading,
+    number_event,
 )
 from locker_protocol.clock import Now
 from locker_protocol.codec import decode, encode
@@ -146,7 +147,17 @@ class Controller:
 
     def report(self, *, earlier_boot: bool = False) -> list[Output]:
         """Send what is not received yet."""
-        events = [NumberedEvent(no, self.world.ms - at, event, earlier_boot) for no, at, event in self.pending[:32]]
+        events = [
+            number_event(no, self.world.ms - at, event, earlier_boot=earlier_boot)
+            for no, at, event in self.pending[:32]
+        ]
+        return self.send("report", Events(self.boot_id, self.beat, self.store_id, events))
+
+    def report_raw(self, *bodies: bytes) -> list[Output]:
+        """Send events as somebody else's firmware wrote them, from the next number on."""
+        first = self.event_no + 1
+        self.event_no += len(bodies)
+        events = [NumberedEvent(first + place, 0, msgspec.Raw(body)) for place, body in enumerate(bodies)]
         return self.send("report", Events(self.boot_id, self.beat, self.store_id, events))
 
     def send_beat(self) -> list[Output]:
@@ -158,7 +169,7 @@ class Controller:
         """Connect."""
         readings = [DoorReading(door, state) for door, state in self.doors.items()]
         birth = ControllerBirth(
-            self.boot_id, self.beat, self.store_id, self.event_no, "power_on", "test 1", readings, ZONES
+            self.boot_id, self.beat, self.store_id, self.event_no, "power_on", "test 1", readings, ZONES, 7
         )
         return self.send("presence", birth, retained=retained)
 

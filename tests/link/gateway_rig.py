@@ -32,10 +32,10 @@ from locker_protocol.bus_messages import (
     DoorState,
     Events,
     EventsReceived,
-    NumberedEvent,
     Show,
     Unlock,
     UnlockDone,
+    number_event,
 )
 from locker_protocol.codec import decode, encode
 from locker_protocol.signing import Direction, seal, unseal
@@ -241,7 +241,7 @@ class Controller(Speaker):
 
     def _report(self) -> None:
         now_s = time.monotonic()
-        numbered = [NumberedEvent(no, int((now_s - at) * 1000), event) for no, at, event in self._pending[:32]]
+        numbered = [number_event(no, int((now_s - at) * 1000), event) for no, at, event in self._pending[:32]]
         self.publish(bus_topic(GATEWAY, LOCKER, "report"), encode(Events("boot1", self.beat, "memory1", numbered)))
 
     def _beat_on(self) -> None:

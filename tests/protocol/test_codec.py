@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locker_protocol.bus_messages import Command, DoorOpened, Events, NumberedEvent, Report, Unlock
+from locker_protocol.bus_messages import Command, DoorOpened, Events, Report, Unlock, number_event
 from locker_protocol.codec import MAX_MESSAGE_BYTES, decode, encode
 from locker_protocol.errors import ProtocolError, ProtocolFault
 
@@ -16,7 +16,7 @@ def fault_of(payload: bytes) -> ProtocolFault:
 
 
 def test_a_message_comes_back_as_it_went() -> None:
-    sent = Events("b1", 5, "s1", [NumberedEvent(1, 20, DoorOpened(7, "c1"))])
+    sent = Events("b1", 5, "s1", [number_event(1, 20, DoorOpened(7, "c1"))])
     assert decode(encode(sent), Report) == sent
 
 

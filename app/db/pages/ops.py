@@ -34,7 +34,7 @@ from app.domain.parcel_state import ParcelState
 
 LATEST = 40
 MOST_ORDERS = 200
-TROUBLE = ("AccessRefused", "DoorStayedShut", "DoorLeftOpen", "ControllerWentSilent")
+TROUBLE = ("AccessRefused", "DoorStayedShut", "DoorLeftOpen", "ControllerWentSilent", "ControllerEventRefused")
 REFUSALS_WITHIN = timedelta(hours=1)
 
 

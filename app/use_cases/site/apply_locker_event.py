@@ -28,6 +28,7 @@ from app.use_cases.telling.tell_order import tell_order_ready
 from locker_protocol.uplink_messages import (
     AccessRefused,
     ControllerCameUp,
+    ControllerEventRefused,
     ControllerWentSilent,
     DoorConditionChanged,
     DoorLeftOpen,
@@ -81,7 +82,7 @@ DOORS_UNKNOWN = text(
 ParcelTold = ParcelLoaded | ParcelCollected | ParcelRemoved | ParcelTakenBack
 
 # Stored and told to listeners; they change no other row, so they need no savepoint.
-RECORDS_ONLY = (UnlockGranted, AccessRefused, DoorStayedShut, DoorLeftOpen)
+RECORDS_ONLY = (UnlockGranted, AccessRefused, DoorStayedShut, DoorLeftOpen, ControllerEventRefused)
 
 
 class UnknownParcel(DomainError):
@@ -122,6 +123,8 @@ def apply_locker_event(conn: Connection, event: SiteEvent, *, told: Told, settin
             _controller(conn, event.controller, told, online=True)
         case ControllerWentSilent():
             _controller(conn, event.controller, told, online=False)
+        case ControllerEventRefused():
+            _announce(conn, None, told)  # as below, and of no order
         case UnlockGranted() | AccessRefused() | DoorStayedShut() | DoorLeftOpen():
             _announce(conn, event.order_id, told)  # the record is all there is to it
 
