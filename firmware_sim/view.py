@@ -8,7 +8,7 @@ from locker_protocol.bus_messages import Show
 from locker_protocol.vocabulary import Zone
 
 # Lit while somebody is meant to find the door.
-LIT_SCREENS = frozenset({"opening", "reopened", "load", "visit", "check", "remove"})
+LIT_SCREENS = frozenset({"opening", "reopened", "load", "visit", "check", "remove", "left_open"})
 SHOWN_FOR_MS = 30_000
 
 

@@ -1,21 +1,22 @@
 """Which door a parcel is put behind: the plan's, then its alternatives, then the smallest of the same zone that fits.
 
-A door that may hold this very parcel comes before all; one that would not do for it a moment ago comes last.
+A door that may hold this very parcel comes before all; one that would not do for it a moment ago comes last, and before
+it one that is known to jam.
 """
 
 from collections.abc import Iterator
 
-from locker_gateway import conditions, grants
+from locker_gateway import conditions, grants, troubles
 from locker_gateway.doors import DoorState
 from locker_gateway.state import Site
 from locker_protocol.uplink_messages import DoorSpec, ParcelManifest
-from locker_protocol.vocabulary import SIZES, DoorCondition
+from locker_protocol.vocabulary import SIZES, DoorCondition, DoorTrouble
 
 
 def choose_door(site: Site, parcel: ParcelManifest, *, never: int | None = None) -> DoorSpec | None:
     """A free door for this parcel, other than `never`; `None`: there is none."""
     free = (spec for spec in _in_order(site, parcel) if spec.door != never and _is_free(site, spec, parcel))
-    return min(free, key=lambda spec: _would_not_do(site, spec, parcel), default=None)
+    return min(free, key=lambda spec: (_would_not_do(site, spec, parcel), _sticks(site, spec)), default=None)
 
 
 def may_be_behind_silence(site: Site, parcel: ParcelManifest) -> bool:
@@ -65,3 +66,7 @@ def _would_not_do(site: Site, spec: DoorSpec, parcel: ParcelManifest) -> bool:
     return any(
         each.parcel_id == parcel.parcel_id for _, each in grants.at_door(site, spec.door, "recalled", "given_up")
     )
+
+
+def _sticks(site: Site, spec: DoorSpec) -> bool:
+    return troubles.of(site, spec.door) is DoorTrouble.JAMMED

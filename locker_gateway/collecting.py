@@ -7,7 +7,7 @@ filled anew.
 
 from collections.abc import Sequence
 
-from locker_gateway import cancelling, conditions, grants
+from locker_gateway import cancelling, conditions, grants, troubles
 from locker_gateway.codes import Holder
 from locker_gateway.conditions import Finding
 from locker_gateway.controllers import caught_up
@@ -35,9 +35,10 @@ def open_for(turn: Turn, holder: Holder, *, controller: str, via: Via) -> None:
         return
     placements = [each for each in site.placements.rows.values() if each.order_id == holder.order_id]
     loaded = [each for each in placements if each.state == "loaded" and not _being_taken_out(site, each)]
-    right, wanted = (Right.COLLECT, loaded) if loaded else (Right.REOPEN, _reopenable(turn, placements))
+    right, meant = (Right.COLLECT, loaded) if loaded else (Right.REOPEN, _reopenable(turn, placements))
+    wanted = [each for each in meant if not troubles.is_for_staff_only(site, each.door)]
     if not wanted:
-        raise Refused(_why_nothing(placements), order_id=holder.order_id)
+        raise Refused(Refusal.DOOR_BROKEN if meant else _why_nothing(placements), order_id=holder.order_id)
     targets = [Target(each.door, each.controller, each.parcel_id) for each in wanted]
     reachable = [each for each in targets if _reachable(turn, each.controller, shown_at=controller)]
     if not reachable:
@@ -55,6 +56,8 @@ def parcel_opened(turn: Turn, grant: Grant, door: GrantDoor) -> None:
     """
     placement = turn.site.placements.rows.get(door.parcel_id or "")
     if grant.right not in SPENDS or placement is None or placement.state != "loaded":
+        return
+    if troubles.is_for_staff_only(turn.site, door.door):  # another door may have opened
         return
     if not cancelling.was_told(turn.site, placement.order_id):
         keep(turn, turn.site.placements, placement.parcel_id, state="opened", changed_at=turn.civil_ms)

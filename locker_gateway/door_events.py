@@ -1,35 +1,54 @@
-"""What follows when a door opens, shuts, or stands open: by events in order, and by readings where events were lost."""
+"""What follows when a door opens, shuts, or stands open: by events in order, and by readings where events were lost.
+
+An opening without a grant is told as forced; whether crossed wires told of it is judged in `wiring`.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from locker_gateway import collecting, doubts, grants, loading, staff_doors
+from locker_gateway import collecting, doubts, grants, loading, staff_doors, troubles, wiring
 from locker_gateway.controllers import caught_up
 from locker_gateway.doors import STANDS_OPEN, DoorState, Happening
 from locker_gateway.records import Grant, GrantDoor
 from locker_gateway.state import Site
 from locker_gateway.turn import Turn
-from locker_protocol.bus_messages import DoorReading
+from locker_protocol.bus_messages import DoorReading, Show
 from locker_protocol.uplink_messages import DoorLeftOpen, DoorWasOpened, DoorWasShut
-from locker_protocol.vocabulary import Right
+from locker_protocol.vocabulary import DoorTrouble, Right
 
 LEFT_OPEN_S = (30, 60, 120)
+# A screen is shown for so long; the locker asks again until the last of the limits above.
+ASK_EVERY_S = 30
 
 
-def door_opened(turn: Turn, controller: str, door: int, command_id: str | None, *, boot_id: str | None) -> None:
-    """A door's sensor went open: by the grant it followed, or by force. `boot_id`: in which boot, if that is known."""
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """In which boot of its controller something was seen, and when (monotonic milliseconds of ours)."""
+
+    boot_id: str
+    at_ms: int
+
+
+def door_opened(turn: Turn, controller: str, door: int, command_id: str | None, *, seen_in: Moment | None) -> None:
+    """A door's sensor went open: by the grant it followed, or by force. `seen_in`: where the boot is known."""
     if not _is_its_own(turn, controller, door):
         return
-    if boot_id is not None:
-        turn.site.seen[controller].open_in_boot[door] = boot_id
+    if seen_in is not None:
+        turn.site.seen[controller].open_in_boot[door] = seen_in.boot_id
     turn.site.seen[controller].doors[door] = "open"
     found = grants.opened(turn, door, command_id)
     if found is None:
         turn.move(door, Happening.OPENED_ALONE)
         turn.event(DoorWasOpened(controller, door))
         turn.say("door_forced", level="warning", controller=controller, door=door)
+        troubles.opened(turn, door, granted=False)
+        if command_id is None and seen_in is not None:
+            wiring.opened_alone(turn, controller, door, at_ms=seen_in.at_ms)
         return
     grant, grant_door = found
     turn.move(door, Happening.OPENED)
+    troubles.opened(turn, door, granted=True)
+    wiring.opened_by(turn, controller, command_id or "")
     collecting.parcel_opened(turn, grant, grant_door)
     turn.event(DoorWasOpened(controller, door, grant.grant_id, grant.order_id))
     turn.say("door_opened", order_id=grant.order_id, controller=controller, door=door)
@@ -44,6 +63,7 @@ def door_shut(turn: Turn, controller: str, door: int, *, boot_id: str | None) ->
         return
     turn.site.seen[controller].doors[door] = "shut"
     turn.move(door, Happening.CLOSED)
+    troubles.seen_shut(turn, door)
     ended = grants.shut(turn, door)
     order_id = next((grant.order_id for grant, _ in ended if grant.order_id), None)
     turn.event(DoorWasShut(controller, door, order_id))
@@ -56,7 +76,7 @@ def door_shut(turn: Turn, controller: str, door: int, *, boot_id: str | None) ->
 
 
 def _end(turn: Turn, grant: Grant, door: GrantDoor, *, boot_id: str | None) -> None:
-    seen = _seen_to_shut(turn.site, door, boot_id)
+    seen = _seen_to_shut(turn.site, door, boot_id) and not troubles.is_for_staff_only(turn.site, door.door)
     match grant.right:
         case Right.LOAD if seen:
             loading.door_shut(turn, grant, door)
@@ -93,6 +113,8 @@ def see_doors(turn: Turn, controller: str, readings: Sequence[DoorReading]) -> N
             turn.site.status_wanted = True
         if reading.state == "open":
             seen.open_in_boot[reading.door] = seen.boot_id
+        elif reading.state == "shut":
+            troubles.seen_shut(turn, reading.door)
         if turn.site.door_state(reading.door) is DoorState.UNKNOWN:
             _know_again(turn, reading)
         if current:
@@ -104,21 +126,29 @@ def watch_open_doors(turn: Turn) -> None:
     for door, known in turn.site.door_now.items():
         if known.state not in STANDS_OPEN:
             continue
-        open_s = (turn.ms - known.since_ms) // 1000
-        due = max((limit for limit in LEFT_OPEN_S if limit <= open_s), default=0)
-        if due > known.told_s:
-            known.told_s = due
-            _tell_left_open(turn, door, due)
+        due = (turn.ms - known.since_ms) // 1000 // ASK_EVERY_S * ASK_EVERY_S
+        if due <= known.told_s:
+            continue
+        passed = [limit for limit in LEFT_OPEN_S if known.told_s < limit <= due]
+        known.told_s = due
+        _left_open(turn, door, due, told_s=passed[-1] if passed else None)
+        if due >= troubles.READS_OPEN_AFTER_S:
+            troubles.find(turn, door, DoorTrouble.READS_OPEN)
 
 
-def _tell_left_open(turn: Turn, door: int, open_s: int) -> None:
+def _left_open(turn: Turn, door: int, open_s: int, *, told_s: int | None) -> None:
+    """Ask whoever is there to shut it, unless staff work behind it, and tell the service at the limits."""
     turn.move(door, Happening.STOOD_OPEN)
-    grant = next(grants.at_door(turn.site, door, "opened"), None)
-    order_id = grant[0].order_id if grant else None
+    grant = next((each for each, _ in grants.at_door(turn.site, door, "opened")), None)
     controller = turn.site.controller_of(door)
-    if controller is not None:
-        turn.event(DoorLeftOpen(controller, door, open_s, order_id))
-        turn.say("door_left_open", level="warning", order_id=order_id, door=door, open_s=open_s)
+    if controller is None:
+        return
+    if open_s <= LEFT_OPEN_S[-1] and (grant is None or grant.right in grants.TO_OWNERS):
+        turn.command(controller, Show("left_open", doors=[door]), qos=0)
+    if told_s is not None:
+        order_id = grant.order_id if grant else None
+        turn.event(DoorLeftOpen(controller, door, told_s, order_id))
+        turn.say("door_left_open", level="warning", order_id=order_id, door=door, open_s=told_s)
 
 
 def _is_its_own(turn: Turn, controller: str, door: int) -> bool:
@@ -155,7 +185,7 @@ def _put_right(turn: Turn, controller: str, reading: DoorReading) -> None:
         del seen.contradictions[reading.door]
         turn.say("door_put_right", level="warning", controller=controller, door=reading.door, state=reading.state)
         if reading.state == "open":
-            door_opened(turn, controller, reading.door, None, boot_id=seen.boot_id)
+            door_opened(turn, controller, reading.door, None, seen_in=Moment(seen.boot_id, turn.ms))
         else:
             door_shut(turn, controller, reading.door, boot_id=None)
 

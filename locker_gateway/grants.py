@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from locker_gateway import doubts
+from locker_gateway import doubts, troubles
 from locker_gateway.controllers import caught_up
-from locker_gateway.doors import Happening
+from locker_gateway.doors import STANDS_OPEN, Happening
 from locker_gateway.records import DoorPhase, Grant, GrantDoor
 from locker_gateway.state import Site
 from locker_gateway.turn import Turn
@@ -136,6 +136,12 @@ def shut(turn: Turn, door: int) -> list[tuple[Grant, GrantDoor]]:
     return [_mark(turn, grant, each, "shut") for grant, each in list(at_door(turn.site, door, "opened"))]
 
 
+def is_pending(site: Site, door: int, command_id: str) -> bool:
+    """True while this command's door has neither opened nor lapsed."""
+    named = _named(site, door, command_id)
+    return named is not None and named[1].phase == "pending"
+
+
 def give_up(turn: Turn, parcel_id: str, door: int) -> None:
     """The parcel goes elsewhere: whatever this door was granted for it, shutting it loads nothing."""
     for grant, each in list(at_door(turn.site, door)):
@@ -160,6 +166,8 @@ def lapse_what_stayed_shut(turn: Turn) -> None:
             if door.phase in MAY_OPEN and age_ms >= LAPSE_AFTER_MS and _settled(turn, door):
                 unseen = site.sight_of(door.controller).boot_id != door.boot_id
                 _lapse(turn, site.grants.rows[grant.grant_id], door, unseen=unseen)
+                if not unseen and site.door_state(door.door) not in STANDS_OPEN:
+                    troubles.stayed_shut(turn, door.door)
         if age_ms >= KEEP_MS and not any(door.phase in AT_WORK for door in grant.doors):
             turn.delete(site.grants, grant.grant_id)
             del site.granted_ms[grant.grant_id]

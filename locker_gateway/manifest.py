@@ -3,7 +3,7 @@
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from locker_gateway import cancelling, codes, conditions
+from locker_gateway import cancelling, codes, conditions, troubles
 from locker_gateway.codes import code_of
 from locker_gateway.conditions import Finding
 from locker_gateway.records import Placement, Row, Table
@@ -62,6 +62,8 @@ def apply(turn: Turn, entry: Entry) -> None:
             _set_keys(turn, keys)
         case SetDoorCondition(door, condition):
             conditions.change(turn, door, Finding.BROKE if condition == "broken" else Finding.GIVEN_BACK)
+            if condition == "to_check":
+                troubles.given_back(turn, door)
 
 
 def _check_keys(keys: list[ServiceKey]) -> None:
@@ -96,6 +98,7 @@ def _replace_everything_told(turn: Turn, snapshot: SiteSnapshot) -> None:
     for spec in snapshot.doors:
         turn.put(site.doors, str(spec.door), spec)
         conditions.told(turn, spec)
+        troubles.told(turn, spec, store_is_new=store_is_new)
     for parcel in snapshot.parcels:
         turn.put(site.parcels, parcel.parcel_id, parcel)
     for credential in snapshot.credentials:

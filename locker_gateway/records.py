@@ -9,7 +9,7 @@ from typing import Generic, Literal, TypeVar
 import msgspec
 
 from locker_protocol.uplink_messages import EntryResult
-from locker_protocol.vocabulary import DoorCondition, Refusal, Right, Via
+from locker_protocol.vocabulary import DoorCondition, DoorTrouble, Refusal, Right, Via
 
 PlacementState = Literal["loaded", "opened", "collected", "removed"]
 # A door that is not wanted any more for the parcel it was granted for is `recalled` while its lock may still move, and
@@ -68,6 +68,14 @@ class Condition(msgspec.Struct, frozen=True):
 
     door: int
     condition: DoorCondition
+
+
+class Trouble(msgspec.Struct, frozen=True):
+    """What is wrong with a door; `other_door` is the one its wires take it for."""
+
+    door: int
+    trouble: DoorTrouble
+    other_door: int | None = None
 
 
 class Doubt(msgspec.Struct, frozen=True):

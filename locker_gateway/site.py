@@ -23,8 +23,10 @@ from locker_gateway import (
     tidy,
     unread,
     uplink_log,
+    wiring,
 )
 from locker_gateway.codes import Holder
+from locker_gateway.door_events import Moment
 from locker_gateway.inputs import (
     AuditGrown,
     BusDown,
@@ -157,6 +159,7 @@ def _say_ready(turn: Turn) -> None:
 def _tick(turn: Turn) -> None:
     _measure_rate(turn)
     controllers.notice_silence(turn)
+    wiring.judge_when_due(turn)
     grants.lapse_what_stayed_shut(turn)
     door_events.watch_open_doors(turn)
     refusals.write_counts(turn)
@@ -209,7 +212,7 @@ def _hear_bus(turn: Turn, message: BusMessage) -> None:
             _take_presence(turn, topic.controller, presence, retained=message.retained)
         else:
             report: Report = decode(message.payload, Report)
-            _take_report(turn, topic.controller, report, waited_ms=turn.ms - message.received_ms)
+            _take_report(turn, topic.controller, report, received_ms=message.received_ms)
     except ProtocolError as error:
         turn.say("report_refused", level="warning", fault=error.fault)
 
@@ -223,19 +226,21 @@ def _take_presence(turn: Turn, controller: str, presence: ControllerBirth | Cont
         door_events.see_doors(turn, controller, presence.doors)
 
 
-def _take_report(turn: Turn, controller: str, report: Events | Beat, *, waited_ms: int) -> None:
+def _take_report(turn: Turn, controller: str, report: Events | Beat, *, received_ms: int) -> None:
     controllers.heard(turn, controller, report)
     if isinstance(report, Beat):
         door_events.see_doors(turn, controller, report.doors)
         return
     late_ms = controllers.late_ms(turn, controller, report)
     for numbered in controllers.next_events(turn, controller, report):
-        _take_event(turn, controller, numbered, boot_id=report.boot_id, waited_ms=max(waited_ms, late_ms))
+        seen_in = None if numbered.earlier_boot else Moment(report.boot_id, received_ms - numbered.age_ms)
+        waited_ms = max(turn.ms - received_ms, late_ms) + numbered.age_ms
+        _take_event(turn, controller, numbered, seen_in=seen_in, fresh=waited_ms <= SHOWN_FRESH_MS)
 
 
-def _take_event(turn: Turn, controller: str, numbered: NumberedEvent, *, boot_id: str, waited_ms: int) -> None:
-    known_boot = None if numbered.earlier_boot else boot_id
-    fresh = not numbered.earlier_boot and numbered.age_ms + waited_ms <= SHOWN_FRESH_MS
+def _take_event(turn: Turn, controller: str, numbered: NumberedEvent, *, seen_in: Moment | None, fresh: bool) -> None:
+    """Take one event. `seen_in`: in this boot of the controller; of an earlier one nobody knows when."""
+    fresh = fresh and seen_in is not None
     try:
         event = event_of(numbered)
     except ProtocolError as error:
@@ -243,11 +248,13 @@ def _take_event(turn: Turn, controller: str, numbered: NumberedEvent, *, boot_id
         return
     match event:
         case DoorOpened(door, command_id):
-            door_events.door_opened(turn, controller, door, command_id, boot_id=known_boot)
+            door_events.door_opened(turn, controller, door, command_id, seen_in=seen_in)
         case DoorShut(door):
-            door_events.door_shut(turn, controller, door, boot_id=known_boot)
+            door_events.door_shut(turn, controller, door, boot_id=seen_in.boot_id if seen_in else None)
         case UnlockDone():
             grants.unlock_done(turn, event)
+            if seen_in is not None:
+                wiring.pulsed(turn, controller, event, at_ms=seen_in.at_ms)
         case CodeScanned(text):
             _shown(turn, controller, text, Via.SCANNER, fresh=fresh)
         case KeysEntered(digits):

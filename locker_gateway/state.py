@@ -28,6 +28,7 @@ from locker_gateway.records import (
     Position,
     Stamp,
     Table,
+    Trouble,
     UpLog,
 )
 from locker_protocol.bus_messages import ZoneReading
@@ -79,11 +80,34 @@ class ControllerSeen:
 
 @dataclass(slots=True)
 class DoorNow:
-    """A door's state since `since_ms` (monotonic); `told_s` is the last `DoorLeftOpen` told of this opening."""
+    """A door's state since `since_ms` (monotonic).
+
+    `told_s`: through which second of this opening what was due is told; `stayed_shut`: pulses in a row without one.
+    """
 
     state: DoorState = DoorState.UNKNOWN
     since_ms: int = 0
     told_s: int = 0
+    stayed_shut: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """A lock that was energised, and when (monotonic)."""
+
+    controller: str
+    door: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """`door` was pulsed by `command_id` and `other` told that it opened; noticed at `since_ms` (monotonic)."""
+
+    door: int
+    other: int
+    command_id: str
+    since_ms: int
 
 
 @dataclass(slots=True)
@@ -142,6 +166,7 @@ class Site:
     codes: Table[Code] = field(default_factory=lambda: Table("code", Code))
     placements: Table[Placement] = field(default_factory=lambda: Table("placement", Placement))
     conditions: Table[Condition] = field(default_factory=lambda: Table("condition", Condition))
+    troubles: Table[Trouble] = field(default_factory=lambda: Table("trouble", Trouble))
     doubts: Table[Doubt] = field(default_factory=lambda: Table("doubt", Doubt))
     cancellations: Table[Cancellation] = field(default_factory=lambda: Table("cancellation", Cancellation))
     grants: Table[Grant] = field(default_factory=lambda: Table("grant", Grant))
@@ -162,6 +187,8 @@ class Site:
     said_ready: bool = False
     seen: dict[str, ControllerSeen] = field(default_factory=dict)
     door_now: dict[int, DoorNow] = field(default_factory=dict)
+    pulses: dict[str, Pulse] = field(default_factory=dict)
+    suspicions: dict[str, Suspicion] = field(default_factory=dict)
     granted_ms: dict[str, int] = field(default_factory=dict)
     collected_ms: dict[str, int] = field(default_factory=dict)
     keypads: dict[str, Keypad] = field(default_factory=dict)

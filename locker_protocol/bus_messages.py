@@ -186,9 +186,12 @@ class EventsReceived(msgspec.Struct, frozen=True, tag=True):
 
 
 class Show(msgspec.Struct, frozen=True, tag=True):
-    """Command, QoS 0: what the locker's display and voice say. Losing one loses nothing but a sentence."""
+    """Command, QoS 0: what the locker's display and voice say. Losing one loses nothing but a sentence.
 
-    screen: Literal["opening", "refused", "done", "load", "loaded", "visit", "reopened", "check", "remove"]
+    While `left_open` is shown the controller beeps.
+    """
+
+    screen: Literal["opening", "refused", "done", "load", "loaded", "visit", "reopened", "check", "remove", "left_open"]
     doors: list[DoorNumber] = []
     refusal: Refusal | None = None
     wait_s: Count = 0

@@ -16,6 +16,7 @@ from locker_protocol.vocabulary import (
     DoorCondition,
     DoorFault,
     DoorNumber,
+    DoorTrouble,
     Identifier,
     Refusal,
     Right,
@@ -46,7 +47,7 @@ class LogPosition(msgspec.Struct, frozen=True):
 class DoorSpec(msgspec.Struct, frozen=True):
     """A compartment as built. Clear width and depth in mm; `sill_mm` above the floor; volume is the usable 60 %.
 
-    `condition` is as the service last heard it, for a gateway whose store is new.
+    `condition` and `trouble` are as the service last heard them, for a gateway whose store is new.
     """
 
     door: DoorNumber
@@ -57,6 +58,7 @@ class DoorSpec(msgspec.Struct, frozen=True):
     longest_mm: Count
     sill_mm: Count
     condition: DoorCondition = DoorCondition.FREE
+    trouble: DoorTrouble | None = None
 
 
 class ServiceKey(msgspec.Struct, frozen=True):
@@ -294,6 +296,23 @@ class DoorLeftOpen(msgspec.Struct, frozen=True, tag=True):
     order_id: Identifier | None = None
 
 
+class DoorTroubleFound(msgspec.Struct, frozen=True, tag=True):
+    """Something is wrong with a door that lasts; `other_door`: the one its wires take it for."""
+
+    controller: Identifier
+    door: DoorNumber
+    trouble: DoorTrouble
+    other_door: DoorNumber | None = None
+
+
+class DoorTroubleEnded(msgspec.Struct, frozen=True, tag=True):
+    """It is over: by what the door did, or because an operator gave the door back."""
+
+    controller: Identifier
+    door: DoorNumber
+    trouble: DoorTrouble
+
+
 class ParcelLoaded(msgspec.Struct, frozen=True, tag=True):
     """A parcel lies behind this door: the door opened for it and was shut again."""
 
@@ -405,6 +424,8 @@ SiteEvent = (
     | DoorWasShut
     | DoorStayedShut
     | DoorLeftOpen
+    | DoorTroubleFound
+    | DoorTroubleEnded
     | ParcelLoaded
     | ParcelCollected
     | ParcelRemoved

@@ -77,6 +77,15 @@ class DoorFault(StrEnum):
     BROKEN = "broken"
 
 
+class DoorTrouble(StrEnum):
+    """What is wrong with a door and lasts, worst first."""
+
+    MISWIRED = "miswired"  # it was pulsed and another told that it opened, or the reverse: for staff only
+    FORCED = "forced"  # it opened and nobody had unlocked it
+    JAMMED = "jammed"  # pulsed twice and not seen to open: it sticks, or its contact does
+    READS_OPEN = "reads_open"  # its contact has said open for ten minutes: it stands open, or its contact sticks
+
+
 class Refusal(StrEnum):
     """Why a gateway opens nothing. Screens turn these into a sentence; the code never changes its meaning."""
 
@@ -111,3 +120,4 @@ class Refusal(StrEnum):
     DOOR_EMPTY = "door_empty"
     DOOR_FULL = "door_full"
     NOT_DUE = "not_due"
+    DOOR_BROKEN = "door_broken"

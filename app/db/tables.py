@@ -34,7 +34,7 @@ from app.domain.parcel_state import ParcelState
 from app.domain.payment_state import PaymentState
 from app.domain.picking import ShortReason
 from app.domain.roles import Role
-from locker_protocol.vocabulary import DoorCondition, DoorFault, Right, SizeClass, Zone
+from locker_protocol.vocabulary import DoorCondition, DoorFault, DoorTrouble, Right, SizeClass, Zone
 
 metadata = MetaData(
     naming_convention={
@@ -61,6 +61,7 @@ def one_of(
         | SizeClass
         | DoorCondition
         | DoorFault
+        | DoorTrouble
         | Right
         | ShortReason
     ],
@@ -125,6 +126,12 @@ compartment = Table(
     # What the site last told. `unknown` whenever its locker is silent; pages must ask locker.online as well.
     Column("door_state", Text, nullable=False, server_default="unknown"),
     Column("door_changed_at", TIME),
+    # What is wrong with it and lasts, as its site last told; `trouble_door` is the one its wires take it for.
+    Column("trouble", Text),
+    Column("trouble_door", SmallInteger),
+    Column("trouble_at", TIME),
+    CheckConstraint("(trouble IS NULL) = (trouble_at IS NULL)", name="trouble_whole"),
+    one_of("trouble", DoorTrouble),
     CheckConstraint("door_state IN ('shut', 'open', 'unknown')", name="door_state"),
     one_of("condition", DoorCondition),
     one_of("zone", Zone),

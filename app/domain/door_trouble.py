@@ -1,19 +1,16 @@
 """What is wrong at one site, as a neighbour who looks after it needs to know it: worst first.
 
-Decides from what the site told lately and what it tells now. It names doors, lockers and zones; never a person, an
+Decides from what the site told last. It names doors, lockers and zones; never a person, an
 order or the time of an opening, which would show who comes home when.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from locker_protocol.vocabulary import Zone
+from locker_protocol.vocabulary import DoorTrouble, Zone
 
-# Whatever happened before this is another day's.
-LATELY = timedelta(hours=12)
-JAMMED_AFTER = 2
 LEFT_OPEN_AFTER = timedelta(seconds=60)
 # Goods have no allowance; air alone is warm for a while after a door was open, so it counts later (reliability §6.2).
 GOODS_AT_MOST_C = {Zone.FROZEN: -15.0, Zone.CHILLED: 5.0, Zone.COOL: 18.0, Zone.AMBIENT: 35.0}
@@ -24,7 +21,9 @@ class TroubleKind(StrEnum):
     """Worst first."""
 
     SITE_SILENT = "site_silent"
+    MISWIRED = "miswired"
     JAMMED = "jammed"
+    READS_OPEN = "reads_open"
     LEFT_OPEN = "left_open"
     FORCED = "forced"
     LOCKER_SILENT = "locker_silent"
@@ -39,15 +38,7 @@ class Trouble:
     locker_id: str | None = None
     door: int | None = None
     zone: Zone | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DoorTold:
-    """An event of one door: it `opened` (by a grant or by force), or `stayed_shut`."""
-
-    door: int
-    opened: bool
-    granted: bool
+    other_door: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +48,8 @@ class DoorSeen:
     door: int
     locker_id: str
     open_since: datetime | None
+    trouble: DoorTrouble | None = None
+    trouble_door: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,20 +62,6 @@ class ZoneSeen:
     goods_c: float | None
 
 
-def doors_marked(events: Iterable[DoorTold]) -> dict[int, TroubleKind]:
-    """Doors that are jammed or were forced, by their events in order: any opening ends a jam, a granted one a doubt."""
-    stuck: dict[int, int] = {}
-    forced: set[int] = set()
-    for event in events:
-        if not event.opened:
-            stuck[event.door] = stuck.get(event.door, 0) + 1
-            continue
-        stuck.pop(event.door, None)
-        (forced.discard if event.granted else forced.add)(event.door)
-    jammed = {door: TroubleKind.JAMMED for door, times in stuck.items() if times >= JAMMED_AFTER}
-    return dict.fromkeys(forced, TroubleKind.FORCED) | jammed
-
-
 def too_warm(zone: ZoneSeen) -> bool:
     """Whether the food there is getting warm; what is unknown is not called warm."""
     if zone.goods_c is not None:
@@ -93,7 +72,6 @@ def too_warm(zone: ZoneSeen) -> bool:
 def worst_first(
     *,
     doors: Sequence[DoorSeen],
-    marked: dict[int, TroubleKind],
     silent_lockers: Sequence[str],
     zones: Sequence[ZoneSeen],
     now: datetime,
@@ -104,11 +82,17 @@ def worst_first(
     `rate` is how fast civil time runs: a door is left open after sixty real seconds.
     """
     speaking = [door for door in doors if door.locker_id not in silent_lockers]
-    found = [Trouble(kind, each.locker_id, each.door) for each in speaking if (kind := marked.get(each.door))]
+    found = [
+        Trouble(TroubleKind(each.trouble.value), each.locker_id, each.door, other_door=each.trouble_door)
+        for each in speaking
+        if each.trouble is not None
+    ]
     found += [
         Trouble(TroubleKind.LEFT_OPEN, each.locker_id, each.door)
         for each in speaking
-        if each.open_since is not None and now - each.open_since >= LEFT_OPEN_AFTER * rate
+        if each.trouble is not DoorTrouble.READS_OPEN
+        and each.open_since is not None
+        and now - each.open_since >= LEFT_OPEN_AFTER * rate
     ]
     found += [Trouble(TroubleKind.LOCKER_SILENT, locker) for locker in silent_lockers]
     found += [

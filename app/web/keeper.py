@@ -38,7 +38,7 @@ def home_page() -> str:
     """Show what is wrong, worst first, each with what to do; and the three things a keeper comes for."""
     with read() as conn:
         site = own_site(conn)
-        troubles = troubles_at(conn, site)
+        troubles = troubles_at(site)
         bags = [
             bag for bag in pages.cold_bag(conn, person_id=signed_in().id, now=civil_now()) if bag.state == "rescued"
         ]
@@ -111,7 +111,7 @@ def _door_page(door_no: int, errors: dict[str, str] | None = None) -> str:
     me = signed_in().id
     with read() as conn:
         site = own_site(conn)
-        troubles = [one for one in troubles_at(conn, site) if one.door == door_no]
+        troubles = [one for one in troubles_at(site) if one.door == door_no]
         looked = pages.last_asked(conn, person_id=me, right=Right.STAFF, since=since, door=door_no)
     found = site.door(door_no)
     if found is None:

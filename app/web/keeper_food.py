@@ -117,7 +117,7 @@ def _tasks(conn: Connection, site: SiteSeen, asked: Asked) -> list[DoorTask]:
 def _rescue_page(errors: dict[str, str] | None = None) -> str:
     with read() as conn:
         site = own_site(conn)
-        warm = [one for one in troubles_at(conn, site) if one.kind is TroubleKind.WARM]
+        warm = [one for one in troubles_at(site) if one.kind is TroubleKind.WARM]
     chosen = set(_chosen())
     wanted = (request.args.get("locker"), request.args.get("zone"))
     if not chosen and wanted[1]:

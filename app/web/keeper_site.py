@@ -6,13 +6,13 @@ from sqlalchemy import Connection
 
 from app.db.pages import keeper as pages
 from app.db.pages.keeper import LockerSeen, SiteSeen
-from app.domain.door_trouble import LATELY, DoorSeen, Trouble, TroubleKind, ZoneSeen, doors_marked, worst_first
+from app.domain.door_trouble import DoorSeen, Trouble, TroubleKind, ZoneSeen, worst_first
 from app.domain.errors import DomainError
 from app.use_cases.site.ask_site import LONGEST_REASON, SHORTEST_REASON
 from app.web import words
 from app.web.ops import is_stale
 from app.web.parts import civil_now, civil_rate, signed_in
-from locker_protocol.vocabulary import Zone
+from locker_protocol.vocabulary import DoorTrouble, Zone
 
 # What every keeper's template may use.
 IN_TEMPLATES = {"shortest": SHORTEST_REASON, "longest": LONGEST_REASON, "of_refusal": words.of_refusal}
@@ -44,21 +44,21 @@ def open_doors_of(site: SiteSeen) -> set[int]:
     return {door.door for one in site.lockers for door in one.doors if one.online and door.door_state == "open"}
 
 
-def troubles_at(conn: Connection, site: SiteSeen) -> list[Trouble]:
+def troubles_at(site: SiteSeen) -> list[Trouble]:
     if not site.row.online:
         return [Trouble(TroubleKind.SITE_SILENT)]
-    events = pages.door_events(conn, site_id=site.row.id, since=civil_now() - LATELY)
     return worst_first(
         doors=[
             DoorSeen(
                 door=door.door,
                 locker_id=one.row.id,
                 open_since=door.door_changed_at if door.door_state == "open" else None,
+                trouble=DoorTrouble(door.trouble) if door.trouble else None,
+                trouble_door=door.trouble_door,
             )
             for one in site.lockers
             for door in one.doors
         ],
-        marked=doors_marked(events),
         silent_lockers=[one.row.id for one in site.lockers if not one.online],
         zones=[_zone(one, zone) for one in site.lockers for zone in one.zones if not is_stale(zone.read_at)],
         now=civil_now(),

@@ -188,6 +188,7 @@ REFUSALS: Mapping[Refusal, LazyString] = {
     Refusal.DOOR_EMPTY: _l("Nothing lies behind that door."),
     Refusal.DOOR_FULL: _l("A bag lies behind that door. Take it out first."),
     Refusal.NOT_DUE: _l("That bag may still be collected. Leave it where it is."),
+    Refusal.DOOR_BROKEN: _l("This door is out of order and is opened by staff. They have been told."),
 }
 
 

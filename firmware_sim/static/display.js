@@ -2,8 +2,8 @@
 import { html } from "./svg.js";
 import { currentLanguage, otherLanguage, t, whereIs } from "./words.js";
 
-const WITH_DOORS = new Set(["opening", "reopened", "load", "loaded", "check", "remove"]);
-const TONE = { opening: "go", reopened: "go", load: "go", loaded: "go", check: "go", remove: "go", done: "go", visit: "go", refused: "stop" };
+const WITH_DOORS = new Set(["opening", "reopened", "load", "loaded", "check", "remove", "left_open"]);
+const TONE = { opening: "go", reopened: "go", load: "go", loaded: "go", check: "go", remove: "go", left_open: "stop", done: "go", visit: "go", refused: "stop" };
 
 // What there is to say, before it is put into words.
 function matterOf(state) {

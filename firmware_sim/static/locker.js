@@ -18,6 +18,7 @@ const api = new LockerApi(decodeURIComponent(location.pathname.slice(1)));
 startTheme(find("theme"));
 await loadWords();
 const [plan, kinds] = await Promise.all([api.plan(), api.kinds()]);
+const BEEP_EVERY_MS = 1500;
 let state = null, toastTimer = 0;
 
 const wall = new Wall(find("wall"), plan, touched);
@@ -30,6 +31,7 @@ const sound = extra("sound", "on"), voice = extra("voice", "off");
 
 find("language").addEventListener("click", () => { setLanguage(otherLanguage()); speak(); });
 speak();
+setInterval(beep, BEEP_EVERY_MS);
 api.follow(update, connected);
 
 // Everything there is in words, in the language now chosen.
@@ -53,6 +55,11 @@ function update(next) {
   if (said) announce(said, before);
   if (before && shutNow(before, next) && sound.on()) play("click");
   document.documentElement.dataset.ready = "yes";
+}
+
+// As long as the display asks for a door to be shut.
+function beep() {
+  if (sound.on() && state?.show?.screen === "left_open") play("beep");
 }
 
 function announce(said, before) {

@@ -1,7 +1,7 @@
 // Chimes and speech. Both are extras: everything they say is also written.
 import { currentLanguage } from "./words.js";
 
-const TUNES = { go: [[660, 0], [880, 0.13]], stop: [[220, 0], [196, 0.18]], click: [[1400, 0]], done: [[880, 0], [660, 0.12], [990, 0.24]] };
+const TUNES = { go: [[660, 0], [880, 0.13]], stop: [[220, 0], [196, 0.18]], click: [[1400, 0]], beep: [[1760, 0], [1760, 0.3]], done: [[880, 0], [660, 0.12], [990, 0.24]] };
 let context = null;
 
 export function play(name) {

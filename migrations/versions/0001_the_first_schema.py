@@ -339,10 +339,17 @@ def upgrade() -> None:
         sa.Column("condition_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("door_state", sa.Text(), server_default="unknown", nullable=False),
         sa.Column("door_changed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("trouble", sa.Text(), nullable=True),
+        sa.Column("trouble_door", sa.SmallInteger(), nullable=True),
+        sa.Column("trouble_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("condition IN ('free', 'to_check', 'broken')", name=op.f("ck_compartment_condition")),
         sa.CheckConstraint("door_state IN ('shut', 'open', 'unknown')", name=op.f("ck_compartment_door_state")),
         sa.CheckConstraint("size IN ('S', 'M', 'L', 'XL')", name=op.f("ck_compartment_size")),
+        sa.CheckConstraint(
+            "trouble IN ('miswired', 'forced', 'jammed', 'reads_open')", name=op.f("ck_compartment_trouble")
+        ),
         sa.CheckConstraint("zone IN ('frozen', 'chilled', 'cool', 'ambient')", name=op.f("ck_compartment_zone")),
+        sa.CheckConstraint("(trouble IS NULL) = (trouble_at IS NULL)", name=op.f("ck_compartment_trouble_whole")),
         sa.ForeignKeyConstraint(["locker_id"], ["locker.id"], name=op.f("fk_compartment_locker_id")),
         sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_compartment_site_id")),
         sa.PrimaryKeyConstraint("site_id", "door", name=op.f("pk_compartment")),

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.domain.asking_for import LooksPaused, Owner, is_theirs, read_order_no, refuse_more_looks
-from app.domain.door_trouble import DoorSeen, DoorTold, TroubleKind, ZoneSeen, doors_marked, too_warm, worst_first
+from app.domain.door_trouble import DoorSeen, TroubleKind, ZoneSeen, too_warm, worst_first
 from app.domain.errors import DomainError
 from app.domain.keeping import (
     KeptParcel,
@@ -20,7 +20,7 @@ from app.domain.keeping import (
 )
 from app.domain.order_state import OrderState
 from app.domain.parcel_state import ParcelState
-from locker_protocol.vocabulary import Zone
+from locker_protocol.vocabulary import DoorTrouble, Zone
 
 NOW = datetime(2026, 11, 24, 11, tzinfo=UTC)
 LATER = NOW + timedelta(hours=9)
@@ -128,30 +128,6 @@ def test_the_fifth_wrong_look_pauses_until_ten_minutes_after_the_first() -> None
     assert paused.value.facts == {"minutes": 3}
 
 
-def opened(door: int, *, granted: bool = True) -> DoorTold:
-    return DoorTold(door=door, opened=True, granted=granted)
-
-
-def stuck(door: int) -> DoorTold:
-    return DoorTold(door=door, opened=False, granted=True)
-
-
-@pytest.mark.parametrize(
-    ("events", "marks"),
-    [
-        ([stuck(1)], {}),
-        ([stuck(1), stuck(2), stuck(1)], {1: TroubleKind.JAMMED}),
-        ([stuck(1), opened(1), stuck(1)], {}),
-        ([stuck(1), stuck(1), opened(1)], {}),
-        ([opened(4, granted=False)], {4: TroubleKind.FORCED}),
-        ([opened(4, granted=False), opened(4)], {}),
-        ([opened(4, granted=False), stuck(4), stuck(4)], {4: TroubleKind.JAMMED}),
-    ],
-)
-def test_a_door_is_marked_by_what_it_did(events: list[DoorTold], marks: dict[int, TroubleKind]) -> None:
-    assert doors_marked(events) == marks
-
-
 def zone(locker: str, name: Zone, *, air: float | None = None, goods: float | None = None) -> ZoneSeen:
     return ZoneSeen(locker_id=locker, zone=name, air_c=air, goods_c=goods)
 
@@ -171,22 +147,30 @@ def test_warm_is_judged_by_the_goods_first(seen: ZoneSeen, *, warm: bool) -> Non
     assert too_warm(seen) is warm
 
 
-def door(number: int, locker: str = "G1", *, open_s: int | None = None) -> DoorSeen:
+def door(number: int, locker: str = "G1", *, open_s: int | None = None, trouble: DoorTrouble | None = None) -> DoorSeen:
     since = None if open_s is None else NOW - timedelta(seconds=open_s)
-    return DoorSeen(door=number, locker_id=locker, open_since=since)
+    return DoorSeen(door=number, locker_id=locker, open_since=since, trouble=trouble)
 
 
 def test_the_worst_stands_first_and_a_silent_locker_hides_what_is_not_known() -> None:
     found = worst_first(
-        doors=[door(1, open_s=61), door(2), door(3, open_s=59), door(30, "G2", open_s=600)],
-        marked={2: TroubleKind.JAMMED, 3: TroubleKind.FORCED, 30: TroubleKind.JAMMED},
+        doors=[
+            door(1, open_s=61),
+            door(2, trouble=DoorTrouble.JAMMED),
+            door(3, open_s=59, trouble=DoorTrouble.FORCED),
+            door(4, open_s=700, trouble=DoorTrouble.READS_OPEN),
+            door(5, trouble=DoorTrouble.MISWIRED),
+            door(30, "G2", open_s=600, trouble=DoorTrouble.JAMMED),
+        ],
         silent_lockers=["G2"],
         zones=[zone("G1", Zone.CHILLED, goods=9.0), zone("G2", Zone.CHILLED, goods=9.0)],
         now=NOW,
     )
     kinds = [(each.kind, each.door or each.locker_id) for each in found]
     assert kinds == [
+        (TroubleKind.MISWIRED, 5),
         (TroubleKind.JAMMED, 2),
+        (TroubleKind.READS_OPEN, 4),
         (TroubleKind.LEFT_OPEN, 1),
         (TroubleKind.FORCED, 3),
         (TroubleKind.LOCKER_SILENT, "G2"),
@@ -196,5 +180,5 @@ def test_the_worst_stands_first_and_a_silent_locker_hides_what_is_not_known() ->
 
 def test_a_door_is_left_open_after_sixty_real_seconds_however_fast_the_day_runs() -> None:
     seen = [door(1, open_s=600)]
-    assert worst_first(doors=seen, marked={}, silent_lockers=[], zones=[], now=NOW, rate=60) == []
-    assert worst_first(doors=seen, marked={}, silent_lockers=[], zones=[], now=NOW, rate=1) != []
+    assert worst_first(doors=seen, silent_lockers=[], zones=[], now=NOW, rate=60) == []
+    assert worst_first(doors=seen, silent_lockers=[], zones=[], now=NOW, rate=1) != []

@@ -14,7 +14,7 @@ from locker_protocol.bus_messages import Show
 from locker_protocol.vocabulary import Refusal, Zone
 
 STATIC = Path(page.__file__).with_name("static")
-SCREENS = ("opening", "done", "load", "loaded", "visit", "reopened", "check", "remove")
+SCREENS = ("opening", "done", "load", "loaded", "visit", "reopened", "check", "remove", "left_open")
 
 
 def test_both_languages_have_the_same_words_with_the_same_gaps() -> None:

@@ -12,6 +12,7 @@ from locker_protocol import bus_messages, uplink_messages
 from locker_protocol.vocabulary import (
     DoorCondition,
     DoorFault,
+    DoorTrouble,
     Refusal,
     Right,
     SizeClass,
@@ -39,7 +40,10 @@ PARTS = [
 ]
 STRUCTS = {each.__name__: each for each in PARTS}
 WORDS: dict[str, tuple[str, ...]] = {
-    **{each.__name__: tuple(each) for each in (Zone, SizeClass, Via, Right, DoorCondition, DoorFault, Refusal)},
+    **{
+        each.__name__: tuple(each)
+        for each in (Zone, SizeClass, Via, Right, DoorCondition, DoorFault, DoorTrouble, Refusal)
+    },
     **{name: get_args(getattr(bus_messages, name)) for name in ("DoorState", "BootReason", "UnlockOutcome")},
 }
 

@@ -9,8 +9,11 @@ from sqlalchemy import Engine, text
 from app.link.notices import plain_url
 from locker_protocol.uplink_messages import (
     ControllerCameUp,
+    ControllerEventRefused,
     ControllerWentSilent,
     DoorLeftOpen,
+    DoorTroubleEnded,
+    DoorTroubleFound,
     DoorWasOpened,
     DoorWasShut,
     ParcelCollected,
@@ -19,7 +22,7 @@ from locker_protocol.uplink_messages import (
     SiteEvent,
     UnlockGranted,
 )
-from locker_protocol.vocabulary import Right, Via
+from locker_protocol.vocabulary import DoorTrouble, Right, Via
 from tests.link.world import (
     GATEWAY,
     LOCKER,
@@ -237,6 +240,21 @@ def test_a_silent_controller_has_doors_nobody_knows_and_one_that_came_up_is_ther
     assert rows(service.engine, "SELECT DISTINCT door_state FROM compartment") == [("unknown",)]
     tell(service, ControllerCameUp(LOCKER, "b", "power_on", "1"))
     assert one(service.engine, "SELECT online FROM locker") is True
+
+
+def test_what_is_wrong_with_a_door_stays_until_that_very_thing_is_over(service: Service) -> None:
+    found = DoorTroubleFound(LOCKER, 1, DoorTrouble.MISWIRED, 2)
+    assert tell(service, found, DoorTroubleEnded(LOCKER, 1, DoorTrouble.JAMMED)) == [None, None]
+    wrong = "SELECT door, trouble, trouble_door FROM compartment WHERE trouble IS NOT NULL"
+    assert rows(service.engine, wrong) == [(1, "miswired", 2)]
+    tell(service, DoorTroubleEnded(LOCKER, 1, DoorTrouble.MISWIRED))
+    assert rows(service.engine, wrong) == []
+
+
+def test_what_a_gateway_could_not_read_of_its_locker_is_kept(service: Service) -> None:
+    assert tell(service, ControllerEventRefused(LOCKER, "unknown_type", "DoorKnocked", 3)) == [None]
+    kept = "SELECT type, body->>'kind', body->>'times', fault FROM site_event"
+    assert rows(service.engine, kept) == [("ControllerEventRefused", "DoorKnocked", "3", None)]
 
 
 def test_a_silence_long_past_does_not_undo_what_was_heard_since(service: Service) -> None:

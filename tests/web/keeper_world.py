@@ -14,6 +14,8 @@ from app.use_cases.site.apply_locker_event import Told, apply_locker_event
 from locker_protocol.ids import random_id
 from locker_protocol.uplink_messages import (
     DoorStayedShut,
+    DoorTroubleEnded,
+    DoorTroubleFound,
     DoorWasOpened,
     DoorWasShut,
     ParcelCollected,
@@ -21,7 +23,7 @@ from locker_protocol.uplink_messages import (
     SiteEvent,
     UnlockGranted,
 )
-from locker_protocol.vocabulary import Right, Via
+from locker_protocol.vocabulary import DoorTrouble, Right, Via
 from tests.web.staff_world import Day, load, pack_all
 
 NAME = "林秀"
@@ -108,10 +110,13 @@ class Evening:
             conn.execute(text("SELECT pg_notify('caibox', :topic)"), {"topic": f"command:{last}"})
 
     def jam(self, door: int, *, times: int = 2) -> None:
+        """A door stays shut so often; from the second time on the site calls it jammed."""
         self.tell(*[DoorStayedShut("G1", door, f"resident-{n}") for n in range(times)])
+        if times > 1:
+            self.tell(DoorTroubleFound("G1", door, DoorTrouble.JAMMED))
 
     def opens(self, door: int, grant_id: str | None) -> None:
-        self.tell(DoorWasOpened("G1", door, grant_id))
+        self.tell(DoorWasOpened("G1", door, grant_id), DoorTroubleEnded("G1", door, DoorTrouble.JAMMED))
 
     def shuts(self, door: int, right: Right) -> None:
         """A door is shut again, and what lay there went the way of that right."""

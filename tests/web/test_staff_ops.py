@@ -68,6 +68,24 @@ def test_what_is_worst_stands_first(day: Day) -> None:
     assert order == sorted(order)
 
 
+def test_a_door_that_is_out_of_order_is_told_with_what_is_wrong_in_both_languages(day: Day) -> None:
+    with day.engine.begin() as conn:
+        wrong = {"trouble": "miswired", "trouble_door": 8, "trouble_at": NOW}
+        conn.execute(update(t.compartment).where(t.compartment.c.door == 7).values(wrong))
+    client = day.client(Role.OPERATOR)
+    assert "Doors 7 and 8 answer for each other" in words(client.get("/en/ops").text)
+    assert "7 号门和 8 号门的接线串了" in words(client.get("/zh-hans/ops").text)
+
+
+def test_an_operator_is_told_of_an_open_door_after_two_minutes(day: Day) -> None:
+    client = day.client(Role.OPERATOR)
+    for open_s, told in ((119, False), (120, True)):
+        with day.engine.begin() as conn:
+            since = {"door_state": "open", "door_changed_at": NOW - timedelta(seconds=open_s)}
+            conn.execute(update(t.compartment).where(t.compartment.c.door == 7).values(since))
+        assert ("Door 7 is open" in words(client.get("/en/ops").text)) is told
+
+
 def test_what_happens_at_the_sites_is_not_for_keepers(day: Day) -> None:
     keeper = day.client(Role.KEEPER)
     for path in ("", f"/sites/{day.site_id}/doors/7", "/orders", "/rejected"):

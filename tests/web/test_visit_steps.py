@@ -37,6 +37,9 @@ def door(number: int, state: str = "shut", *, since_s: float = 0) -> DoorNow:
         order_no=None,
         parcel_ref=None,
         parcel_opened_at=None,
+        trouble=None,
+        trouble_door=None,
+        trouble_at=None,
         **place,
     )
 

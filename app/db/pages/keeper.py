@@ -23,17 +23,10 @@ from app.db.tables import (
     site,
     zone_reading,
 )
-from app.domain.door_trouble import DoorTold
 from app.domain.keeping import KeptParcel, may_be_given
 from app.domain.order_state import OrderState
 from app.domain.parcel_state import ParcelState
 
-DOOR_EVENTS = text("""
-    SELECT e.type, CAST(e.body ->> 'door' AS integer) AS door, e.body ->> 'grant_id' IS NOT NULL AS granted
-    FROM site_event e JOIN gateway g ON g.id = e.gateway_id
-    WHERE g.site_id = :site_id AND e.at > :since AND e.type IN ('DoorStayedShut', 'DoorWasOpened')
-    ORDER BY e.at, e.seq
-""")
 # A grant names the command it followed, and what its doors did names the grant: no two clocks are compared.
 COMMANDS_DOORS = text("""
     SELECT DISTINCT e.type, CAST(e.body ->> 'door' AS integer) AS door FROM site_event e
@@ -107,12 +100,6 @@ def site_seen(conn: Connection, *, site_id: str) -> SiteSeen | None:
     ids = [one.id for one in lockers]
     zones = conn.execute(select(zone_reading).where(zone_reading.c.locker_id.in_(ids))).all()
     return SiteSeen(row, [_locker(one, bool(row.online), doors, zones) for one in lockers])
-
-
-def door_events(conn: Connection, *, site_id: str, since: datetime) -> list[DoorTold]:
-    """What the doors did, in order, without when."""
-    rows = conn.execute(DOOR_EVENTS, {"site_id": site_id, "since": since})
-    return [DoorTold(door=row.door, opened=row.type == "DoorWasOpened", granted=row.granted) for row in rows]
 
 
 def found_order(conn: Connection, *, look_id: str, person_id: str, since: datetime) -> FoundOrder | None:

@@ -34,7 +34,14 @@ from app.domain.parcel_state import ParcelState
 
 LATEST = 40
 MOST_ORDERS = 200
-TROUBLE = ("AccessRefused", "DoorStayedShut", "DoorLeftOpen", "ControllerWentSilent", "ControllerEventRefused")
+TROUBLE = (
+    "AccessRefused",
+    "DoorStayedShut",
+    "DoorLeftOpen",
+    "ControllerWentSilent",
+    "ControllerEventRefused",
+    "DoorTroubleFound",
+)
 REFUSALS_WITHIN = timedelta(hours=1)
 
 
@@ -59,6 +66,9 @@ class DoorNow:
     order_no: str | None
     parcel_ref: str | None
     parcel_opened_at: datetime | None
+    trouble: str | None = None
+    trouble_door: int | None = None
+    trouble_at: datetime | None = None
 
     @property
     def mark(self) -> str:

@@ -33,6 +33,8 @@ from locker_protocol.uplink_messages import (
     DoorConditionChanged,
     DoorLeftOpen,
     DoorStayedShut,
+    DoorTroubleEnded,
+    DoorTroubleFound,
     DoorWasOpened,
     DoorWasShut,
     LoadUnsure,
@@ -60,6 +62,14 @@ CONDITION = text(
     "UPDATE compartment SET condition = :condition, condition_at = :at WHERE site_id = :site AND door = :door"
 )
 STATES = text("SELECT DISTINCT state FROM parcel WHERE order_id = :order AND state <> 'cancelled'")
+TROUBLE = text(
+    "UPDATE compartment SET trouble = :trouble, trouble_door = :other, trouble_at = :at"
+    " WHERE site_id = :site AND door = :door"
+)
+TROUBLE_OVER = text(
+    "UPDATE compartment SET trouble = NULL, trouble_door = NULL, trouble_at = NULL"
+    " WHERE site_id = :site AND door = :door AND trouble = :trouble"
+)
 # A word that comes late, after a status told of something newer, must not undo it.
 DOOR = text(
     "UPDATE compartment SET door_state = :state, door_changed_at = :at WHERE site_id = :site AND door = :door"
@@ -115,10 +125,10 @@ def apply_locker_event(conn: Connection, event: SiteEvent, *, told: Told, settin
             close_withdrawn(conn, order_id=event.order_id, site_id=told.site_id, actor=told.actor, now=told.now)
         case DoorConditionChanged():
             _condition(conn, event, told)
-        case DoorWasOpened():
-            _door(conn, event, "open", told)
-        case DoorWasShut():
-            _door(conn, event, "shut", told)
+        case DoorTroubleFound() | DoorTroubleEnded():
+            _trouble(conn, event, told)
+        case DoorWasOpened() | DoorWasShut():
+            _door(conn, event, told)
         case ControllerCameUp():
             _controller(conn, event.controller, told, online=True)
         case ControllerWentSilent():
@@ -147,6 +157,15 @@ def _apply_to_parcel(conn: Connection, event: ParcelTold | LoadUnsure, told: Tol
 def _condition(conn: Connection, event: DoorConditionChanged, told: Told) -> None:
     place = {"site": told.site_id, "door": event.door, "at": told.at}
     conn.execute(CONDITION, {**place, "condition": event.condition.value})
+    _announce(conn, None, told)
+
+
+def _trouble(conn: Connection, event: DoorTroubleFound | DoorTroubleEnded, told: Told) -> None:
+    place = {"site": told.site_id, "door": event.door, "trouble": event.trouble.value}
+    if isinstance(event, DoorTroubleFound):
+        conn.execute(TROUBLE, {**place, "other": event.other_door, "at": told.at})
+    else:
+        conn.execute(TROUBLE_OVER, place)
     _announce(conn, None, told)
 
 
@@ -245,7 +264,8 @@ def _states(conn: Connection, order_id: str) -> set[ParcelState]:
     return {ParcelState(state) for state in conn.execute(STATES, {"order": order_id}).scalars()}
 
 
-def _door(conn: Connection, event: DoorWasOpened | DoorWasShut, state: str, told: Told) -> None:
+def _door(conn: Connection, event: DoorWasOpened | DoorWasShut, told: Told) -> None:
+    state = "open" if isinstance(event, DoorWasOpened) else "shut"
     place = {"site": told.site_id, "door": event.door, "locker": event.controller, "at": told.at}
     conn.execute(DOOR, {**place, "state": state})
     if state == "open" and event.order_id is not None:

@@ -30,7 +30,7 @@ from locker_protocol.uplink_messages import (
     ServiceKey,
     SiteSnapshot,
 )
-from locker_protocol.vocabulary import SizeClass, Zone
+from locker_protocol.vocabulary import DoorCondition, DoorTrouble, SizeClass, Zone
 
 # Messages end at 64 KiB; batch, number and signature need a little of it. A hundred doors, each with a parcel, fit.
 SNAPSHOT_BYTES = 60 * 1024
@@ -39,8 +39,8 @@ HASHING_THREADS = 4
 
 SITE = text("SELECT site_no FROM site WHERE id = :site")
 DOORS = text(
-    "SELECT door, locker_id, zone, size, volume_ml, longest_mm, sill_mm FROM compartment WHERE site_id = :site"
-    " ORDER BY door"
+    "SELECT door, locker_id, zone, size, volume_ml, longest_mm, sill_mm, condition, trouble FROM compartment"
+    " WHERE site_id = :site ORDER BY door"
 )
 PARCELS = text(
     "SELECT p.*, o.run_no, r.load_from, r.removal_from FROM parcel p JOIN customer_order o ON o.id = p.order_id"
@@ -167,5 +167,13 @@ def _hashed(
 
 def _door(row: Row[Any]) -> DoorSpec:
     return DoorSpec(
-        row.door, row.locker_id, Zone(row.zone), SizeClass(row.size), row.volume_ml, row.longest_mm, row.sill_mm
+        row.door,
+        row.locker_id,
+        Zone(row.zone),
+        SizeClass(row.size),
+        row.volume_ml,
+        row.longest_mm,
+        row.sill_mm,
+        DoorCondition(row.condition),
+        DoorTrouble(row.trouble) if row.trouble else None,
     )
