@@ -6,7 +6,7 @@ Nothing here decides anything about codes or doors; it only carries messages and
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -227,6 +227,9 @@ class Controller:
                     self.world.on_open(command.command_id, command.door)
         else:
             self.happen(first)
+
+
+AnyWorld = TypeVar("AnyWorld", bound="World")
 
 
 class World:
@@ -494,7 +497,11 @@ def entries_for(*parcels: ParcelManifest) -> Sequence[Entry]:
 
 def loaded_world(*doors: int, others: dict[str, tuple[int, int]] | None = None) -> World:
     """A site where order `o1` (handle 7) lies behind these doors, and others as `order: (handle, door)`."""
-    world = World(told=False)
+    return with_parcels(World(told=False), *doors, others=others)
+
+
+def with_parcels(world: AnyWorld, *doors: int, others: dict[str, tuple[int, int]] | None = None) -> AnyWorld:
+    """Tell a site that was told nothing what lies there, as `loaded_world` says."""
     parcels = [parcel(number, doors=[door]) for number, door in enumerate(doors, 1)]
     credentials = [credential()]
     for number, (order_id, (handle, door)) in enumerate((others or {}).items(), 51):
