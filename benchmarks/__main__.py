@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from benchmarks import checkout, codes, demo, orders, unlock_over_tls
+from benchmarks import checkout, codes, demo, drain, orders, unlock_over_tls
 
 OUT = Path("build/bench.json")
 ORDERS = 50
@@ -17,17 +17,21 @@ def main() -> None:
         print(figure.line())
     start = demo.measure()
     print(f"a demo, started again: {start}")
+    drained = drain.measure()
+    print(f"events that waited at a site: {drained}")
     journey = orders.measure(ORDERS, "nats")
     print(f"{ORDERS} orders one by one: {journey}")
     unlock = unlock_over_tls.measure(SCANS, ROUNDS)
     print(f"from scan to unlock over TLS: {unlock}")
     OUT.parent.mkdir(exist_ok=True)
-    OUT.write_text(
-        json.dumps(
-            {"figures": [figure.as_json() for figure in figures], "demo": start, "orders": journey, "unlock": unlock},
-            indent=2,
-        )
-    )
+    measured = {
+        "figures": [figure.as_json() for figure in figures],
+        "demo": start,
+        "drain": drained,
+        "orders": journey,
+        "unlock": unlock,
+    }
+    OUT.write_text(json.dumps(measured, indent=2))
 
 
 main()

@@ -248,6 +248,7 @@ class World:
         self.down_seq = 0
         self.down_log = "down1"
         self.reachable = True
+        self.uplink_there = True
         self._random = itertools.count(1)
         self.config = SiteConfig("gw", SITE_NO, "s0", ("G1", "G2"), {1: SERVICE.public_key()}, GATEWAY, "boot-gw")
         self.site = self._restored()
@@ -348,7 +349,8 @@ class World:
         """Lose the process; start it again from the store."""
         self.site = self._restored()
         self.give(Started())
-        self.give(UplinkUp())
+        if self.uplink_there:
+            self.give(UplinkUp())
 
     def wait(self, seconds: float, *, beats: bool = True) -> list[Output]:
         """Let real and civil time pass, in steps of a fifth of a second, with the controllers' beats."""
