@@ -141,10 +141,11 @@ class DownLog(msgspec.Struct, frozen=True):
 
 
 class UpLog(msgspec.Struct, frozen=True):
-    """The gateway's own log: its name and its last number."""
+    """The gateway's own log: its name and the last number in the store. On the wire its numbers begin after `base`."""
 
     log_id: str
     seq: int
+    base: int = 0
 
 
 class Mark(msgspec.Struct, frozen=True):

@@ -54,7 +54,7 @@ class Turn:
         """Tell the service, under the next number of the up log."""
         site = self.site
         seq, body = site.up.seq + 1, encode(event)
-        self.put(site.up_log, ONLY, UpLog(site.up.log_id, seq))
+        self.put(site.up_log, ONLY, UpLog(site.up.log_id, seq, site.up.base))
         self.outputs.append(AppendEvent(seq, self.civil_ms, event, body))
         cache = site.sending.cache
         follows = cache[-1].seq == seq - 1 if cache else site.mark == seq - 1

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from locker_gateway import VERSION, manifest
+from locker_gateway import VERSION, manifest, older_copy
 from locker_gateway.inputs import StoredEvent
 from locker_gateway.outputs import ReadEvents
 from locker_gateway.records import DownLog, LeftLog, Mark
@@ -68,7 +68,7 @@ def connected(turn: Turn) -> None:
 
 def up_position(site: Site) -> LogPosition:
     """How far the up log has grown."""
-    return LogPosition(site.up.log_id, site.up.seq)
+    return LogPosition(site.up.log_id, site.up.seq - site.up.base)
 
 
 def _down_position(site: Site) -> LogPosition | None:
@@ -137,19 +137,33 @@ def _read(turn: Turn, numbered: NumberedEntry) -> Entry:
 
 
 def take_acknowledgement(turn: Turn, applied: EventsApplied) -> None:
-    """The service has the log through here. Less than before: it was restored, and is told again."""
+    """The service has the log through here. Less than before: it was restored, and is told again.
+
+    More than was ever written: our own store is an older copy.
+    """
     site = turn.site
-    if applied.log_id != site.up.log_id or applied.seq > site.up.seq:
+    if applied.log_id != site.up.log_id:
         turn.say("acknowledgement_unknown", level="warning", seq=applied.seq)
         return
-    if applied.seq == site.mark:
-        return
-    went_back = applied.seq < site.mark
-    site.marks.rows[ONLY] = Mark(applied.seq)
-    site.sending.progress_ms = turn.ms
-    while site.sending.cache and site.sending.cache[0].seq <= applied.seq:
-        site.sending.cache.popleft()
-    site.sending.sent_through = max(site.sending.sent_through, applied.seq)
+    seq = applied.seq + site.up.base
+    if seq > site.up.seq:
+        older_copy.begin_anew(turn)
+        _go_back(turn)
+        pump(turn)  # what is told now is in the snapshot that is asked for
+        site.born_ms = None
+        announce(turn)
+    elif seq != site.mark:
+        _move_mark(turn, seq)
+
+
+def _move_mark(turn: Turn, seq: int) -> None:
+    site, sending = turn.site, turn.site.sending
+    went_back = seq < site.mark
+    site.marks.rows[ONLY] = Mark(seq)
+    sending.progress_ms = turn.ms
+    while sending.cache and sending.cache[0].seq <= seq:
+        sending.cache.popleft()
+    sending.sent_through = max(sending.sent_through, seq)
     if went_back:
         _go_back(turn)
 
@@ -186,7 +200,11 @@ def pump(turn: Turn) -> None:
         if sending.sent_through == site.mark:
             sending.progress_ms = turn.ms
         sending.sent_through = batch[-1].seq
-        turn.up(UpBatch(site.up.log_id, [NumberedSiteEvent(e.seq, e.at, msgspec.Raw(e.body)) for e in batch]))
+        turn.up(UpBatch(site.up.log_id, [_numbered(site, event) for event in batch]))
+
+
+def _numbered(site: Site, event: StoredEvent) -> NumberedSiteEvent:
+    return NumberedSiteEvent(event.seq - site.up.base, event.at, msgspec.Raw(event.body))
 
 
 def _go_back(turn: Turn) -> None:

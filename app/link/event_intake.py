@@ -22,7 +22,7 @@ from app.link.gateway_book import GatewayBook, KnownGateway
 from app.link.mqtt_client import Message
 from app.link.rejections import Rejections
 from app.link.remote_commands import take_answer
-from app.link.up_log import count, take_batch
+from app.link.up_log import FORKED, count, take_batch
 from app.link.uplink import Uplink
 from app.settings import Settings
 from app.use_cases.site.apply_entry_result import apply_entry_result
@@ -145,6 +145,8 @@ class EventIntake:
     def _on_batch(self, batch: UpBatch, sender: KnownGateway, now: datetime) -> None:
         with metrics.APPLY_SECONDS.time(), transaction(self._engine) as conn:
             taken = take_batch(conn, batch, sender=sender, now=now, settings=self._settings)
+        if taken.last == FORKED:
+            log.warning("up_log_forked", gateway=sender.id)
         self._uplink.send(sender.id, EventsApplied(batch.log_id, taken.last))
         for each in taken.consumed:
             count(each)

@@ -31,10 +31,13 @@ from locker_protocol.uplink_messages import NumberedSiteEvent, SiteEvent, Unlock
 LOCK = text("SELECT up_log_id, up_seq FROM gateway WHERE id = :gateway FOR NO KEY UPDATE")
 # A log that was left and comes back goes on where it was left.
 POSITION = text("SELECT coalesce(max(seq), 0) FROM site_event WHERE gateway_id = :gateway AND log_id = :log_id")
+STORED_AT = text("SELECT at FROM site_event WHERE gateway_id = :gateway AND log_id = :log_id AND seq = :seq")
 MOVE = text("UPDATE gateway SET up_log_id = :log_id, up_seq = :seq WHERE id = :gateway")
 
 REFUSED_BY_TABLES = "refused_by_tables"
 KEPT_TEXT = 2_048
+# Beyond every number: an acknowledgement of more than was ever written tells a gateway that its store is an older copy.
+FORKED = 2**53 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +53,20 @@ class Consumed:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """How far the log is applied now, and what was consumed of this batch."""
+    """How far the log is applied now, and what was consumed of this batch.
+
+    `last` is FORKED when the sender's store is an older copy: under a number we have it tells of something else.
+    """
 
     last: int
     consumed: list[Consumed]
 
 
 def take_batch(conn: Connection, batch: UpBatch, *, sender: KnownGateway, now: datetime, settings: Settings) -> Taken:
-    """Apply what is next of this batch."""
+    """Apply what is next of this batch; of a log that forked, nothing."""
     last = _position(conn, sender.id, batch.log_id)
+    if _forked(conn, batch, last, sender):
+        return Taken(FORKED, [])
     consumed: list[Consumed] = []
     rows: list[dict[str, Any]] = []
     unlocks: list[tuple[AuditRecord, int]] = []
@@ -92,6 +100,16 @@ def _position(conn: Connection, gateway_id: str, log_id: str) -> int:
     if known_log == log_id:
         return int(seq)
     return int(conn.execute(POSITION, {"gateway": gateway_id, "log_id": log_id}).scalar_one())
+
+
+def _forked(conn: Connection, batch: UpBatch, last: int, sender: KnownGateway) -> bool:
+    """True when the newest event we have already is told at another time than before."""
+    known = [numbered for numbered in batch.events if numbered.seq <= last]
+    if not known:
+        return False
+    place = {"gateway": sender.id, "log_id": batch.log_id, "seq": known[-1].seq}
+    stored = conn.execute(STORED_AT, place).scalar_one_or_none()
+    return stored is not None and stored != from_wire(known[-1].at)
 
 
 def _row(

@@ -247,14 +247,51 @@ def test_a_service_that_was_restored_is_told_again() -> None:
     assert [event.seq for event in batches(world)[-1].events] == [2, 3, 4]
 
 
-@pytest.mark.parametrize("answer", [EventsApplied("another", 1), EventsApplied("", 99)])
+@pytest.mark.parametrize("answer", [EventsApplied("another", 1), EventsApplied("another", 2**53 - 1)])
 def test_an_acknowledgement_of_what_is_not_ours_changes_nothing(answer: EventsApplied) -> None:
-    world = World()
-    if not answer.log_id:
-        answer = EventsApplied(world.site.up.log_id, 99)
+    world = loaded_world(1)
+    before = dict(world.records)
     world.down(answer)
     assert world.site.mark == 0
     assert world.said[-1].event == "acknowledgement_unknown"
+    assert world.records == before
+
+
+def test_an_acknowledgement_of_more_than_was_written_tells_a_store_that_it_is_an_older_copy() -> None:
+    world = loaded_world(1, others={"o2": (8, 2)})
+    world.g1.force(3)
+    world.acknowledge()
+    world.g1.shut(3)
+    behind, log_id = world.site.mark, world.site.up.log_id
+    world.down(EventsApplied(log_id, 99))
+
+    assert world.site.placements.rows == {}
+    assert world.site.down is None
+    assert world.presences()[-1].down is None
+    fresh = batches(world)[-1]
+    assert fresh.log_id == world.site.up.log_id != log_id
+    assert [event.seq for event in fresh.events] == list(range(1, world.site.up.seq - behind + 1))
+    assert world.presences()[-1].up == LogPosition(fresh.log_id, len(fresh.events))
+    world.down(EventsApplied(fresh.log_id, len(fresh.events)))
+    assert world.site.mark == world.site.up.seq
+    assert unlocks(world.g1.scan(code())) == []
+    assert world.refusals()[-1] == "staff_only"
+
+
+def test_what_was_begun_anew_stays_so_over_a_restart_and_never_joins_the_log_it_left() -> None:
+    world = loaded_world(1)
+    snap = DownBatch("down1", [NumberedEntry(1, 0, msgspec.Raw(msgspec.json.encode(snapshot())))])
+    world.down(EventsApplied(world.site.up.log_id, 99))
+    up = world.site.up
+    world.crash()
+    assert world.site.up.log_id == up.log_id
+    assert world.site.placements.rows == {}
+    world.down(snap)
+    assert world.site.down is None
+    world.down_log, world.down_seq = "down2", 0
+    loaded = [LoadedParcel("p1", 1, "loaded")]
+    world.tell(snapshot(parcels=[parcel()], credentials=[credential()], loaded=loaded))
+    assert unlocks(world.g1.scan(code())) == [1]
 
 
 def test_acknowledged_events_are_kept_for_thirty_days_and_others_for_ever() -> None:
