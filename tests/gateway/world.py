@@ -47,7 +47,6 @@ from locker_protocol.bus_messages import (
     Unlock,
     UnlockDone,
     ZoneReading,
-    number_event,
 )
 from locker_protocol.clock import Now
 from locker_protocol.codec import decode, encode
@@ -118,7 +117,8 @@ class Controller:
     born_ms: int = 0
     event_no: int = 0
     jammed: set[int] = field(default_factory=set)
-    pending: list[tuple[int, int, ControllerEvent]] = field(default_factory=list)
+    pending: list[tuple[int, int, Any]] = field(default_factory=list)  # number, when, a ControllerEvent or Raw
+    boot_of: dict[int, str] = field(default_factory=dict)
     ring: dict[str, UnlockDone] = field(default_factory=dict)
     shows: list[Show] = field(default_factory=list)
     powered: bool = True
@@ -143,22 +143,27 @@ class Controller:
         """Number events; `report` sends them."""
         for event in events:
             self.event_no += 1
+            self.boot_of[self.event_no] = self.boot_id
             self.pending.append((self.event_no, self.world.ms, event))
 
     def report(self, *, earlier_boot: bool = False) -> list[Output]:
         """Send what is not received yet."""
         events = [
-            number_event(no, self.world.ms - at, event, earlier_boot=earlier_boot)
+            NumberedEvent(no, self.world.ms - at, _raw(event), earlier_boot or self._is_of_earlier_boot(no))
             for no, at, event in self.pending[:32]
         ]
         return self.send("report", Events(self.boot_id, self.beat, self.store_id, events))
 
+    def happen_raw(self, *bodies: bytes) -> None:
+        """Number events as somebody else's firmware wrote them."""
+        for body in bodies:
+            self.event_no += 1
+            self.pending.append((self.event_no, self.world.ms, msgspec.Raw(body)))
+
     def report_raw(self, *bodies: bytes) -> list[Output]:
-        """Send events as somebody else's firmware wrote them, from the next number on."""
-        first = self.event_no + 1
-        self.event_no += len(bodies)
-        events = [NumberedEvent(first + place, 0, msgspec.Raw(body)) for place, body in enumerate(bodies)]
-        return self.send("report", Events(self.boot_id, self.beat, self.store_id, events))
+        """Number such events and send them."""
+        self.happen_raw(*bodies)
+        return self.report()
 
     def send_beat(self) -> list[Output]:
         """Send the whole state."""
@@ -186,6 +191,9 @@ class Controller:
         if not self.powered:
             return []
         return self.world.bus(self.name, kind, encode(message), retained=retained)
+
+    def _is_of_earlier_boot(self, event_no: int) -> bool:
+        return self.boot_of.get(event_no, self.boot_id) != self.boot_id
 
     # --- what people do
 
@@ -412,6 +420,10 @@ class World:
     def _opened(message: Publish, kind: Any) -> Any:
         keys = {1: GATEWAY.public_key()}
         return decode(unseal(message.payload, direction=Direction.UP, gateway="gw", keys=keys), kind)
+
+
+def _raw(event: ControllerEvent | msgspec.Raw) -> msgspec.Raw:
+    return event if isinstance(event, msgspec.Raw) else msgspec.Raw(encode(event))
 
 
 # --- things -----------------------------------------------------------------------------------------------------------
