@@ -24,6 +24,7 @@ from locker_protocol.topics import bus_topic, uplink_topic
 from locker_protocol.uplink_messages import GatewayDeath
 
 STORE_FILE = "gateway.sqlite"
+PAGES_A_MB = 256  # SQLite's pages are 4 KiB
 
 
 def main() -> int:
@@ -49,7 +50,7 @@ def main() -> int:
 
 def run(settings: Settings, clock: Clock, stopping: Event) -> None:
     """Run a gateway until `stopping` is set. Raises StoreFailed, UnreadableRecord."""
-    store = Store(settings.data / STORE_FILE)
+    store = Store(settings.data / STORE_FILE, max_pages=settings.store_mb * PAGES_A_MB)
     try:
         _run(settings, clock, stopping, store)
     finally:

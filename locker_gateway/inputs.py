@@ -75,4 +75,12 @@ class AuditGrown:
     digest: bytes
 
 
-Input = Started | Tick | UplinkUp | UplinkDown | BusUp | BusDown | UplinkMessage | BusMessage | EventsRead | AuditGrown
+@dataclass(frozen=True, slots=True)
+class StoreMeasured:
+    """How much of its quota the store uses: 0.0 to 1.0."""
+
+    share: float
+
+
+LinkInput = UplinkUp | UplinkDown | BusUp | BusDown
+Input = Started | Tick | LinkInput | UplinkMessage | BusMessage | EventsRead | AuditGrown | StoreMeasured

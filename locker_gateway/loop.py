@@ -4,7 +4,7 @@ from collections.abc import Callable
 from queue import Empty, Queue
 from threading import Event
 
-from locker_gateway.inputs import AuditGrown, BusMessage, EventsRead, Input, Tick
+from locker_gateway.inputs import AuditGrown, BusMessage, EventsRead, Input, StoreMeasured, Tick
 from locker_gateway.metrics import Metrics
 from locker_gateway.outputs import Output, Publish, ReadEvents, Record, Said
 from locker_gateway.site import step
@@ -15,6 +15,7 @@ from locker_protocol.clock import Clock
 from locker_protocol.ids import RandomBytes, random_bytes
 
 TICK_MS = 200
+MEASURE_EVERY_MS = 60_000
 # Inputs that wait are stepped together and share one commit: a flood costs one fsync for so many, not one each.
 MAX_TOGETHER = 32
 
@@ -47,6 +48,7 @@ class Loop:
         self._random = random
         self._tick_ms = 0
         self._told_head: Head | None = None
+        self._measure_ms = 0
 
     def run(self, stopping: Event) -> None:
         """Run until `stopping` is set. Raises StoreFailed."""
@@ -84,7 +86,15 @@ class Loop:
         if now_ms >= self._tick_ms:
             self._tick_ms = now_ms + TICK_MS
             taken.append(Tick())
+        if now_ms >= self._measure_ms:
+            self._measure_ms = now_ms + MEASURE_EVERY_MS
+            taken.append(StoreMeasured(self._measured()))
         return taken
+
+    def _measured(self) -> float:
+        share = self._store.used_share()
+        self._metrics.store_share.set(share)
+        return share
 
     def _perform(self, output: Output) -> Input | None:
         match output:

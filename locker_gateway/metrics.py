@@ -15,6 +15,7 @@ class Metrics:
         self.refusals = Counter("gateway_refusals", "Refusals by code", ["refusal"], registry=self.registry)
         self.said = Counter("gateway_log_events", "Log lines by event", ["event"], registry=self.registry)
         self.queued = Gauge("gateway_events_queued", "Events the service has not yet", registry=self.registry)
+        self.store_share = Gauge("gateway_store_share", "How much of its quota the store uses", registry=self.registry)
         self.commit = Histogram(
             "gateway_commit_seconds", "One durable commit", registry=self.registry, buckets=_buckets()
         )

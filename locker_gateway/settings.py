@@ -11,6 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from locker_protocol.topics import ID_PATTERN
 
+# Three days alone are some 20 MB; a year's audit of a busy site is some 100.
+DEFAULT_STORE_MB = 1_024
+MOST_STORE_MB = 1_000_000
 DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
@@ -53,6 +56,7 @@ class Settings:
     private_key: Ed25519PrivateKey
     controllers: tuple[str, ...]
     metrics_port: int | None
+    store_mb: int
 
 
 def settings_from(environment: Mapping[str, str]) -> Settings:
@@ -69,6 +73,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         private_key=_private_key(_required(environment, "GATEWAY_PRIVATE_KEY")),
         controllers=_controllers(_required(environment, "GATEWAY_CONTROLLERS")),
         metrics_port=_port(environment, "GATEWAY_METRICS_PORT"),
+        store_mb=_store_mb(environment),
     )
     if settings.tls is None and (settings.uplink.tls or settings.bus.tls):
         raise SettingsError("An mqtts address needs GATEWAY_TLS_CA, the file of the authority to trust.")
@@ -93,6 +98,13 @@ def _number(name: str, value: str) -> int:
     if not value.isascii() or not value.isdigit():
         raise SettingsError(f"{name} must be a number.")
     return int(value)
+
+
+def _store_mb(environment: Mapping[str, str]) -> int:
+    megabytes = _number("GATEWAY_STORE_MB", environment.get("GATEWAY_STORE_MB") or str(DEFAULT_STORE_MB))
+    if not 1 <= megabytes <= MOST_STORE_MB:
+        raise SettingsError(f"GATEWAY_STORE_MB must be 1 to {MOST_STORE_MB}.")
+    return megabytes
 
 
 def _port(environment: Mapping[str, str], name: str) -> int | None:

@@ -35,6 +35,7 @@ from locker_gateway.inputs import (
     EventsRead,
     Input,
     Started,
+    StoreMeasured,
     Tick,
     UplinkDown,
     UplinkMessage,
@@ -111,14 +112,8 @@ def step(site: Site, given: Input, *, now: Now, random: RandomBytes) -> list[Out
             _start(turn)
         case Tick():
             _tick(turn)
-        case UplinkUp():
-            uplink_log.connected(turn)
-            _say_ready(turn)
-        case UplinkDown():
-            site.uplink_up = False
-        case BusUp() | BusDown():
-            site.bus_up = isinstance(given, BusUp)
-            _say_ready(turn)
+        case UplinkUp() | UplinkDown() | BusUp() | BusDown():
+            _note_link(turn, given)
         case UplinkMessage():
             _hear_service(turn, given)
         case BusMessage():
@@ -127,6 +122,8 @@ def step(site: Site, given: Input, *, now: Now, random: RandomBytes) -> list[Out
             uplink_log.take_read(turn, events)
         case AuditGrown(no, digest):
             site.audit_head = AuditHead(no, digest.hex())
+        case StoreMeasured(share):
+            tidy.make_room(turn, share)
     cancelling.tell_settled(turn)
     _tell_service(turn)
     return turn.finish()
@@ -148,6 +145,17 @@ def _start(turn: Turn) -> None:
     if ONLY not in site.up_log.rows:
         turn.put(site.up_log, ONLY, UpLog(turn.new_id(), 0))
     site.granted_ms = dict.fromkeys(site.grants.rows, turn.ms)
+
+
+def _note_link(turn: Turn, given: UplinkUp | UplinkDown | BusUp | BusDown) -> None:
+    match given:
+        case UplinkUp():
+            uplink_log.connected(turn)
+        case UplinkDown():
+            turn.site.uplink_up = False
+        case BusUp() | BusDown():
+            turn.site.bus_up = isinstance(given, BusUp)
+    _say_ready(turn)
 
 
 def _say_ready(turn: Turn) -> None:

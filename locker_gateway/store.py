@@ -69,6 +69,17 @@ class Store:
         except sqlite3.Error as error:
             raise StoreFailed(f"The gateway's store cannot be read: {error}.") from error
 
+    def used_share(self) -> float:
+        """How much of what the store may hold is in use, 0.0 to 1.0. Raises StoreFailed."""
+        try:
+            pages, free, most = (
+                self._db.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("page_count", "freelist_count", "max_page_count")
+            )
+        except sqlite3.Error as error:
+            raise StoreFailed(f"The gateway's store cannot be read: {error}.") from error
+        return float((pages - free) / most)
+
     def broken_audit_row(self) -> int | None:
         """The number of the first audit row that was edited, moved or removed; `None`: the chain holds."""
         return first_break(self._db.execute(AUDIT), self._head)

@@ -1,6 +1,7 @@
-"""Forgets what nobody can ask for any more.
+"""Forgets what nobody can ask for any more, and makes room while there is still some.
 
-Never an event not acknowledged, never the audit, never a parcel that lies here.
+Never an event not acknowledged, never the audit, never a parcel that lies here. What is thinned when the store fills
+is the second copy of what the service has: acknowledged events, which only a restored service would ask for again.
 """
 
 from locker_gateway import doubts
@@ -14,6 +15,8 @@ EVENTS_KEPT_MS = 30 * DAY_MS
 TOLD_KEPT_MS = 7 * DAY_MS
 GONE_KEPT_MS = 3 * DAY_MS
 ANSWERS_KEPT_MS = DAY_MS
+# How long acknowledged events stay once the store uses this share of its quota; fullest first.
+EVENTS_KEPT_WHEN_FULL = ((0.95, 3_600_000), (0.9, DAY_MS), (0.8, 7 * DAY_MS))
 
 
 def tidy_when_due(turn: Turn) -> None:
@@ -29,6 +32,14 @@ def tidy_when_due(turn: Turn) -> None:
         if turn.civil_ms - answer.at > ANSWERS_KEPT_MS:
             turn.delete(site.answers, command_id)
     turn.outputs.append(PruneEvents(site.mark, turn.civil_ms - EVENTS_KEPT_MS))
+
+
+def make_room(turn: Turn, share: float) -> None:
+    """Keep acknowledged events for a shorter time while the store uses so much of its quota."""
+    kept_ms = next((kept_ms for full, kept_ms in EVENTS_KEPT_WHEN_FULL if share >= full), None)
+    if kept_ms is not None:
+        turn.outputs.append(PruneEvents(turn.site.mark, turn.civil_ms - kept_ms))
+        turn.say("store_fills", level="warning", share=round(share, 3), events_kept_h=kept_ms // 3_600_000)
 
 
 def _forget_parcels(turn: Turn) -> None:

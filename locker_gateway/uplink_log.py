@@ -9,7 +9,7 @@ import msgspec
 from locker_gateway import VERSION, manifest, older_copy
 from locker_gateway.inputs import StoredEvent
 from locker_gateway.outputs import ReadEvents
-from locker_gateway.records import DownLog, LeftLog, Mark
+from locker_gateway.records import DownLog, LeftLog, Mark, UpLog
 from locker_gateway.state import ONLY, Site
 from locker_gateway.turn import Turn
 from locker_protocol.codec import decode
@@ -178,11 +178,24 @@ def keep_mark(turn: Turn) -> None:
 
 def take_read(turn: Turn, events: Sequence[StoredEvent]) -> None:
     """The store's events from where we asked; they replace a cache that had a hole."""
-    sending = turn.site.sending
+    site, sending = turn.site, turn.site.sending
+    asked = sending.sent_through + 1
+    if site.mark + 1 == asked <= site.up.seq and (not events or events[0].seq > asked):
+        _leave_forgotten(turn, events[0].seq - 1 if events else site.up.seq)
     if events and events[0].seq <= sending.sent_through + 1:
         sending.reading_since_ms = None
     sending.cache.clear()
     sending.cache.extend(event for event in events if event.seq > turn.site.mark)
+
+
+def _leave_forgotten(turn: Turn, through: int) -> None:
+    """A restored service asks for what was forgotten long ago. Nobody has it: a new log begins with what is left."""
+    site = turn.site
+    turn.say("events_forgotten", level="warning", first=site.mark + 1, last=through)
+    turn.put(site.up_log, ONLY, UpLog(turn.new_id(), site.up.seq, through))
+    site.marks.rows[ONLY] = Mark(through)
+    site.sending.sent_through = through
+    site.sending.reading_since_ms = None
 
 
 def pump(turn: Turn) -> None:

@@ -304,13 +304,27 @@ def test_acknowledged_events_are_kept_for_thirty_days_and_others_for_ever() -> N
     assert [each.seq for each in world.events if type(each.event).__name__ != "ControllerWentSilent"] == [3, 4]
 
 
-def test_a_store_that_lost_the_events_asked_for_is_not_asked_in_a_circle() -> None:
+@pytest.mark.parametrize(("left", "told"), [(0, []), (2, [1, 2])])
+def test_what_a_restored_service_asks_for_and_nobody_has_is_left_out_by_a_new_log(left: int, told: list[int]) -> None:
     world = World()
     world.g1.force(2)
+    world.g1.shut(2)
     world.acknowledge()
-    world.events.clear()
+    log_id = world.site.up.log_id
+    world.crash()
+    world.acknowledge()
+    world.events = world.events[len(world.events) - left :] if left else []
+    before = len(batches(world))
     world.acknowledge(1)
-    assert world.site.sending.reading_since_ms is not None
+    world.pass_ms(2_000)
+    world.give(Tick())
+    fresh = batches(world)[before:]
+    assert [event.seq for batch in fresh for event in batch.events][: len(told)] == told
+    assert world.site.up.log_id != log_id
+    world.g1.force(3)
+    assert batches(world)[-1].events[-1].seq == world.site.up.seq - world.site.up.base
+    world.down(EventsApplied(world.site.up.log_id, world.site.up.seq - world.site.up.base))
+    assert world.site.mark == world.site.up.seq
 
 
 # --- status -----------------------------------------------------------------------------------------------------------

@@ -49,6 +49,17 @@ def test_tls_and_metrics_are_read() -> None:
     assert settings.metrics_port == 9300
 
 
+@pytest.mark.parametrize(("text", "megabytes"), [("", 1_024), ("1", 1), ("64", 64)])
+def test_the_stores_size_is_read_or_a_gigabyte(text: str, megabytes: int) -> None:
+    assert settings_from({**COMPLETE, "GATEWAY_STORE_MB": text}).store_mb == megabytes
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "many", "1000001"])
+def test_a_size_that_is_none_is_one_sentence(text: str) -> None:
+    with pytest.raises(SettingsError, match=r"^GATEWAY_STORE_MB must be "):
+        settings_from({**COMPLETE, "GATEWAY_STORE_MB": text})
+
+
 @pytest.mark.parametrize("name", list(COMPLETE))
 def test_each_missing_setting_is_named(name: str) -> None:
     with pytest.raises(SettingsError, match=f"^{name} is not set.$"):
