@@ -10,6 +10,7 @@ from locker_gateway.records import Placement, Row, Table
 from locker_gateway.turn import Turn
 from locker_protocol.errors import ProtocolError, ProtocolFault
 from locker_protocol.uplink_messages import (
+    BelieveLoaded,
     CancelOrder,
     CredentialManifest,
     Entry,
@@ -43,11 +44,13 @@ def check(turn: Turn, entry: Entry) -> None:
             raise ProtocolError(ProtocolFault.INVALID_FIELD, f"door {door}")
 
 
-def apply(turn: Turn, entry: Entry) -> None:
-    """Take one checked entry."""
+def apply(turn: Turn, entry: Entry, *, store_was_new: bool) -> None:
+    """Take one checked entry. `store_was_new` when its log began: then the service knows where parcels lie."""
     match entry:
         case SiteSnapshot():
-            _replace_everything_told(turn, entry)
+            _replace_everything_told(turn, entry, store_is_new=store_was_new)
+        case BelieveLoaded(loaded) if store_was_new:
+            _believe_loaded(turn, loaded)
         case PlanOrder():
             cancelling.expect(turn, entry.order_id)
             for parcel in entry.parcels:
@@ -60,10 +63,8 @@ def apply(turn: Turn, entry: Entry) -> None:
             cancelling.cancel(turn, entry.order_id)
         case SetKeys(keys):
             _set_keys(turn, keys)
-        case SetDoorCondition(door, condition):
-            conditions.change(turn, door, Finding.BROKE if condition == "broken" else Finding.GIVEN_BACK)
-            if condition == "to_check":
-                troubles.given_back(turn, door)
+        case SetDoorCondition():
+            _set_condition(turn, entry)
 
 
 def _check_keys(keys: list[ServiceKey]) -> None:
@@ -85,12 +86,12 @@ def _check_secret(credential: CredentialManifest) -> None:
         raise ProtocolError(ProtocolFault.INVALID_FIELD, "a typed secret needs hash and salt")
 
 
-def _replace_everything_told(turn: Turn, snapshot: SiteSnapshot) -> None:
+def _replace_everything_told(turn: Turn, snapshot: SiteSnapshot, *, store_is_new: bool) -> None:
     """What the site found out by itself stays: where parcels lie, what is spent, revoked, cancelled or to be checked.
 
     Only a store that is new believes the service about where parcels lie; our own record is nearer the truth.
     """
-    site, store_is_new = turn.site, turn.site.down is None
+    site = turn.site
     _clear(turn, site.doors)
     _clear(turn, site.parcels)
     _clear(turn, site.credentials)
@@ -103,12 +104,17 @@ def _replace_everything_told(turn: Turn, snapshot: SiteSnapshot) -> None:
         turn.put(site.parcels, parcel.parcel_id, parcel)
     for credential in snapshot.credentials:
         codes.told(turn, credential)
-    for loaded in snapshot.loaded if store_is_new else []:
-        _believe_loaded(turn, loaded)
+    if store_is_new:
+        _believe_loaded(turn, snapshot.loaded)
     turn.say("snapshot_taken", parcels=len(snapshot.parcels), doors=len(snapshot.doors))
 
 
-def _believe_loaded(turn: Turn, loaded: LoadedParcel) -> None:
+def _believe_loaded(turn: Turn, told: list[LoadedParcel]) -> None:
+    for loaded in told:
+        _place(turn, loaded)
+
+
+def _place(turn: Turn, loaded: LoadedParcel) -> None:
     site = turn.site
     manifest, spec = site.parcels.rows.get(loaded.parcel_id), site.doors.rows.get(str(loaded.door))
     if manifest is None or spec is None or loaded.parcel_id in site.placements.rows:
@@ -122,6 +128,12 @@ def _believe_loaded(turn: Turn, loaded: LoadedParcel) -> None:
         turn.civil_ms,
     )
     turn.put(site.placements, loaded.parcel_id, placement)
+
+
+def _set_condition(turn: Turn, entry: SetDoorCondition) -> None:
+    conditions.change(turn, entry.door, Finding.BROKE if entry.condition == "broken" else Finding.GIVEN_BACK)
+    if entry.condition == "to_check":
+        troubles.given_back(turn, entry.door)
 
 
 def _revoke(turn: Turn, entry: RevokeCredential) -> None:

@@ -133,11 +133,15 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class DownLog(msgspec.Struct, frozen=True):
-    """How far the service's log was applied, and the last entries consumed without effect."""
+    """How far the service's log was applied, and the last entries consumed without effect.
+
+    `store_was_new` when it began: only then does the service know better where parcels lie.
+    """
 
     log_id: str
     seq: int
     refused: tuple[EntryResult, ...] = ()
+    store_was_new: bool = False
 
 
 class UpLog(msgspec.Struct, frozen=True):

@@ -114,17 +114,17 @@ def _open_log(turn: Turn, left: DownLog | None, log_id: str) -> DownLog:
     if left is not None:
         turn.put(turn.site.left_logs, left.log_id, LeftLog(turn.civil_ms))
     turn.say("down_log_opened")
-    return DownLog(log_id, 0)
+    return DownLog(log_id, 0, store_was_new=left is None)
 
 
 def _consume(turn: Turn, log: DownLog, numbered: NumberedEntry) -> DownLog:
     try:
-        manifest.apply(turn, _read(turn, numbered))
+        manifest.apply(turn, _read(turn, numbered), store_was_new=log.store_was_new)
     except ProtocolError as error:
         turn.say("entry_refused", level="warning", seq=numbered.seq, fault=error.fault)
         refused = (*log.refused, EntryResult(numbered.seq, error.fault))[-KEPT_REFUSALS:]
-        return DownLog(log.log_id, numbered.seq, refused)
-    return DownLog(log.log_id, numbered.seq, log.refused)
+        return msgspec.structs.replace(log, seq=numbered.seq, refused=refused)
+    return msgspec.structs.replace(log, seq=numbered.seq)
 
 
 def _read(turn: Turn, numbered: NumberedEntry) -> Entry:

@@ -131,6 +131,12 @@ class PlanOrder(msgspec.Struct, frozen=True, tag=True):
     parcels: list[ParcelManifest]
 
 
+class BelieveLoaded(msgspec.Struct, frozen=True, tag=True):
+    """Where further parcels lie that were told before in this log: the rest of the snapshot's `loaded`."""
+
+    loaded: list[LoadedParcel]
+
+
 class IssueCredential(msgspec.Struct, frozen=True, tag=True):
     """An order was packed, or its code was made anew: a higher generation ends the lower ones."""
 
@@ -166,7 +172,16 @@ class SetKeys(msgspec.Struct, frozen=True, tag=True):
     keys: list[ServiceKey]
 
 
-Entry = SiteSnapshot | PlanOrder | IssueCredential | RevokeCredential | CancelOrder | SetDoorCondition | SetKeys
+Entry = (
+    SiteSnapshot
+    | PlanOrder
+    | BelieveLoaded
+    | IssueCredential
+    | RevokeCredential
+    | CancelOrder
+    | SetDoorCondition
+    | SetKeys
+)
 
 
 class NumberedEntry(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ from locker_gateway.outputs import Publish, Put
 from locker_protocol.bus_messages import DoorOpened
 from locker_protocol.codec import MAX_MESSAGE_BYTES
 from locker_protocol.uplink_messages import (
+    BelieveLoaded,
     CommandAnswered,
     DownBatch,
     EntriesApplied,
@@ -153,6 +154,27 @@ def test_the_services_word_on_where_a_parcel_lies_counts_only_for_a_store_that_i
         world.tell(snapshot(parcels=parcels, loaded=loaded))
     assert lying(known) == {"p1": (1, "collected")}
     assert lying(new) == {"p1": (3, "loaded"), "p2": (4, "loaded")}
+
+
+@pytest.mark.parametrize("batches_sent", [1, 3])
+def test_what_follows_a_snapshot_is_believed_like_it_by_a_store_that_was_new(batches_sent: int) -> None:
+    known, new = collected_world(), World(told=False)
+    known.down_log, known.down_seq = "down2", 0
+    later = PlanOrder("o2", [parcel(2, order_id="o2", doors=[3])])
+    loaded = BelieveLoaded([LoadedParcel("p2", 3, "loaded"), LoadedParcel("p9", 2, "loaded")])
+    for world in (known, new):
+        entries = [snapshot(), later, loaded]
+        if batches_sent == 1:
+            world.tell(*entries)
+        else:
+            for entry in entries:
+                world.tell(entry)
+                world.crash()
+    assert lying(known) == {"p1": (1, "collected")}
+    assert lying(new) == {"p2": (3, "loaded")}
+    new.down_log, new.down_seq = "down3", 0  # it is new no more
+    new.tell(snapshot(), PlanOrder("o4", [parcel(4, order_id="o4")]), BelieveLoaded([LoadedParcel("p4", 1, "loaded")]))
+    assert lying(new) == {"p2": (3, "loaded")}
 
 
 def test_a_log_that_was_left_is_never_joined_again() -> None:

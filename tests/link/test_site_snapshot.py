@@ -15,6 +15,7 @@ from app.use_cases.site.site_snapshot import SNAPSHOT_BYTES, build_snapshot
 from locker_protocol.codec import MAX_MESSAGE_BYTES, encode
 from locker_protocol.typed_code import secret_matches
 from locker_protocol.uplink_messages import (
+    BelieveLoaded,
     CancelOrder,
     DownBatch,
     EntriesApplied,
@@ -25,6 +26,7 @@ from locker_protocol.uplink_messages import (
     PlanOrder,
     SiteSnapshot,
 )
+from locker_protocol.vocabulary import DoorCondition, DoorTrouble
 from tests.link.world import (
     GATEWAY,
     SITE,
@@ -284,18 +286,45 @@ def test_a_crowded_site_is_told_in_several_entries_each_below_64_kib(service: Se
     assert sorted(told) == sorted(codes) == orders
 
 
-def test_the_largest_site_we_promise_fits_with_every_door_taken(db: object, service: Service, run: Run) -> None:
+def big_site(service: Service, run: Run, doors: int) -> list[Entry]:
+    """The first entries for a site of so many doors, each with a parcel behind it."""
     with service.engine.begin() as conn:
-        add_site(conn, site="big", gateway="gw-big", locker="l" * 32, site_no=2, doors=100)
-        for number in range(100):
+        add_site(conn, site="big", gateway="gw-big", locker="l" * 32, site_no=2, doors=doors)
+        for number in range(doors):
             add_order(conn, f"{number:032}", run=run, state="ready", parcels=["loaded"])
             add_credential(conn, f"{number:032}", handle=number)
         conn.execute(text("UPDATE customer_order SET site_id = 'big'"))
         conn.execute(text("UPDATE credential SET site_id = 'big'"))
         conn.execute(text("UPDATE parcel SET door = right(order_id, 3)::int + 1, ref = right(id, 8)"))
-        entries = build_snapshot(conn, site_id="big", now=START, settings=service.settings)
-    first = entries[0]
+        return build_snapshot(conn, site_id="big", now=START, settings=service.settings)
+
+
+def test_a_hundred_doors_fit_whole_with_every_one_taken(service: Service, run: Run) -> None:
+    first = big_site(service, run, 100)[0]
     assert isinstance(first, SiteSnapshot)
     assert (len(first.doors), len(first.loaded)) == (100, 100)
     assert len(encode(first)) < MAX_MESSAGE_BYTES
     assert len(first.parcels) == 100
+
+
+def test_of_a_larger_site_what_does_not_fit_follows_and_its_doors_are_not_loaded_before(
+    service: Service, run: Run
+) -> None:
+    first, *rest = big_site(service, run, 250)
+    assert isinstance(first, SiteSnapshot)
+    assert max(len(encode(entry)) for entry in (first, *rest)) < MAX_MESSAGE_BYTES
+    later = {each.door for entry in rest if isinstance(entry, BelieveLoaded) for each in entry.loaded}
+    assert {each.door for each in first.loaded} | later == set(range(1, 251))
+    assert later
+    assert {spec.door for spec in first.doors if spec.condition is DoorCondition.TO_CHECK} == later
+    planned = {parcel.parcel_id for entry in (first, *rest) for parcel in getattr(entry, "parcels", [])}
+    assert len(planned) == 250
+
+
+def test_a_new_store_hears_which_doors_are_broken_to_be_checked_or_in_trouble(service: Service) -> None:
+    with service.engine.begin() as conn:
+        conn.execute(text("UPDATE compartment SET condition = 'broken' WHERE door = 2"))
+        conn.execute(text("UPDATE compartment SET trouble = 'miswired', trouble_at = now() WHERE door = 3"))
+    doors = snapshot_of(service).doors
+    assert [door.condition.value for door in doors] == ["free", "broken", "free", "free"]
+    assert [door.trouble for door in doors] == [None, None, DoorTrouble.MISWIRED, None]

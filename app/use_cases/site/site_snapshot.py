@@ -1,8 +1,8 @@
 """All that a site's gateway has to know, as the first entries of a new down log.
 
 Decides what still matters (parcels not yet collected, live codes, where parcels lie) and what fits into the snapshot
-itself: parcels of orders behind a door first, since a new gateway learns from it alone where they lie, then codes and
-the other orders by run; what is left over follows as entries of its own. Never numbers or sends anything.
+itself: parcels of orders behind a door first, since people may stand before them, then codes and the other orders by
+run; what is left over follows as entries of its own, with where it lies. Never numbers or sends anything.
 """
 
 from collections import defaultdict
@@ -13,6 +13,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Row, text
 
 from app.domain.pickup_code import credential_manifest
@@ -20,6 +21,7 @@ from app.settings import Settings
 from app.use_cases.planning.allocate_order import parcel_manifest
 from locker_protocol.codec import encode
 from locker_protocol.uplink_messages import (
+    BelieveLoaded,
     CredentialManifest,
     DoorSpec,
     Entry,
@@ -32,7 +34,8 @@ from locker_protocol.uplink_messages import (
 )
 from locker_protocol.vocabulary import DoorCondition, DoorTrouble, SizeClass, Zone
 
-# Messages end at 64 KiB; batch, number and signature need a little of it. A hundred doors, each with a parcel, fit.
+# Messages end at 64 KiB; batch, number and signature need a little of it. A hundred doors fit, each with a parcel; of
+# two hundred and fifty the doors fit, and parcels follow as entries of their own.
 SNAPSHOT_BYTES = 60 * 1024
 # scrypt takes 50 ms a code and lets other threads run.
 HASHING_THREADS = 4
@@ -56,23 +59,25 @@ CREDENTIALS = text(
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """An order's part of a snapshot, or half of it: `lies` when a parcel of it is behind a door."""
+    """An order's part of a snapshot, or half of it; `loaded`: which of its parcels are behind doors."""
 
     order_id: str
     parcels: list[ParcelManifest]
+    loaded: list[LoadedParcel]
     credential: CredentialManifest | None
-    lies: bool
 
     def entries(self) -> Iterator[Entry]:
         """The same as entries of their own."""
         if self.parcels:
             yield PlanOrder(self.order_id, self.parcels)
+        if self.loaded:
+            yield BelieveLoaded(self.loaded)
         if self.credential:
             yield IssueCredential(self.credential)
 
     def size(self) -> int:
         """Bytes it takes in a snapshot, commas included."""
-        whole = [*self.parcels, *([self.credential] if self.credential else [])]
+        whole = [*self.parcels, *self.loaded, *([self.credential] if self.credential else [])]
         return sum(len(encode(part)) + 1 for part in whole)
 
 
@@ -83,8 +88,7 @@ def build_snapshot(conn: Connection, *, site_id: str, now: datetime, settings: S
     doors = [_door(row) for row in conn.execute(DOORS, place)]
     rows = conn.execute(PARCELS, place).all()
     shares = _shares(rows, conn.execute(CREDENTIALS, place).all(), settings.secret_key)
-    loaded = [LoadedParcel(row.id, row.door, "opened" if row.opened_at else "loaded") for row in rows if row.door]
-    bare = SiteSnapshot(site_no, doors, service_keys(settings), [], [], loaded)
+    bare = SiteSnapshot(site_no, doors, service_keys(settings), [], [], [])
     return list(_fill(bare, shares))
 
 
@@ -107,21 +111,29 @@ def _fill(bare: SiteSnapshot, shares: Iterable[Share]) -> Iterator[Entry]:
     assert room >= 0, "a site of this many doors does not fit into one message"
     inside: list[Share] = []
     outside: list[Share] = []
-    for share in sorted(shares, key=lambda share: not share.lies):
+    for share in sorted(shares, key=lambda share: not share.loaded):
         cost = share.size()
         fits = cost <= room and not outside
         room -= cost if fits else 0
         (inside if fits else outside).append(share)
     yield SiteSnapshot(
         bare.site_no,
-        bare.doors,
+        [_not_yet_told(spec, outside) for spec in bare.doors],
         bare.keys,
         [parcel for share in inside for parcel in share.parcels],
         [share.credential for share in inside if share.credential],
-        bare.loaded,
+        [loaded for share in inside for loaded in share.loaded],
     )
     for share in outside:
         yield from share.entries()
+
+
+def _not_yet_told(spec: DoorSpec, outside: Sequence[Share]) -> DoorSpec:
+    """A door whose parcel comes later must not be loaded before: a new store is told to have it checked."""
+    later = {loaded.door for share in outside for loaded in share.loaded}
+    if spec.door not in later or spec.condition is not DoorCondition.FREE:
+        return spec
+    return msgspec.structs.replace(spec, condition=DoorCondition.TO_CHECK)
 
 
 def _shares(parcels: Sequence[Row[Any]], credentials: Sequence[Row[Any]], secret_key: str) -> Iterator[Share]:
@@ -132,11 +144,16 @@ def _shares(parcels: Sequence[Row[Any]], credentials: Sequence[Row[Any]], secret
     for order_id in {**of_order, **codes}:
         rows = of_order.get(order_id, [])
         told = [parcel_manifest(row, row, list(row.planned_doors)) for row in rows]
-        if any(row.door for row in rows):
-            yield Share(order_id, told, None, lies=True)
-            yield Share(order_id, [], codes.get(order_id), lies=False)
+        loaded = [_loaded(row) for row in rows if row.door]
+        if loaded:
+            yield Share(order_id, told, loaded, None)
+            yield Share(order_id, [], [], codes.get(order_id))
         else:
-            yield Share(order_id, told, codes.get(order_id), lies=False)
+            yield Share(order_id, told, [], codes.get(order_id))
+
+
+def _loaded(row: Row[Any]) -> LoadedParcel:
+    return LoadedParcel(row.id, row.door, "opened" if row.opened_at else "loaded")
 
 
 def _credential(row: Row[Any], secret_key: str) -> CredentialManifest:
