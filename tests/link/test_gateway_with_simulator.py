@@ -15,7 +15,9 @@ from locker_protocol.uplink_messages import (
     CredentialManifest,
     DoorConditionChanged,
     DoorSpec,
+    DoorTroubleFound,
     DoorWasOpened,
+    DoorWasShut,
     EntriesApplied,
     IssueCredential,
     LoadParcel,
@@ -27,7 +29,7 @@ from locker_protocol.uplink_messages import (
     ServiceKey,
     SiteSnapshot,
 )
-from locker_protocol.vocabulary import DoorCondition, Refusal, Right, SizeClass, Zone
+from locker_protocol.vocabulary import DoorCondition, DoorTrouble, Refusal, Right, SizeClass, Zone
 from tests.firmware.conftest import small_locker
 from tests.firmware.simulator import Simulator, running_simulator
 from tests.link.gateway_rig import SERVICE_KEY, SITE_NO, Service, running_gateway, until
@@ -35,6 +37,19 @@ from tests.link.test_gateway_on_brokers import DAY_MS, NOW_MS, code, parcel
 
 LABEL = write_label(Label(SITE_NO, 1, "ABCD2345"))
 SALT = bytes(16)
+CROSSED = """
+[[fault]]
+locker = "T1"
+door = 1
+name = "contact_miswired"
+amount = 2
+
+[[fault]]
+locker = "T1"
+door = 2
+name = "contact_miswired"
+amount = 1
+"""
 
 
 @pytest.fixture
@@ -117,6 +132,35 @@ def test_a_power_cut_while_a_parcel_is_put_in_leaves_a_doubt_and_the_label_opens
     until_open(service, locker, times=2)
     locker.do("doors/2", action="shut")
     until(lambda: service.told(ParcelLoaded), what="it is loaded")
+
+
+def test_a_door_whose_contact_is_wired_to_another_loads_nothing_and_puts_both_in_the_hands_of_staff(
+    service: Service, broker: Broker, tmp_path: Path
+) -> None:
+    lockers = tmp_path / "lockers.json"
+    lockers.write_bytes(msgspec.json.encode([small_locker()]))
+    faults = tmp_path / "faults.toml"
+    faults.write_text(CROSSED, encoding="utf-8")
+    memory = tmp_path / "memory"
+    with running_simulator(broker.url("controllers"), lockers, memory, SIM_FAULTS=str(faults)) as locker:
+        locker.until(lambda state: bool(state["linked"]))
+        until(lambda: any(type(event).__name__ == "ControllerCameUp" for event in service.events), what="the locker")
+        service.send(LoadParcel("c1", LABEL, "lin", NOW_MS + DAY_MS))
+        locker.until(lambda state: door(state, 2) == "open")
+        until(lambda: miswired(service) == {(1, 2), (2, 1)}, what="both are told")
+        locker.do("doors/2", action="put")
+        locker.do("doors/2", action="shut")
+        until(lambda: service.told(DoorWasShut), what="the shutting is told")
+        service.send(LoadParcel("c2", LABEL, "lin", NOW_MS + DAY_MS))
+        until(lambda: len(service.heard(CommandAnswered)) == 2, what="the answer")
+    assert service.told(ParcelLoaded) == []
+    broken = {each.door for each in service.told(DoorConditionChanged) if each.condition is DoorCondition.BROKEN}
+    assert broken == {1, 2}
+
+
+def miswired(service: Service) -> set[tuple[int, int | None]]:
+    found = service.told(DoorTroubleFound)
+    return {(each.door, each.other_door) for each in found if each.trouble is DoorTrouble.MISWIRED}
 
 
 def test_an_emptied_door_is_checked_and_free_again(service: Service, locker: Simulator) -> None:
