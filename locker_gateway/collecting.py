@@ -57,8 +57,8 @@ def parcel_opened(turn: Turn, grant: Grant, door: GrantDoor) -> None:
     placement = turn.site.placements.rows.get(door.parcel_id or "")
     if grant.right not in SPENDS or placement is None or placement.state != "loaded":
         return
-    if troubles.is_for_staff_only(turn.site, door.door):  # another door may have opened
-        return
+    if grant.right is Right.COLLECT and troubles.is_for_staff_only(turn.site, door.door):
+        return  # another door may have opened; a keeper would have seen that
     if not cancelling.was_told(turn.site, placement.order_id):
         keep(turn, turn.site.placements, placement.parcel_id, state="opened", changed_at=turn.civil_ms)
 

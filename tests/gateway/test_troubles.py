@@ -244,6 +244,16 @@ def test_a_miswired_door_opened_by_both_orders_at_once_spends_neither() -> None:
     assert world.told_events(ParcelCollected) == []
 
 
+def test_a_keeper_who_stands_there_hands_over_from_a_door_that_is_for_staff_only() -> None:
+    world = crossed_world(1)
+    world.wait(13)
+    world.g1.shut(2)
+    world.g1.jammed = set()
+    world.down(OpenDoors("c1", [1], Right.HAND_OVER, "keeper-1", "no phone", world.civil_ms + 10_000, "o1"))
+    world.g1.shut(1)
+    assert [each.actor for each in world.told_events(ParcelCollected)] == ["keeper-1"]
+
+
 def test_a_parcel_put_behind_a_miswired_door_is_in_doubt() -> None:
     world = World()
     world.tell(PlanOrder("o1", [parcel()]))
