@@ -37,7 +37,7 @@ class KeysRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Press one key, or type digits and confirm them."""
 
     key: Key | None = None
-    digits: Annotated[str, msgspec.Meta(pattern="^[0-9 ]{1,24}$")] | None = None
+    digits: Annotated[str, msgspec.Meta(pattern=r"^[0-9 ]{1,24}\Z")] | None = None
 
     def keys(self) -> list[str]:
         """The single keys."""

@@ -205,7 +205,7 @@ class Link:
         self._gone.set()
 
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
-        self._put(self._plan.heard(message.topic, bytes(message.payload), message.retain))
+        self._put(self._plan.heard(topic_of(message), bytes(message.payload), message.retain))
 
     def _put(self, given: Input) -> None:
         """Wait for room: a full inbox must slow the broker down, not grow."""
@@ -215,6 +215,14 @@ class Link:
             except Full:
                 continue
             return
+
+
+def topic_of(message: MQTTMessage) -> str:
+    """The topic as text, even where a broker let something through that is no UTF-8."""
+    try:
+        return message.topic
+    except UnicodeDecodeError:
+        return "?"
 
 
 def _no_delay(_client: Client, _data: object, sock: object) -> None:

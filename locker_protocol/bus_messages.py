@@ -78,7 +78,7 @@ class CodeScanned(msgspec.Struct, frozen=True, tag=True):
 class KeysEntered(msgspec.Struct, frozen=True, tag=True):
     """Somebody typed digits and confirmed them."""
 
-    digits: Annotated[str, msgspec.Meta(pattern="^[0-9]{1,16}$")]
+    digits: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,16}\Z")]
 
 
 ControllerEvent = DoorOpened | DoorShut | UnlockDone | CodeScanned | KeysEntered

@@ -25,7 +25,7 @@ def decode(payload: bytes, kind: Any) -> Any:  # noqa: ANN401 - no type can say 
         return msgspec.json.decode(payload, type=kind)
     except msgspec.ValidationError as error:
         raise ProtocolError(_fault_of(error), str(error)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:  # the last: thousands of open brackets
         raise ProtocolError(ProtocolFault.NOT_JSON, str(error)) from error
 
 

@@ -8,7 +8,8 @@ import msgspec
 # The contract's version is 1.N, N growing with every field, type or code that is added; the 1 stands in the topics.
 CONTRACT_MINOR = 1
 
-Identifier = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]{1,32}$")]
+# `\Z`, for Python's `$` also matches before a line feed at the end.
+Identifier = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,32}\Z")]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 Sequence = Annotated[int, msgspec.Meta(ge=1, le=2**53 - 1)]
 CivilMs = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]

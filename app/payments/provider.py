@@ -53,6 +53,10 @@ class WebhookForged(Exception):
     """The signature does not hold, or the message is too old."""
 
 
+class WebhookUnreadable(Exception):
+    """The signature holds, and what it covers is no message of this provider's."""
+
+
 class PaymentProvider(Protocol):
     """Never called inside a database transaction. Every call may raise Unavailable."""
 
@@ -73,5 +77,5 @@ class PaymentProvider(Protocol):
         ...
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> WebhookEvent:
-        """Verify the raw bytes of a message. Raises WebhookForged."""
+        """Verify the raw bytes of a message and read them. Raises WebhookForged, WebhookUnreadable."""
         ...

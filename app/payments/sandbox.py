@@ -16,10 +16,19 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
+import msgspec
 import structlog
 from sqlalchemy import Engine, Row, text
 
-from app.payments.provider import Charge, ChargeState, StartedCharge, Unavailable, WebhookEvent, WebhookForged
+from app.payments.provider import (
+    Charge,
+    ChargeState,
+    StartedCharge,
+    Unavailable,
+    WebhookEvent,
+    WebhookForged,
+    WebhookUnreadable,
+)
 from app.settings import Settings
 from locker_protocol.clock import Clock
 from locker_protocol.ids import RandomBytes, random_bytes, random_id
@@ -30,6 +39,8 @@ SIGNATURE_HEADER = "Sandbox-Signature"
 WEBHOOK_PATH = "/webhooks/sandbox"
 TOLERANCE = timedelta(minutes=5)
 TIMEOUT_S = 5
+STAMP_DIGITS = 12
+TEXT_LENGTH = 200
 
 OPEN_CHARGE = text("""
     INSERT INTO sandbox_charge (ref, idempotency_key, amount_minor, currency, state, description, return_url, made_at)
@@ -113,13 +124,13 @@ class SandboxProvider:
             conn.execute(REFUND, {"ref": ref, "amount_minor": amount_minor, "key": idempotency_key})
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> WebhookEvent:
-        """Verify the raw bytes and read them. Raises WebhookForged."""
+        """Verify the raw bytes and read them. Raises WebhookForged, WebhookUnreadable."""
         stamp, signature = self._signature_of(headers)
         if abs(self._clock.now().civil_ms // 1000 - stamp) > TOLERANCE.total_seconds():
             raise WebhookForged("too old")
         if not hmac.compare_digest(self._sign(stamp, body), signature):
             raise WebhookForged("the signature does not hold")
-        message = json.loads(body)
+        message = _message(body)
         return WebhookEvent(message["event_id"], message["ref"])
 
     # --- what happens on the provider's own page
@@ -170,6 +181,19 @@ class SandboxProvider:
     def _signature_of(self, headers: Mapping[str, str]) -> tuple[int, str]:
         parts = dict(part.partition("=")[::2] for part in headers.get(SIGNATURE_HEADER, "").split(","))
         stamp, signature = parts.get("t", ""), parts.get("v1", "")
-        if not stamp.isascii() or not stamp.isdigit() or not signature.isascii():
+        if not stamp.isascii() or not stamp.isdigit() or len(stamp) > STAMP_DIGITS or not signature.isascii():
             raise WebhookForged("no signature")
         return int(stamp), signature
+
+
+def _message(body: bytes) -> dict[str, str]:
+    """Read a message: flat, short texts without NUL, which PostgreSQL cannot keep."""
+    try:
+        message = msgspec.json.decode(body, type=dict[str, str])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise WebhookUnreadable("not a flat JSON object of texts") from error
+    if not message.get("event_id") or not message.get("ref"):
+        raise WebhookUnreadable("event_id or ref is missing")
+    if any("\0" in text or len(text) > TEXT_LENGTH for item in message.items() for text in item):
+        raise WebhookUnreadable("a text is too long or holds NUL")
+    return message

@@ -5,7 +5,7 @@ from flask import Blueprint, Response, jsonify, request
 from flask.blueprints import BlueprintSetupState
 
 from app.domain.errors import NotFound
-from app.payments.provider import Unavailable, WebhookForged
+from app.payments.provider import Unavailable, WebhookForged, WebhookUnreadable
 from app.use_cases.money.record_webhook import record_webhook
 from app.use_cases.money.settle_payment import settle_payment
 from app.web.access import serves_everybody
@@ -34,7 +34,10 @@ def take(provider_name: str) -> Response:
         event = provider.read_webhook(body, dict(request.headers))
     except WebhookForged as error:
         log.warning("webhook_refused", provider=provider.name, reason=str(error))
-        return _refused()
+        return _refused("webhook_refused", "The signature does not hold, or the message is too old. Nothing was kept.")
+    except WebhookUnreadable as error:
+        log.warning("webhook_unreadable", provider=provider.name, reason=str(error))
+        return _refused("webhook_unreadable", f"The signature holds, but {error}. Nothing was kept.")
     with write() as conn:
         record_webhook(conn, provider=provider.name, event=event, body=body, now=civil_now())
     try:
@@ -44,9 +47,8 @@ def take(provider_name: str) -> Response:
     return Response(status=204)
 
 
-def _refused() -> Response:
+def _refused(code: str, detail: str) -> Response:
     """Programs ask here, so the problem is JSON whatever they accept."""
-    code, detail = "webhook_refused", "The signature does not hold, or the message is too old. Nothing was kept."
     response = jsonify(
         {
             "type": f"urn:caibox:problem:{code}",

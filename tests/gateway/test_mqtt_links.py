@@ -4,6 +4,9 @@ import threading
 import time
 from queue import Queue
 
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion
+
 from locker_gateway.inputs import Input, Tick, UplinkDown, UplinkUp
 from locker_gateway.mqtt_links import Link, Plan
 from locker_gateway.outputs import Publish
@@ -36,6 +39,13 @@ def test_a_broker_that_is_not_there_is_told_and_tried_again() -> None:
         time.sleep(0.01)
     link.stop()
     assert said.count("link_failed") >= 2
+
+
+def test_a_topic_that_is_no_text_is_no_topic_of_ours_and_ends_nothing() -> None:
+    inbox: Queue[Input] = Queue(1)
+    link = make_link(inbox)
+    link._on_message(Client(CallbackAPIVersion.VERSION2), None, MQTTMessage(topic=b"locker/v1/\xff"))
+    assert inbox.get_nowait() == Tick()
 
 
 def make_link(inbox: Queue[Input], said: list[str] | None = None) -> Link:

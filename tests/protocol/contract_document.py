@@ -111,5 +111,6 @@ def _shape(schema: dict[str, Any], definitions: dict[str, Any]) -> Any:
         return ("array", schema.get("maxItems"), _shape(schema["items"], definitions))
     if "const" in schema or "enum" in schema:
         return frozenset(schema.get("enum", [schema.get("const")]))
-    limits = ("type", "pattern", "minimum", "maximum", "maxLength")
-    return tuple(schema.get(each) for each in limits)
+    limits = ("type", "minimum", "maximum", "maxLength")
+    # JSON Schema's `$` is the very end, which Python writes `\\Z`.
+    return (schema.get("pattern", "").replace("\\Z", "$"), *(schema.get(each) for each in limits))

@@ -33,7 +33,10 @@ def test_a_message_comes_back_as_it_went() -> None:
         (b'{"type":"Unlock","command_id":"c","door":"7","boot_id":"b","beat":1}', ProtocolFault.INVALID_FIELD),
         (b'{"type":"Unlock","command_id":"c","door":0,"boot_id":"b","beat":1}', ProtocolFault.INVALID_FIELD),
         (b'{"type":"Unlock","command_id":"../c","door":1,"boot_id":"b","beat":1}', ProtocolFault.INVALID_FIELD),
+        (b'{"type":"Unlock","command_id":"c\\n","door":1,"boot_id":"b","beat":1}', ProtocolFault.INVALID_FIELD),
         (b" " * (MAX_MESSAGE_BYTES + 1), ProtocolFault.TOO_LARGE),
+        (b'{"type":"Unlock","x":' + b"[" * 30_000, ProtocolFault.NOT_JSON),
+        (b'{"type":"Unlock","x":' + b'{"a":' * 9_000, ProtocolFault.NOT_JSON),
     ],
 )
 def test_a_bad_message_is_refused_with_its_fault(payload: bytes, fault: ProtocolFault) -> None:

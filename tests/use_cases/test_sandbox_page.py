@@ -128,6 +128,44 @@ def test_a_forged_webhook_is_a_problem_and_nothing_is_stored(client: FlaskClient
     assert shop.everything() == before
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"\xff\xfe",
+        b'{"event_id": "evt_1"}',
+        b'{"event_id": 1, "ref": "sb_1"}',
+        b'{"event_id": "evt_1", "ref": "sb_1\\u0000"}',
+        b'{"event_id": "evt_1", "ref": "sb_1", "more": "\\u0000"}',
+        b'{"event_id": "evt_1", "ref": "sb_1", "more": ' + b"[" * 30_000,
+        b'{"event_id": "' + b"e" * 300 + b'", "ref": "sb_1"}',
+    ],
+)
+def test_a_signed_message_that_nobody_can_read_is_a_problem_and_nothing_is_stored(
+    client: FlaskClient, shop: Shop, body: bytes
+) -> None:
+    before = shop.everything()
+    stamp = shop.clock.now().civil_ms // 1000
+    signed = {"Sandbox-Signature": f"t={stamp},v1={shop.provider._sign(stamp, body)}"}
+
+    answer = client.post("/webhooks/sandbox", data=body, headers=signed)
+
+    assert (answer.status_code, answer.mimetype) == (400, "application/problem+json")
+    assert answer.get_json()["code"] == "webhook_unreadable"
+    assert shop.everything() == before
+
+
+def test_a_time_of_five_thousand_digits_is_refused_as_any_forged_one(client: FlaskClient, shop: Shop) -> None:
+    before = shop.everything()
+
+    answer = client.post("/webhooks/sandbox", data=b"{}", headers={"Sandbox-Signature": f"t={'1' * 5_000},v1=00"})
+
+    assert (answer.status_code, answer.get_json()["code"]) == (400, "webhook_refused")
+    assert shop.everything() == before
+
+
 def test_a_message_about_a_charge_of_nobody_is_taken_and_left(client: FlaskClient, shop: Shop) -> None:
     assert knock(client, shop, "sb_nothing") == 204
 

@@ -1,0 +1,1 @@
+"""Nonsense in masses for everything that reads what strangers send."""
