@@ -160,20 +160,25 @@ def keys_command(step: Literal["introduce", "use", "retire"] | None, at_once: bo
 @click.option(
     "--kills", default=0, type=click.IntRange(0, 1_000), help="How often a process of its own stack is killed."
 )
+@click.option(
+    "--faults", default=0, type=click.IntRange(0, 5_000), help="How many faults of all kinds hurt its own stack."
+)
 @click.option("--seed", default=1, type=int, help="The same seed makes people do the same.")
 @click.option("--hands", default=12, type=click.IntRange(1, 200), help="How many people act at once.")
 @click.option("--broker", default="nats", type=click.Choice(["nats", "mosquitto"]), help="Of its own stack.")
 @click.option("--rush", is_flag=True, help="Instead of days: forty people come to one site's lockers at once.")
-def replay_command(url: str | None, kills: int, rush: bool, **asked: Any) -> None:  # noqa: ANN401, FBT001  checked by click
+def replay_command(url: str | None, kills: int, faults: int, rush: bool, **asked: Any) -> None:  # noqa: ANN401, FBT001  checked by click
     """Drive real baskets through the whole journey; exits with 0 only when nothing was violated."""
     from app.replay.run import Wanted, run_replay, run_rush
 
-    if url is not None and kills:
-        raise click.UsageError("Processes are killed only in a stack that the replay started itself: leave --url out.")
-    if rush and (url is not None or kills):
-        raise click.UsageError("A rush has a stack of its own, and nothing is killed in it.")
+    if url is not None and (kills or faults):
+        raise click.UsageError("Only a stack that the replay started itself is hurt: leave --url out.")
+    if kills and faults:
+        raise click.UsageError("Faults kill processes too: ask for one of --kills and --faults.")
+    if rush and (url is not None or kills or faults):
+        raise click.UsageError("A rush has a stack of its own, and nothing is hurt in it.")
     run = run_rush if rush else run_replay
-    sys.exit(run(Wanted(url=url, kills=kills, **asked), say=click.echo))
+    sys.exit(run(Wanted(url=url, kills=kills, faults=faults, **asked), say=click.echo))
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from types import FrameType
 
 from app.demo.announce import say, welcome
 from app.demo.brokers import BrokerKind
+from app.demo.child import Command
 from app.demo.clock_file import freeze_clock, run_clock
 from app.demo.data_folder import DataFolder, DataFolderError, open_data_folder
 from app.demo.plan import (
@@ -42,8 +43,16 @@ class PortTakenError(Exception):
 FORESEEN = (DataFolderError, DatabaseUnavailableError, PartFailedError, PortTakenError)
 
 
+def as_it_is(command: Command) -> Command:
+    """A program is started as the plan says."""
+    return command
+
+
 class Stack:
-    """One demo under `root`/.caibox. Use it from one thread: `start`, then `watch` now and then, at last `stop`."""
+    """One demo under `root`/.caibox. Use it from one thread: `start`, then `watch` now and then, at last `stop`.
+
+    `rewire` may change how one of our programs is started: whoever hurts a stack puts a cable of theirs between.
+    """
 
     def __init__(
         self,
@@ -53,11 +62,13 @@ class Stack:
         uplink_broker: BrokerKind = "nats",
         bus_broker: BrokerKind = "nats",
         tell: Callable[[str], None] = say,
+        rewire: Callable[[Command], Command] = as_it_is,
     ) -> None:
         self.data = root / DATA
         self.supervisor = Supervisor(tell)
         self._web_port = web_port
         self._kinds = (uplink_broker, bus_broker)
+        self._rewire = rewire
         self._folder: DataFolder | None = None
         self._plan: Plan | None = None
 
@@ -82,11 +93,11 @@ class Stack:
 
     def _start_programs(self, plan: Plan) -> None:
         # Neither gateways nor lockers need the schema, so they get ready while it is made.
-        self.supervisor.begin(locker_command(plan))
-        self.supervisor.begin(*gateway_commands(plan))
+        self.supervisor.begin(self._rewire(locker_command(plan)))
+        self.supervisor.begin(*map(self._rewire, gateway_commands(plan)))
         for command in schema_commands(plan):
             self.supervisor.run(command)
-        self.supervisor.start(*service_commands(plan))
+        self.supervisor.start(*map(self._rewire, service_commands(plan)))
         write_environment(self.data / ENVIRONMENT, plan)
 
     def stop(self) -> None:

@@ -31,6 +31,7 @@ class Report:
     remarks: list[str] = field(default_factory=list)
     audit: Mapping[str, int] = field(default_factory=dict)
     kills: Sequence[Mapping[str, Any]] = ()
+    faults: Sequence[Mapping[str, Any]] = ()
     left_out: Counter[str] = field(default_factory=Counter)
     malformed: int = 0
     unanswered: int = 0
@@ -45,7 +46,8 @@ class Report:
         lines = [
             f"{self.orders} of {self.wanted} orders placed in {self.seconds:.0f} s.",
             f"{self.paid} paid, {self.collected} collected, {self.refunded} refunded, {self.released} never paid.",
-            f"{self.left_out.total()} left out, {self.malformed} rows skipped, {len(self.kills)} processes killed.",
+            f"{self.left_out.total()} left out, {self.malformed} rows skipped.",
+            f"{len(self.kills)} processes killed, {len(self.faults)} faults of all kinds.",
         ]
         lines += [f"Left out {count}: {reason}." for reason, count in self.left_out.items()]
         lines += [f"Violated: {violation}" for violation in self.violations[:SHOWN]]
@@ -72,6 +74,8 @@ class Report:
             "days": self.days,
             "kills": dict(Counter(str(kill["process"]) for kill in self.kills)),
             "kill_log": list(self.kills),
+            "faults": dict(Counter(str(fault["kind"]) for fault in self.faults)),
+            "fault_log": list(self.faults),
             "left_out": dict(self.left_out),
             "malformed": self.malformed,
             "unanswered": self.unanswered,

@@ -19,6 +19,8 @@ import aiohttp
 from app.demo.brokers import BrokerKind
 from app.demo.stack import FORESEEN
 from app.demo.supervisor import StopRequestedError
+from app.nemesis.nemesis import Nemesis
+from app.nemesis.plan import plan_faults
 from app.replay.agenda import Agenda
 from app.replay.baskets import FileUnreadableError, Malformed, read_baskets
 from app.replay.client import Client, Json, Refused, Silence, sign_in
@@ -33,7 +35,7 @@ from app.replay.steel import Steel
 from app.replay.town import Town
 from app.replay.wall import Wall
 from app.replay.wishes import Wish, wishes_of
-from locker_protocol.clock import RealClock
+from locker_protocol.clock import Clock, RealClock
 
 OPERATOR = "operator@caibox.example"
 DOMAIN = "demo.caibox.example"
@@ -63,6 +65,7 @@ class Wanted:
     url: str | None = None
     json_path: Path | None = None
     kills: int = 0
+    faults: int = 0
     seed: int = 1
     hands: int = 12
     broker: BrokerKind = "nats"
@@ -115,7 +118,7 @@ def run_replay(wanted: Wanted, *, say: Say) -> int:
     try:
         goods = read_goods(wanted.products or wanted.baskets.with_name(PRODUCTS_FILE), rows.tell)
         wishes = read_wishes(wanted.baskets, goods, rows, report.left_out)
-        with stage_of(wanted.url, wanted.broker, say) as stage:
+        with stage_of(wanted.url, wanted.broker, say, faults=wanted.faults > 0) as stage:
             asyncio.run(_drive(stage, wanted, goods, wishes, report, say))
             stage.keep = not report.held
     except (FileUnreadableError, NoDemoThere, *FORESEEN) as problem:
@@ -153,21 +156,31 @@ def read_wishes(path: Path, goods: Goods, rows: Rows, left_out: Counter[str]) ->
 
 async def _drive(stage: Stage, wanted: Wanted, goods: Goods, wishes: Iterator[Wish], report: Report, say: Say) -> None:
     clock = RealClock()
-    planned = plan_kills(wanted.seed, kills=wanted.kills, orders=wanted.orders, processes=stage.processes)
-    killer = Killer(planned, clock, stage.kill)
+    killer = _killer(stage, wanted, clock)
     async with _town(stage, wanted, goods, wishes, killer, say) as town:
         before_ms = clock.now().monotonic_ms
         try:
             await town.live(wanted.orders)
         except (Refused, NeverHappened) as problem:
             town.violations.append(f"the replay ended early: {problem}")
+        finally:
+            if isinstance(killer, Nemesis):
+                await killer.stop()
         report.seconds = (clock.now().monotonic_ms - before_ms) / 1000
         await _sum_up(town, killer, report)
 
 
+def _killer(stage: Stage, wanted: Wanted, clock: Clock) -> Killer | Nemesis:
+    if stage.hands is not None:
+        planned = plan_faults(wanted.seed, faults=wanted.faults, targets=stage.hands.targets())
+        return Nemesis(planned, clock, stage.hands.do)
+    kills = plan_kills(wanted.seed, kills=wanted.kills, orders=wanted.orders, processes=stage.processes)
+    return Killer(kills, clock, stage.kill)
+
+
 @asynccontextmanager
 async def _town(
-    stage: Stage, wanted: Wanted, goods: Goods, wishes: Iterator[Wish], killer: Killer, say: Say
+    stage: Stage, wanted: Wanted, goods: Goods, wishes: Iterator[Wish], killer: Killer | Nemesis, say: Say
 ) -> AsyncIterator[Town]:
     """Everything a replay works with, beside the tasks that watch the stack and the lockers."""
     timeout = aiohttp.ClientTimeout(total=REQUEST_S)
@@ -223,7 +236,7 @@ async def _put_on_sale(nobody: Client, goods: Goods) -> None:
 # --- what came of it --------------------------------------------------------------------------------------------------
 
 
-async def _sum_up(town: Town, killer: Killer, report: Report) -> None:
+async def _sum_up(town: Town, killer: Killer | Nemesis, report: Report) -> None:
     near = town.near
     states = Counter(placed.state for placed in town.placed)
     report.orders, report.paid = len(town.placed), sum(placed.paid for placed in town.placed)
@@ -232,7 +245,11 @@ async def _sum_up(town: Town, killer: Killer, report: Report) -> None:
     report.checkout_ms, report.scan_to_unlock_ms = near.times.checkout_ms, near.times.scan_to_unlock_ms
     report.scan_to_open_ms = near.times.scan_to_open_ms
     report.left_out.update(town.left_out)
-    report.kills = [asdict(kill) for kill in killer.done]
+    happened = [asdict(each) for each in killer.done]
+    if isinstance(killer, Nemesis):
+        report.faults = happened
+    else:
+        report.kills = happened
     report.unanswered = town.nobody.silence.unanswered
     findings = await _audit(town)
     report.audit = {each["invariant"]: each["violations"] for each in findings if each["violations"]}
@@ -240,7 +257,7 @@ async def _sum_up(town: Town, killer: Killer, report: Report) -> None:
     report.remarks = town.remarks
 
 
-def _own_faults(town: Town, killer: Killer) -> list[str]:
+def _own_faults(town: Town, killer: Killer | Nemesis) -> list[str]:
     """Answers of 500 and more; where processes die, a proxy's or a database's absence is no fault."""
     return [] if killer.done else town.nobody.silence.broken
 

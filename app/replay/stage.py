@@ -12,17 +12,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.demo.brokers import BrokerKind
-from app.demo.stack import Stack, ending_on_signals
+from app.demo.stack import Stack, as_it_is, ending_on_signals
+from app.nemesis.hands import Hands
 
 WATCH_EVERY_S = 0.2
 
 
 @dataclass(slots=True)
 class Stage:
-    """A running stack; `stack` is its supervisor when it is our own, `keep` leaves its folder for people to look at."""
+    """A running stack; `stack` is its supervisor when it is our own, `hands` what can hurt it in more ways than one,
+    `keep` leaves its folder for people to look at.
+    """
 
     url: str
     stack: Stack | None = None
+    hands: Hands | None = None
     keep: bool = False
 
     @property
@@ -45,22 +49,33 @@ class Stage:
 
 
 @contextmanager
-def stage_of(url: str | None, broker: BrokerKind, say: Callable[[str], object]) -> Iterator[Stage]:
-    """The demo at an address, or a stack of our own that ends with the replay. Raises what a start may raise."""
+def stage_of(
+    url: str | None, broker: BrokerKind, say: Callable[[str], object], *, faults: bool = False
+) -> Iterator[Stage]:
+    """The demo at an address, or a stack of our own that ends with the replay, with `faults` one that can be hurt.
+
+    Raises what a start may raise.
+    """
     if url is not None:
         yield Stage(url if url.endswith("/") else url + "/")
         return
     folder = Path(tempfile.mkdtemp(prefix="caibox-replay-"))
-    stack = Stack(folder, uplink_broker=broker, bus_broker=broker, tell=_silently)
-    stage = Stage("", stack)
+    hands = Hands() if faults else None
+    rewire = as_it_is if hands is None else hands.rewire
+    stack = Stack(folder, uplink_broker=broker, bus_broker=broker, tell=_silently, rewire=rewire)
+    stage = Stage("", stack, hands)
     with ending_on_signals(stack.supervisor):
         try:
             say("Starting a stack of its own.")
             stack.start()
             stage.url = stack.urls["web"]
+            if hands is not None:
+                hands.begin(stack)
             yield stage
         finally:
             stack.stop()
+            if hands is not None:
+                hands.end()
             if stage.keep:
                 say(f"Its logs are kept in {folder / '.caibox' / 'log'}.")
             else:

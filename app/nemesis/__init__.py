@@ -1,0 +1,1 @@
+"""Faults on a running stack of our own: processes, cables, disks, the clock."""
