@@ -34,6 +34,7 @@ def test_the_clock_goes_ahead(day: Day, tmp_path: Path) -> None:
     ("body", "status", "code"),
     [
         ({"to": "2020-01-01T00:00:00+00:00"}, 422, "no_such_jump"),
+        ({"to": "9999-12-31T23:59:59-23:59"}, 422, "no_such_jump"),
         ({"to": "tomorrow"}, 400, "invalid_field"),
         ({"to": "2030-01-01T00:00:00+00:00", "rate": 0}, 400, "invalid_field"),
         ({"to": "2030-01-01T00:00:00+00:00", "rate": -60}, 400, "invalid_field"),

@@ -1,7 +1,7 @@
 """What a demo stack publishes of itself: its virtual lockers, its inbox, its clock. Anywhere else: not found."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import request
@@ -18,6 +18,9 @@ from app.web.api.fields import Body
 from app.web.demo_clock import NoSuchJump, clock_file
 from app.web.parts import civil_now, parts, read
 from locker_protocol.clock import DemoClock, read_anchor, write_anchor
+
+# A clock near the end of what dates can say would break every page, for good: it never goes back.
+LAST_DAY = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 class DemoClockReading(Schema):
@@ -78,7 +81,7 @@ def list_demo_messages() -> Sequence[Any]:
 @operation("Set a demo's clock ahead", body=WantedTime, answer=DemoClockReading, refusals=(NotFound, NoSuchJump))
 def set_demo_clock(body: Mapping[str, Any]) -> Mapping[str, Any]:
     path, target = clock_file(), body["to"]
-    if target < DemoClock(path).now().civil:
+    if not DemoClock(path).now().civil <= target <= LAST_DAY:
         raise NoSuchJump
     rate = body["rate"] or read_anchor(path).rate
     write_anchor(path, rate=rate, civil_ms=round(target.timestamp() * 1000))
