@@ -1,7 +1,7 @@
 """Runs the fuzz: so many spoilt inputs over all readers in turn, and what came of them.
 
-Decides what a violation is: nonsense that had an effect, or an error nobody documented. Memory is read at a tenth of
-the way and at the end.
+Decides what a violation is: nonsense that had an effect, or an error nobody documented. Memory is read at each tenth
+of the way.
 """
 
 import gc
@@ -48,8 +48,7 @@ class Outcome:
     seconds: float = 0
     violations: list[str] = field(default_factory=list)
     targets: dict[str, Came] = field(default_factory=dict)
-    early: Memory | None = None
-    late: Memory | None = None
+    memory: list[Memory] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """What `--json` writes."""
@@ -59,22 +58,11 @@ class Outcome:
             "seconds": round(self.seconds, 1),
             "violations": len(self.violations),
             "violated": self.violations[:SHOWN],
-            "memory": self.memory(),
+            "memory": as_json(self.memory),
             "targets": {
                 name: {"inputs": came.inputs, "taken": came.taken, "refused": dict(came.refused)}
                 for name, came in self.targets.items()
             },
-        }
-
-    def memory(self) -> dict[str, int]:
-        """Between a tenth of the way and the end."""
-        assert self.early is not None, "a run reads it"
-        assert self.late is not None, "a run reads it"
-        return {
-            "rss_kib_at_10_percent": self.early.rss_kib,
-            "rss_kib_at_100_percent": self.late.rss_kib,
-            "blocks_at_10_percent": self.early.blocks,
-            "blocks_at_100_percent": self.late.blocks,
         }
 
 
@@ -86,11 +74,11 @@ def fuzz(targets: Sequence[Target], *, inputs: int, seed: int, say: Callable[[st
     before_s = time.perf_counter()
     for number in range(1, inputs + 1):
         _try(random.choice(turns), random, outcome)
-        if number * 10 == inputs - inputs % 10:
-            outcome.early = memory_now()
+        if number % max(1, inputs // 10) == 0:
+            outcome.memory.append(memory_now())
         if number % 100_000 == 0:
             say(f"{number} inputs, {len(outcome.violations)} violations, {time.perf_counter() - before_s:.0f} s")
-    outcome.inputs, outcome.late = inputs, memory_now()
+    outcome.inputs = inputs
     outcome.seconds = time.perf_counter() - before_s
     return outcome
 
@@ -99,6 +87,11 @@ def memory_now() -> Memory:
     """What this process holds now."""
     gc.collect()
     return Memory(_resident_kib(), sys.getallocatedblocks())
+
+
+def as_json(memory: Sequence[Memory]) -> dict[str, list[int]]:
+    """What was read at each tenth of the way."""
+    return {"rss_kib": [each.rss_kib for each in memory], "blocks": [each.blocks for each in memory]}
 
 
 def _resident_kib() -> int:

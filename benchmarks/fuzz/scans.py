@@ -14,7 +14,7 @@ from typing import Any
 
 import locker_protocol
 from benchmarks.fuzz.mutations import mutate
-from benchmarks.fuzz.run import SHOWN, Memory, memory_now
+from benchmarks.fuzz.run import SHOWN, Memory, as_json, memory_now
 from locker_gateway.inputs import BusMessage, Tick, UplinkMessage
 from locker_gateway.outputs import AppendAudit, Output, PruneEvents
 from locker_protocol.label import Label, write_label
@@ -66,13 +66,10 @@ class Scanned:
     seconds: float = 0
     kinds: Counter[str] = field(default_factory=Counter)
     violations: list[str] = field(default_factory=list)
-    early: Memory | None = None
-    late: Memory | None = None
+    memory: list[Memory] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """What `--json` writes."""
-        assert self.early is not None, "a run reads it"
-        assert self.late is not None, "a run reads it"
         return {
             "shown": self.shown,
             "genuine": self.genuine,
@@ -82,10 +79,7 @@ class Scanned:
             "kinds": dict(self.kinds),
             "violations": len(self.violations),
             "violated": self.violations[:SHOWN],
-            "rss_kib_at_10_percent": self.early.rss_kib,
-            "rss_kib_at_100_percent": self.late.rss_kib,
-            "blocks_at_10_percent": self.early.blocks,
-            "blocks_at_100_percent": self.late.blocks,
+            "memory": as_json(self.memory),
         }
 
 
@@ -197,9 +191,9 @@ def scan_forgeries(count: int, *, seed: int, every: int = EVERY) -> Scanned:
             lobby.forget()
             lobby.g1.send_beat()
             lobby.g2.send_beat()
-        if number * 10 == count - count % 10:
-            came.early = memory_now()
-    came.shown, came.late, came.seconds = count, memory_now(), time.perf_counter() - before_s
+        if number % max(1, count // 10) == 0:
+            came.memory.append(memory_now())
+    came.shown, came.seconds = count, time.perf_counter() - before_s
     return came
 
 

@@ -19,8 +19,7 @@ def test_no_reader_takes_nonsense_or_raises_what_it_does_not_document() -> None:
 
     assert came.violations == []
     assert {name for name, one in came.targets.items() if not one.inputs} == set()
-    memory = came.memory()
-    assert memory["blocks_at_100_percent"] - memory["blocks_at_10_percent"] < MOST_BLOCKS_MORE
+    assert came.memory[-1].blocks - came.memory[0].blocks < MOST_BLOCKS_MORE
 
 
 def test_no_forged_code_opens_a_loaded_site_and_the_genuine_ones_among_them_do() -> None:

@@ -129,6 +129,7 @@ def test_five_hundred_products_go_at_once_and_not_one_more(day: Day) -> None:
         ({"id": "a b"}, "id"),
         ({"name_zh": ""}, "name_zh"),
         ({"name_zh": "\x00"}, "name_zh"),
+        ({"search": "gua\x00"}, "search"),
         ({"colour": "green"}, "colour"),
         ({"life_h": 0}, "life_h"),
         ({"stock_a_run": -1}, "stock_a_run"),

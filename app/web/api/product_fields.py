@@ -60,9 +60,7 @@ class WantedProduct(Body):
     origin_zh = Words(longest=80, required=True)
     origin_en = Words(longest=80, required=True)
     picture = Words(longest=64, load_default=ANY_FOOD, pattern=NAME, metadata={"description": "Its file's stem."})
-    search = fields.String(
-        load_default="", validate=validate.Length(max=200), metadata={"description": "Further words people type."}
-    )
+    search = Words(longest=200, shortest=0, load_default="", metadata={"description": "Further words people type."})
     price_minor = Whole(low=1, high=DEAREST_MINOR, required=True)
     cap_minor = Whole(
         low=1,
