@@ -5,6 +5,8 @@ from collections.abc import Mapping
 
 import psycopg
 
+from app.db.engine import NOTICES_LOSS
+
 LOOK_UP_S = 0.5
 
 
@@ -15,7 +17,7 @@ def plain_url(database_url: str) -> str:
 
 def hear_notices(database_url: str, wakes: Mapping[str, threading.Event], stop: threading.Event) -> None:
     """Set the event of each topic that is announced, until told to stop. Raises when the database goes away."""
-    with psycopg.connect(plain_url(database_url), autocommit=True) as connection:
+    with psycopg.connect(plain_url(database_url), autocommit=True, **NOTICES_LOSS) as connection:
         connection.execute("LISTEN caibox")
         while not stop.is_set():
             for notice in connection.notifies(timeout=LOOK_UP_S):

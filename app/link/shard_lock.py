@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import psycopg
 import structlog
 
+from app.db.engine import NOTICES_LOSS
 from app.link.notices import plain_url
 
 log = structlog.get_logger()
@@ -18,20 +19,12 @@ log = structlog.get_logger()
 LOCK_CLASS = 0x0CA1B0
 TRY_AGAIN_S = 0.5
 LOOK_UP_S = 1.0
-# A half-open connection is noticed after about 10 s rather than after hours.
-IDLE_S, INTERVAL_S, COUNT = 5, 2, 3
 
 
 @contextmanager
 def shard_lock(database_url: str, shard: str, stop: threading.Event) -> Iterator[psycopg.Connection | None]:
     """Wait for the shard, hold it for the block. `None`: told to stop while waiting."""
-    with psycopg.connect(
-        plain_url(database_url),
-        autocommit=True,
-        keepalives_idle=IDLE_S,
-        keepalives_interval=INTERVAL_S,
-        keepalives_count=COUNT,
-    ) as connection:
+    with psycopg.connect(plain_url(database_url), autocommit=True, **NOTICES_LOSS) as connection:
         yield connection if _wait_for(connection, shard, stop) else None
 
 

@@ -14,6 +14,8 @@ import psycopg
 import structlog
 from flask import Response
 
+from app.db.engine import NOTICES_LOSS
+
 log = structlog.get_logger()
 
 KEEP_ALIVE_S = 15.0
@@ -78,7 +80,7 @@ class Listener:
         pause = threading.Event()
         while not self._closed:
             try:
-                with psycopg.connect(self._url, autocommit=True) as connection:
+                with psycopg.connect(self._url, autocommit=True, **NOTICES_LOSS) as connection:
                     connection.execute("LISTEN caibox")
                     self._deliver_all()  # whatever was missed while we were away
                     while not self._closed:
