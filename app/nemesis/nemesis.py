@@ -7,7 +7,6 @@ looks at what a fault does to an order.
 import asyncio
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 
 from app.nemesis.plan import Fault, Kind
@@ -38,31 +37,34 @@ class Nemesis:
         self._begun: Counter[str] = Counter()
         self._began_ms = clock.now().monotonic_ms
         self._rests_until_ms = 0
-        self._task: asyncio.Task[None] | None = None
+        self._under_way = False
+        self._tasks: list[asyncio.Task[None]] = []
 
     def moment(self, phase: str) -> None:
         """Somebody begins something."""
         self._begun[phase] += 1
         now_ms = self.clock.now().monotonic_ms
-        if not self._planned or self._task is not None or now_ms < self._rests_until_ms:
+        if not self._planned or self._under_way or now_ms < self._rests_until_ms:
             return
         fault = self._planned.popleft()
         at_s = round((now_ms - self._began_ms) / 1000, 1)
         happened = Happened(fault.kind, fault.target, phase, self._begun[phase], at_s, fault.lasts_s, fault.amount)
         self.done.append(happened)
-        self._task = asyncio.create_task(self._run(fault))
+        self._under_way = True
+        self._tasks.append(asyncio.create_task(self._run(fault)))
 
     async def stop(self) -> None:
-        """No more faults; what lasts is healed."""
+        """No more faults; what lasts is healed. Raises what a fault could not do."""
         self._planned.clear()
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        for task in self._tasks:
+            task.cancel()
+        for came in await asyncio.gather(*self._tasks, return_exceptions=True):
+            if isinstance(came, Exception):
+                raise came
 
     async def _run(self, fault: Fault) -> None:
         try:
             await self._do(fault)
         finally:
             self._rests_until_ms = self.clock.now().monotonic_ms + round(1000 * fault.rest_s)
-            self._task = None
+            self._under_way = False

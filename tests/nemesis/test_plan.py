@@ -3,6 +3,8 @@
 import asyncio
 from collections import Counter
 
+import pytest
+
 from app.nemesis.nemesis import Nemesis
 from app.nemesis.plan import LASTS, Fault, Kind, plan_faults
 from locker_protocol.clock import RealClock
@@ -84,6 +86,19 @@ def test_what_lasts_is_healed_at_the_end_and_nothing_begins_any_more() -> None:
         assert doings.healed == FAULTS[:1]
         await say(nemesis, "loading", 3)
         assert doings.begun == FAULTS[:1]
+
+    asyncio.run(run())
+
+
+def test_a_fault_that_could_not_be_done_is_told_at_the_end() -> None:
+    async def fail(_fault: Fault) -> None:
+        raise KeyError("no such cable")
+
+    async def run() -> None:
+        nemesis = Nemesis(FAULTS, RealClock(), fail)
+        await say(nemesis, "loading", 1)
+        with pytest.raises(KeyError):
+            await nemesis.stop()
 
     asyncio.run(run())
 
