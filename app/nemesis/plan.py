@@ -53,16 +53,17 @@ class Fault:
     rest_s: float
 
 
-def plan_faults(seed: int, *, faults: int, targets: Mapping[Kind, Sequence[str]]) -> list[Fault]:
-    """Plan so many. A kind without targets has no turn."""
+def plan_faults(seed: int, *, faults: int, targets: Mapping[Kind, Sequence[str]], pace: float = 1) -> list[Fault]:
+    """Plan so many. A kind without targets has no turn. At a higher pace all lasts and rests shorter."""
     kinds = [kind for kind in Kind if targets.get(kind)]
     planned = []
     for number in range(faults):
         turn = number // len(kinds)
         kind = shuffled(seed, kinds, "kinds", turn)[number % len(kinds)]
         whom = shuffled(seed, targets[kind], "targets", kind)[turn % len(targets[kind])]
-        draw = (_between(LASTS[kind], seed, "lasts", number), _between(AMOUNTS.get(kind, (0, 0)), seed, "much", number))
-        planned.append(Fault(kind, whom, *draw, _between(REST_S, seed, "rest", number)))
+        lasts_s, rest_s = _between(LASTS[kind], seed, "lasts", number), _between(REST_S, seed, "rest", number)
+        amount = _between(AMOUNTS.get(kind, (0, 0)), seed, "much", number)
+        planned.append(Fault(kind, whom, round(lasts_s / pace, 2), amount, round(rest_s / pace, 2)))
     return planned
 
 

@@ -66,6 +66,7 @@ class Wanted:
     json_path: Path | None = None
     kills: int = 0
     faults: int = 0
+    pace: float = 1
     seed: int = 1
     hands: int = 12
     broker: BrokerKind = "nats"
@@ -172,7 +173,7 @@ async def _drive(stage: Stage, wanted: Wanted, goods: Goods, wishes: Iterator[Wi
 
 def _killer(stage: Stage, wanted: Wanted, clock: Clock) -> Killer | Nemesis:
     if stage.hands is not None:
-        planned = plan_faults(wanted.seed, faults=wanted.faults, targets=stage.hands.targets())
+        planned = plan_faults(wanted.seed, faults=wanted.faults, targets=stage.hands.targets(), pace=wanted.pace)
         return Nemesis(planned, clock, stage.hands.do)
     kills = plan_kills(wanted.seed, kills=wanted.kills, orders=wanted.orders, processes=stage.processes)
     return Killer(kills, clock, stage.kill)

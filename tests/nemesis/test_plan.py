@@ -30,6 +30,16 @@ def test_the_same_seed_plans_the_same_and_another_something_else() -> None:
     assert plan_faults(1, faults=20, targets=TARGETS) != plan_faults(2, faults=20, targets=TARGETS)
 
 
+def test_at_a_higher_pace_the_same_faults_last_and_rest_shorter() -> None:
+    slow, fast = (plan_faults(1, faults=20, targets=TARGETS, pace=pace) for pace in (1, 4))
+
+    assert [(each.kind, each.target, each.amount) for each in slow] == [
+        (each.kind, each.target, each.amount) for each in fast
+    ]
+    assert [round(each.lasts_s / 4, 2) for each in slow] == [each.lasts_s for each in fast]
+    assert [round(each.rest_s / 4, 2) for each in slow] == [each.rest_s for each in fast]
+
+
 def test_a_kind_that_can_hurt_nobody_is_left_out() -> None:
     planned = plan_faults(1, faults=20, targets={**TARGETS, Kind.DISK_FULL: []})
 

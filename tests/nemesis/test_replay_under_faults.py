@@ -12,7 +12,7 @@ FAULTS = 10
 
 def test_every_order_ends_and_every_opening_is_explained_although_ten_things_go_wrong(tmp_path: Path) -> None:
     out = tmp_path / "figures.json"
-    wanted = Wanted(baskets=write_baskets(tmp_path, 80), orders=40, faults=FAULTS, seed=5, json_path=out)
+    wanted = Wanted(baskets=write_baskets(tmp_path, 80), orders=16, faults=FAULTS, pace=4, seed=37, json_path=out)
 
     code = run_replay(wanted, say=lambda _line: None)
 
