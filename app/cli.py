@@ -163,6 +163,9 @@ def keys_command(step: Literal["introduce", "use", "retire"] | None, at_once: bo
 @click.option(
     "--faults", default=0, type=click.IntRange(0, 5_000), help="How many faults of all kinds hurt its own stack."
 )
+@click.option(
+    "--pace", default=1.0, type=click.FloatRange(0.1, 10), help="How much faster faults are over and come again."
+)
 @click.option("--seed", default=1, type=int, help="The same seed makes people do the same.")
 @click.option("--hands", default=12, type=click.IntRange(1, 200), help="How many people act at once.")
 @click.option("--broker", default="nats", type=click.Choice(["nats", "mosquitto"]), help="Of its own stack.")
