@@ -117,7 +117,7 @@ class Cable:
         try:
             async with asyncio.timeout(CONNECT_WITHIN_S):
                 from_server, server = await asyncio.open_connection(LOOPBACK, self._server_port)
-        except OSError:  # the server is away: the program is told as it would be without a cable
+        except (OSError, asyncio.CancelledError):  # the server is away, or the cable is taken away
             _break_end(program)
             self._tasks.discard(task)
             return
@@ -128,7 +128,7 @@ class Cable:
                 self._carry(connection, from_program, Half.FROM_PROGRAM),
                 self._carry(connection, from_server, Half.FROM_SERVER),
             )
-        except OSError:
+        except (OSError, asyncio.CancelledError):  # cancelled, it ends here: the streams take no cancelled server
             _break(connection)
         finally:
             self._connections.discard(connection)

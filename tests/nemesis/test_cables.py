@@ -63,7 +63,11 @@ def test_what_is_done_to_one_cable_leaves_the_other(cables: Cables, server: sock
     ends = {}
     for name, variable in (("worker-postgres", "DATABASE_URL"), ("worker-uplink", "CAIBOX_UPLINK_URL")):
         program = socket.create_connection(("127.0.0.1", port_of(led.env[variable])), timeout=5)
-        ends[name] = (program, server.accept()[0])
+        served = server.accept()[0]
+        served.settimeout(5)
+        program.sendall(b"hello")  # heard at the other end: the cable knows this connection
+        assert served.recv(5) == b"hello"
+        ends[name] = (program, served)
 
     cables.reset("worker-postgres")
     cables.close_half("worker-uplink", Half.FROM_SERVER)
@@ -73,7 +77,6 @@ def test_what_is_done_to_one_cable_leaves_the_other(cables: Cables, server: sock
     program, served = ends["worker-uplink"]
     assert program.recv(1) == b""
     program.sendall(b"still")
-    served.settimeout(5)
     assert served.recv(5) == b"still"
     for both in ends.values():
         for end in both:

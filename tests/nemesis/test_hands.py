@@ -30,8 +30,8 @@ store = Store(Path(sys.argv[1]))
 print("open", flush=True)
 sys.stdin.readline()
 try:
-    for number in range(200):
-        store.commit([AppendAudit(number, bytes(2000))])
+    for number in range(300):  # beyond the length that the log was given at once
+        store.commit([AppendAudit(number, bytes(40_000))])
 except StoreFailed as error:
     print(error, flush=True)
 """
