@@ -1,0 +1,202 @@
+"""A locker's controller in the simulation: the real core, a journal that loses what was not synced, a plug to pull.
+
+It does what the core decided, in that order, and may lose its power between any two of those deeds.
+"""
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from firmware_sim import controller as core
+from firmware_sim import signals
+from firmware_sim.hardware import Cabinet
+from firmware_sim.memory import EventKept
+from locker_protocol.bus_messages import BootReason, Command, DoorOpened, Unlock, UnlockDone, ZoneReading
+from locker_protocol.codec import decode, encode
+from locker_protocol.topics import bus_topic
+from locker_protocol.vocabulary import Zone
+from simulation.clocks import SimClock
+from simulation.disks import JournalDisk
+from simulation.kernel import Violation
+from simulation.network import Link, Will
+
+if TYPE_CHECKING:
+    from simulation.oracle import KnownGrant
+    from simulation.world import World
+
+GATEWAY = "gw"
+MILD = (ZoneReading(Zone.CHILLED, 3.0, 3.5),)
+
+
+class PowerFailed(Exception):
+    """In the middle of a step."""
+
+
+class ControllerNode:
+    """One locker."""
+
+    def __init__(self, world: "World", name: str, doors: list[int]) -> None:
+        self.world, self.name = world, name
+        self.kernel, self.chaos = world.kernel, world.chaos
+        self.cabinet = Cabinet(doors)
+        self.clock = SimClock(self.kernel)
+        self.disk = JournalDisk(self.kernel)
+        self.state: core.Controller | None = None
+        self.refused_ms = -1
+        self._woken = 0
+        self.topics = {kind: bus_topic(GATEWAY, name, kind) for kind in ("command", "report", "presence")}
+        self.link = Link(
+            f"{GATEWAY}:{name}",
+            world.bus,
+            self.kernel,
+            self._hear,
+            lambda topic: topic == self.topics["command"],
+            up=lambda: self.feed(signals.Connected()),
+            down=lambda: self.feed(signals.Disconnected()),
+            will=self._will,
+        )
+
+    # --- power
+
+    def power_on(self, reason: BootReason = "power_on") -> None:
+        """Boot from what the journal holds."""
+        if self.state is not None:
+            return
+        self.clock.restart()
+        self.state, outputs = core.boot(
+            self.disk.read(),
+            contacts=self.cabinet.contacts(),
+            reason=reason,
+            now=self.clock.now(),
+            random=self.kernel.random_bytes,
+        )
+        self.kernel.note("power_on", self.name)
+        self._do(outputs)
+        if self.state is not None:
+            self.link.start()
+
+    def power_off(self, lasts_ms: int) -> None:
+        """Pull the plug for a while."""
+        if self.state is None:
+            return
+        self.kernel.note("power_off", self.name)
+        for opening in self.world.lobby.open.values():
+            # Found open after the boot, it is put down to the command kept last, which may be another one.
+            if opening.door in self.cabinet.doors and not opening.known and self._names(opening.door) != opening.grant:
+                opening.late = True
+        self.state = None
+        self.link.stop()
+        if self.chaos.strikes("unsynced_lost"):
+            self.disk.lose_unsynced()
+        self.kernel.after(lasts_ms, self.power_on)
+
+    def _names(self, door: int) -> "KnownGrant | None":
+        assert self.state is not None
+        return self.world.oracle.commands.get(self.state.memory.pulsed.get(door, ""))
+
+    def lose_memory(self) -> None:
+        """The flash is worn out: at its next boot the memory is a new one."""
+        self.power_off(self.kernel.between(500, 20_000))
+        self.disk = JournalDisk(self.kernel)
+        for bag in self.world.lobby.bags.values():
+            if bag.place in self.cabinet.doors or (bag.taken and bag.taken.door in self.cabinet.doors):
+                bag.excuse("controller_memory_lost")
+
+    # --- what comes in
+
+    def scan(self, text: str) -> None:
+        """Hold a symbol before the scanner."""
+        self.feed(signals.SymbolRead(text))
+
+    def type(self, digits: str) -> None:
+        """Type digits and confirm."""
+        for key in (*digits, "enter"):
+            self.feed(signals.KeyPressed(key))
+
+    def contact_changed(self, door: int, *, is_open: bool) -> None:
+        """A contact said something."""
+        if self.cabinet.doors[door].stuck_contact is None:
+            self.feed(signals.ContactChanged(door, is_open))
+
+    def feed(self, given: signals.Input) -> None:
+        """Give the core one input; without power nothing happens."""
+        if self.state is not None:
+            self._do(core.step(self.state, given, self.clock.now()))
+
+    def _hear(self, topic: str, payload: bytes, kept: bool) -> None:  # noqa: FBT001 - a link's handler
+        if kept:
+            raise Violation("ghost rule", f"a kept command came on {topic}", self.name)
+        command = decode(payload, Command)
+        if isinstance(command, Unlock):
+            self.kernel.note("unlock_came", self.name, command.door, command.order_id, command.command_id)
+        self.feed(signals.Received(command))
+
+    # --- what goes out
+
+    def _do(self, outputs: list[signals.Output]) -> None:
+        try:
+            for place, output in enumerate(outputs):
+                self._may_fail(output)
+                self._do_one(output, outputs[place + 1 :])
+        except PowerFailed:
+            self.power_off(self.kernel.between(200, 8_000))
+            return
+        self._set_alarm()
+
+    def _may_fail(self, output: signals.Output) -> None:
+        pulses = isinstance(output, signals.Energise)
+        if self.chaos.allows("power_cut_in_a_step", 30 if pulses else 1):
+            self.chaos.happened("power_cut_in_a_step")
+            raise PowerFailed
+
+    def _do_one(self, output: signals.Output, rest: list[signals.Output]) -> None:
+        match output:
+            case signals.Remember(records, synced):
+                assert self.state is not None
+                self.disk.append(records, synced=synced)
+                for record in records:
+                    if isinstance(record, EventKept) and isinstance(record.event, DoorOpened):
+                        self.world.lobby.recorded(record.event.door)
+                self.disk.compact(self.state.memory)
+            case signals.Energise(door):
+                self._energise(door, _obeyed(door, rest))
+            case signals.Send(kind, message, qos, retain):
+                payload = encode(message)
+                self.kernel.note("report", self.name, data=payload)
+                self.link.publish(self.topics[kind], payload, retain=retain, reliable=qos > 0)
+            case signals.ReadProbes():
+                assert self.state is not None
+                core.step(self.state, signals.ProbesRead(MILD), self.clock.now())
+            case signals.Display(show):
+                self.refused_ms = self.kernel.ms if show.screen == "refused" else -1
+
+    def _energise(self, door: int, command_id: str) -> None:
+        grant = self.world.oracle.pulsed(self, door, command_id)
+        if self.world.lobby.pulse(door, grant):
+            self.chaos.happened("contact_bounced")
+        if self.chaos.strikes("power_cut_near_a_pulse"):
+            self.kernel.after(self.kernel.between(1, 400), partial(self.power_off, self.kernel.between(200, 8_000)))
+        self.world.lock_pulsed(door, grant)
+
+    def _set_alarm(self) -> None:
+        if self.state is None:
+            return
+        self._woken += 1
+        wait_ms = self.clock.local_ms(core.due_ms(self.state))
+        self.kernel.after(wait_ms, partial(self._wake, self._woken))
+
+    def _wake(self, number: int) -> None:
+        if number == self._woken:
+            self.feed(signals.Woken())
+
+    def _will(self) -> Will | None:
+        return Will(self.topics["presence"], encode(self.state.death())) if self.state else None
+
+
+def _obeyed(door: int, rest: list[signals.Output]) -> str:
+    """Which command a pulse obeys: the core says so right after it."""
+    for output in rest:
+        if isinstance(output, signals.Remember):
+            for record in output.records:
+                if isinstance(record, EventKept) and isinstance(record.event, UnlockDone) and record.event.door == door:
+                    return record.event.command_id
+    raise Violation("I6", f"door {door} was pulsed and no command is named", door)

@@ -1,0 +1,103 @@
+"""Disks that keep what was synced and nothing else.
+
+The gateway's commits all or nothing, as SQLite does with synchronous=FULL; a controller's journal keeps a beginning of
+what was not yet synced. Which records reached a disk is the oracle's evidence.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from firmware_sim.memory import Memory, new_memory
+from firmware_sim.memory import Record as Kept
+from locker_gateway.inputs import StoredEvent
+from locker_gateway.outputs import AppendAudit, AppendEvent, Delete, PruneEvents, Put, Record
+from locker_gateway.store import GENESIS, chained
+from simulation.kernel import Kernel, Violation
+
+COMPACT_ABOVE = 400
+
+
+class GatewayDisk:
+    """What `locker_gateway.store.Store` holds, in dicts."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[str, str], bytes] = {}
+        self.events: dict[int, StoredEvent] = {}
+        self.audit: list[tuple[int, bytes, bytes]] = []
+        self._head = GENESIS
+
+    def records(self) -> list[tuple[str, str, bytes]]:
+        """All rows, oldest first."""
+        return [(kind, key, body) for (kind, key), body in self.rows.items()]
+
+    def write(self, records: Iterable[Record]) -> None:
+        """Take one commit."""
+        for record in records:
+            match record:
+                case Put(kind, key, body):
+                    self.rows[kind, key] = body
+                case Delete(kind, key):
+                    self.rows.pop((kind, key), None)
+                case AppendEvent(seq, at, _, body):
+                    if seq in self.events:
+                        raise Violation("I7", f"event {seq} of the up log is written twice", seq)
+                    self.events[seq] = StoredEvent(seq, at, body)
+                case AppendAudit(at, body):
+                    self._head = chained(self._head, len(self.audit) + 1, at, body)
+                    self.audit.append((at, body, self._head))
+                case PruneEvents(through_seq, before):
+                    gone = [e.seq for e in self.events.values() if e.seq <= through_seq and e.at < before]
+                    for seq in gone:
+                        del self.events[seq]
+
+    def read_events(self, first: int, limit: int) -> tuple[StoredEvent, ...]:
+        """The up log from `first` on."""
+        found: list[StoredEvent] = []
+        while first in self.events and len(found) < limit:
+            found.append(self.events[first])
+            first += 1
+        return tuple(found)
+
+    def chain_holds(self) -> bool:
+        """True when every audit row is what was chained."""
+        expected = GENESIS
+        for no, (at, body, kept) in enumerate(self.audit, 1):
+            expected = chained(expected, no, at, body)
+            if kept != expected:
+                return False
+        return True
+
+
+class JournalDisk:
+    """A controller's journal: records appended, some of them synced."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self.lines: list[Kept] = new_memory(kernel.random_bytes(16).hex()).records()
+        self._synced = len(self.lines)
+
+    def append(self, records: Sequence[Kept], *, synced: bool) -> None:
+        """Write records; synced ones, and all before them, stay."""
+        self.lines.extend(records)
+        if synced:
+            self._synced = len(self.lines)
+
+    def compact(self, memory: Memory) -> None:
+        """Write the journal anew when it has grown long, as `firmware_sim.journal` does."""
+        if len(self.lines) > COMPACT_ABOVE:
+            self.lines = memory.records()
+            self._synced = len(self.lines)
+
+    def lose_unsynced(self) -> int:
+        """The power failed: of what was not synced a beginning is there, or nothing. Returns how many lines went."""
+        kept = self._kernel.between(self._synced, len(self.lines))
+        lost = len(self.lines) - kept
+        del self.lines[kept:]
+        self._synced = kept
+        return lost
+
+    def read(self) -> Memory:
+        """Fold what is there."""
+        memory = Memory()
+        for line in self.lines:
+            memory.apply(line)
+        return memory

@@ -1,0 +1,240 @@
+"""A site's gateway in the simulation: the real core in the real loop, a disk of dicts, and death at every boundary.
+
+It may be killed before a commit, after it, between any two sends, or at rest; what was committed is all that is left.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from queue import Queue
+from typing import TYPE_CHECKING, cast
+
+from locker_gateway.inputs import BusDown, BusMessage, BusUp, Input, Started, Tick, UplinkDown, UplinkMessage, UplinkUp
+from locker_gateway.loop import MAX_TOGETHER, Loop
+from locker_gateway.metrics import Metrics
+from locker_gateway.outputs import AppendEvent, Publish, Record, Said
+from locker_gateway.site import restore
+from locker_gateway.state import Site, SiteConfig
+from locker_gateway.store import Store
+from locker_gateway.turn import seal_up
+from locker_protocol.bus_messages import (
+    Beat,
+    ControllerBirth,
+    ControllerDeath,
+    ControllerPresence,
+    Events,
+    Report,
+)
+from locker_protocol.codec import decode
+from locker_protocol.topics import uplink_topic
+from locker_protocol.uplink_messages import GatewayDeath, UnlockGranted
+from simulation.clocks import SimClock
+from simulation.disks import GatewayDisk
+from simulation.kernel import Violation
+from simulation.network import Link, Will
+
+if TYPE_CHECKING:
+    from simulation.world import World
+
+GATEWAY, SHARD = "gw", "s0"
+MAX_CACHE = 512
+MAX_WAITING = 2_000
+
+
+class Killed(Exception):
+    """In the middle of a turn."""
+
+
+@dataclass(slots=True)
+class Heard:
+    """What last came from a controller: a report of a boot, first heard when, and since then perhaps a death."""
+
+    boot_id: str = ""
+    first_ms: int = 0
+    at_ms: int = 0
+    death: str | None = None
+
+
+class GatewayNode:
+    """One gateway and the machine it runs on."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.kernel, self.chaos = world.kernel, world.chaos
+        self.clock = SimClock(self.kernel)
+        self.disk = GatewayDisk()
+        self.audited_before = 0
+        self.heard: dict[str, Heard] = {}
+        self.site: Site | None = None
+        self._loop: Loop | None = None
+        self._metrics = Metrics()
+        self._epoch = 0
+        self._busy_until_ms = 0
+        self._waiting: list[Input] = []
+        self._tick_ms = self.kernel.pick((200, 200, 500, 1_000))
+        down = uplink_topic(SHARD, GATEWAY, "down")
+        prefix = f"locker/v1/{GATEWAY}/"
+        self.uplink = Link(
+            f"{GATEWAY}-uplink",
+            world.uplink,
+            self.kernel,
+            lambda _topic, payload, _kept: self.give(UplinkMessage(payload, self.clock.now().monotonic_ms)),
+            lambda topic: topic == down,
+            up=lambda: self.give(UplinkUp()),
+            down=lambda: self.give(UplinkDown()),
+            will=self._will,
+        )
+        self.bus = Link(
+            f"{GATEWAY}-bus",
+            world.bus,
+            self.kernel,
+            self._hear_bus,
+            lambda topic: topic.startswith(prefix) and not topic.endswith("/command"),
+            up=lambda: self.give(BusUp()),
+            down=lambda: self.give(BusDown()),
+            will=lambda: None,
+        )
+
+    def _hear_bus(self, topic: str, payload: bytes, kept: bool) -> None:  # noqa: FBT001 - a link's handler
+        if self.site is not None and not kept:
+            self._listen_in(topic.split("/")[3], decode(payload, ControllerPresence | Report))
+        self.give(BusMessage(topic, payload, self.clock.now().monotonic_ms, kept))
+
+    def _listen_in(self, controller: str, said: ControllerBirth | ControllerDeath | Events | Beat) -> None:
+        heard = self.heard.setdefault(controller, Heard())
+        if isinstance(said, ControllerDeath):
+            heard.death = said.boot_id
+        else:
+            heard.first_ms = heard.first_ms if heard.boot_id == said.boot_id else self.kernel.ms
+            heard.boot_id, heard.at_ms, heard.death = said.boot_id, self.kernel.ms, None
+
+    # --- life and death
+
+    def start(self) -> None:
+        """Read the store and begin."""
+        if self.site is not None:
+            return
+        world = self.world
+        self._epoch += 1
+        if self.kernel.chance(0.3):
+            self.clock.restart()
+        config = SiteConfig(
+            GATEWAY,
+            world.site_no,
+            SHARD,
+            tuple(world.controllers),
+            world.first_keys,
+            world.gateway_key,
+            self.kernel.random_bytes(16).hex(),
+        )
+        self.site = restore(config, self.disk.records())
+        self._loop = Loop(
+            self.site,
+            cast("Store", self),
+            clock=self.clock,
+            inbox=Queue(),
+            send=self._send,
+            say=self._say,
+            metrics=self._metrics,
+            random=self.kernel.random_bytes,
+        )
+        self.kernel.note("gateway_started")
+        self._turn([Started()])
+        if self.site is not None:
+            self.uplink.start()
+            self.bus.start()
+            self.kernel.after(self._tick_ms, partial(self._tick, self._epoch))
+
+    def kill(self, lasts_ms: int) -> None:
+        """Kill -9, and start again after a while."""
+        if self.site is None:
+            return
+        self.kernel.note("gateway_killed")
+        self.site = self._loop = None
+        self.heard.clear()
+        self._epoch += 1
+        self._waiting.clear()
+        self._busy_until_ms = 0
+        self.uplink.stop()
+        self.bus.stop()
+        self.kernel.after(lasts_ms, self.start)
+
+    def be_busy(self, lasts_ms: int) -> None:
+        """Stopped, or waiting for its disk: what comes in waits."""
+        if self.site is None:
+            return
+        self._busy_until_ms = max(self._busy_until_ms, self.kernel.ms + lasts_ms)
+        self.kernel.after(lasts_ms, partial(self._work_off, self._epoch))
+
+    def give(self, given: Input) -> None:
+        """An input for the loop's inbox."""
+        if self.site is None:
+            return
+        if self.kernel.ms < self._busy_until_ms or self._waiting:
+            if len(self._waiting) < MAX_WAITING:
+                self._waiting.append(given)
+            return
+        self._turn([given])
+
+    def _work_off(self, epoch: int) -> None:
+        if epoch != self._epoch or self.kernel.ms < self._busy_until_ms:
+            return
+        while self._waiting and epoch == self._epoch:
+            together, self._waiting = self._waiting[:MAX_TOGETHER], self._waiting[MAX_TOGETHER:]
+            self._turn(together)
+
+    def _tick(self, epoch: int) -> None:
+        if epoch == self._epoch:
+            self.give(Tick())
+            self.kernel.after(self._tick_ms, partial(self._tick, epoch))
+
+    def _turn(self, inputs: list[Input]) -> None:
+        assert self._loop is not None
+        try:
+            self._loop.turn(inputs)
+        except Killed:
+            self.kill(self.kernel.between(200, 15_000))
+            return
+        site = self.site
+        if site is not None and len(site.sending.cache) > MAX_CACHE:
+            raise Violation("I17", f"{len(site.sending.cache)} events in the gateway's memory")
+
+    # --- what the loop asks its store and its links for
+
+    def commit(self, records: list[Record]) -> None:
+        """Make records durable, unless death comes first."""
+        grants = any(isinstance(each, AppendEvent) and isinstance(each.event, UnlockGranted) for each in records)
+        factor = 20 if grants else 1
+        if self.chaos.strikes("gateway_killed_before_commit", factor):
+            raise Killed
+        self.disk.write(records)
+        self.world.oracle.committed(self, records)
+        if self.chaos.strikes("gateway_killed_before_sends", factor):
+            raise Killed
+        if grants and self.chaos.strikes("gateway_killed_near_a_grant"):
+            dies = partial(self.kill, self.kernel.between(200, 15_000))
+            self.kernel.after(self.kernel.between(1, 700), dies)
+
+    def read_events(self, first: int, limit: int) -> tuple[object, ...]:
+        """The up log, as the store reads it."""
+        return self.disk.read_events(first, limit)
+
+    def _send(self, message: Publish) -> bool:
+        if self.chaos.strikes("gateway_killed_between_sends", 20 if message.unlocks else 1):
+            raise Killed
+        if message.unlocks:
+            self.world.oracle.unlock_leaves(message)
+            if self.chaos.strikes("unlock_stalled"):
+                self.bus.stall(self.kernel.between(500, 30_000))
+        self.kernel.note("gateway_sent", message.topic[-16:], data=message.payload)
+        link = self.uplink if message.link == "uplink" else self.bus
+        return link.publish(message.topic, message.payload, retain=message.retain, reliable=message.qos > 0)
+
+    def _say(self, said: Said) -> None:
+        fields = said.fields
+        self.kernel.note(said.event, *fields.values())
+
+    def _will(self) -> Will | None:
+        if self.site is None:
+            return None
+        frame = seal_up(self.site, GatewayDeath(self.site.config.boot_id))
+        return Will(uplink_topic(SHARD, GATEWAY, "presence"), frame)

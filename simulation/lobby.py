@@ -1,0 +1,159 @@
+"""The steel and the bags: what is physically so, whatever any program believes.
+
+It decides how doors move and which bags lie behind them. An opening is one swing of a door, from open to shut; it
+remembers which command its lock obeyed and whether its controller ever knew of it.
+"""
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from firmware_sim.hardware import Cabinet, Edge
+from simulation.kernel import Kernel, Violation
+
+if TYPE_CHECKING:
+    from simulation.controller_node import ControllerNode
+    from simulation.oracle import KnownGrant
+
+VAN, OWNER, STAFF, THIEF, SHOP = "van", "owner", "staff", "thief", "shop"
+
+
+@dataclass(slots=True, eq=False)
+class Opening:
+    """One swing of a door. `known`: the controller recorded it. `late`: the lock yielded long after its pulse."""
+
+    door: int
+    at_ms: int
+    grant: "KnownGrant | None"
+    late: bool = False
+    known: bool = False
+    shut_ms: int | None = None
+    attended: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Bag:
+    """One parcel's bag. `unseen`: it was put where it lies, or taken, while no sensor told of it."""
+
+    parcel_id: str
+    order_id: str
+    place: str | int = SHOP
+    put: Opening | None = None
+    taken: Opening | None = None
+    excused: set[str] = field(default_factory=set)
+
+    @property
+    def evident(self) -> bool:
+        """True when a controller told that this bag's door opened for it, so that the record can know of the bag.
+
+        A lock that yields long after its pulse is to every program a door that somebody forced.
+        """
+        return not self.excused and self.put is not None and self.put.known and not self.put.late
+
+    def excuse(self, why: str) -> None:
+        """From now on nobody can know where this bag is by the record alone."""
+        self.excused.add(why)
+
+
+class Lobby:
+    """All doors of a site and all bags of its orders."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+        self.bags: dict[str, Bag] = {}
+        self.controllers: dict[int, ControllerNode] = {}
+        self.open: dict[int, Opening] = {}
+        self.to_wipe: dict[int, Opening] = {}
+        self._edges: dict[int, int] = {}
+
+    def cabinet(self, door: int) -> Cabinet:
+        """The cabinet a door belongs to."""
+        return self.controllers[door].cabinet
+
+    def behind(self, door: int) -> list[Bag]:
+        """The bags behind a door."""
+        return [bag for bag in self.bags.values() if bag.place == door]
+
+    # --- doors
+
+    def pulse(self, door: int, grant: "KnownGrant") -> bool:
+        """A lock was energised: True when its door sprang open."""
+        cabinet = self.cabinet(door)
+        was_shut = cabinet.doors[door].position == "shut"
+        edges = cabinet.pulse(door)
+        if was_shut and cabinet.doors[door].position != "shut":
+            self._opened(door, grant, late=False)
+            self._play(door, edges)
+            return True
+        return False
+
+    def spring(self, door: int, grant: "KnownGrant | None") -> None:
+        """A door comes open by itself, late after its pulse, or by force."""
+        cabinet = self.cabinet(door)
+        if cabinet.doors[door].position == "shut":
+            edges = cabinet.use(door, "open_by_force")
+            self._opened(door, grant, late=True)
+            self._play(door, edges)
+
+    def shut(self, door: int) -> None:
+        """Push a door shut."""
+        opening = self.open.pop(door, None)
+        if opening is not None:
+            self.kernel.note("shut", door)
+            opening.shut_ms = self.kernel.ms
+            self._play(door, self.cabinet(door).use(door, "shut"))
+
+    def contact_speaks_again(self, door: int) -> None:
+        """A stuck contact came loose and says how its door stands."""
+        cabinet = self.cabinet(door)
+        cabinet.use(door, "unstick")
+        self._play(door, [Edge(1, door, cabinet.doors[door].position != "shut")])
+
+    def recorded(self, door: int) -> None:
+        """The controller made it durable that this door is open."""
+        opening = self.open.get(door)
+        if opening is not None:
+            opening.known = True
+
+    # --- bags
+
+    def put(self, bag: Bag, door: int) -> None:
+        """Put a bag behind an open door."""
+        opening = self._stands_open(door)
+        others = self.behind(door)
+        if others:
+            raise Violation(
+                "I2", f"two bags behind door {door}", door, bag.parcel_id, *(each.parcel_id for each in others)
+            )
+        bag.place, bag.put = door, opening
+        self.kernel.note("put", door, bag.parcel_id, bag.order_id)
+
+    def take(self, bag: Bag, whither: str) -> None:
+        """Take a bag from behind an open door."""
+        door = bag.place
+        if not isinstance(door, int):
+            raise TypeError("only what lies behind a door can be taken")
+        opening = self._stands_open(door)
+        bag.place, bag.taken = whither, opening
+        if whither != VAN:
+            self.to_wipe[door] = opening
+        self.kernel.note("taken", door, bag.parcel_id, bag.order_id, whither)
+
+    def _stands_open(self, door: int) -> Opening:
+        opening = self.open[door]
+        opening.attended = True
+        return opening
+
+    def _opened(self, door: int, grant: "KnownGrant | None", *, late: bool) -> None:
+        self.open[door] = Opening(door, self.kernel.ms, grant, late=late)
+        self.kernel.note("sprang_open", door, grant.command_id if grant else None, grant.order_id if grant else None)
+
+    def _play(self, door: int, edges: list[Edge]) -> None:
+        """A door that turns round in mid-swing bounces no more of its first way."""
+        number = self._edges[door] = self._edges.get(door, 0) + 1
+        for edge in edges:
+            self.kernel.after(edge.after_ms, partial(self._edge, door, number, edge))
+
+    def _edge(self, door: int, number: int, edge: Edge) -> None:
+        if self._edges[door] == number:
+            self.controllers[door].contact_changed(edge.door, is_open=edge.is_open)

@@ -1,0 +1,100 @@
+"""Many worlds, one after the other on each core, and what they came to as one report.
+
+A soak of `orders` orders from seed S runs the worlds S, S + 1, … ; whoever wants fresh worlds starts above the last
+seed of the report. It decides nothing about a world.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from hashlib import blake2b
+from time import perf_counter
+
+import msgspec
+
+from simulation.chaos import FAULTS
+from simulation.world import Outcome, run_world
+
+ORDERS_A_WORLD = 30
+# A run this long has had every fault; one that had not proves less than it says.
+ALL_FAULTS_FROM = 20_000
+WORLDS_AT_ONCE = 4
+SHOWN = 3
+
+
+class Report(msgspec.Struct, frozen=True):
+    """The JSON of a soak. `missing`: faults that never struck. `replays`: a command for each violation."""
+
+    orders: int
+    events: int
+    violations: int
+    faults: dict[str, int]
+    seconds: float
+    seeds: tuple[int, int]
+    digest: str
+    missing: list[str]
+    ended: dict[str, int]
+    replays: list[str]
+
+    @property
+    def holds(self) -> bool:
+        """True when nothing was violated and, in a long run, every fault struck."""
+        return self.violations == 0 and (not self.missing or self.orders < ALL_FAULTS_FROM)
+
+
+def run_soak(orders: int, seed: int, *, processes: int | None = None, say: Callable[[str], None] = print) -> Report:
+    """Simulate at least so many orders; violations are told as they are found."""
+    began_s = perf_counter()
+    worlds = max(1, -(-orders // ORDERS_A_WORLD))
+    outcomes: list[Outcome] = []
+    for outcome in _outcomes(range(seed, seed + worlds), processes or os.cpu_count() or 1):
+        outcomes.append(outcome)
+        if outcome.violation and sum(each.violation is not None for each in outcomes) <= SHOWN:
+            say(describe(outcome))
+    return _report(outcomes, seconds=perf_counter() - began_s)
+
+
+def describe(outcome: Outcome) -> str:
+    """Tell of one world; of a violation everything that leads to it."""
+    if outcome.violation is None:
+        return f"seed {outcome.seed}: {outcome.orders} orders, {outcome.events} events, {outcome.digest}, no violation"
+    lines = [f"seed {outcome.seed}: {outcome.violation}", *outcome.trail, f"again: {_replay(outcome.seed)}"]
+    return "\n".join(lines)
+
+
+def _outcomes(seeds: Sequence[int], processes: int) -> Iterator[Outcome]:
+    if processes == 1:
+        yield from map(_run, seeds)
+        return
+    with ProcessPoolExecutor(processes) as pool:
+        yield from pool.map(_run, seeds, chunksize=WORLDS_AT_ONCE)
+
+
+def _run(seed: int) -> Outcome:
+    return run_world(seed, ORDERS_A_WORLD)
+
+
+def _report(outcomes: Sequence[Outcome], *, seconds: float) -> Report:
+    faults, ended, digest = Counter(dict.fromkeys(FAULTS, 0)), Counter[str](), blake2b(digest_size=12)
+    for outcome in outcomes:
+        faults.update(outcome.faults)
+        ended.update(outcome.states)
+        digest.update(outcome.digest.encode())
+    bad = [each for each in outcomes if each.violation]
+    return Report(
+        orders=sum(each.orders for each in outcomes),
+        events=sum(each.events for each in outcomes),
+        violations=len(bad),
+        faults=dict(sorted(faults.items())),
+        seconds=round(seconds, 2),
+        seeds=(outcomes[0].seed, outcomes[-1].seed),
+        digest=digest.hexdigest(),
+        missing=sorted(name for name, count in faults.items() if count == 0),
+        ended=dict(sorted(ended.items())),
+        replays=[_replay(each.seed) for each in bad],
+    )
+
+
+def _replay(seed: int) -> str:
+    return f"caibox soak --replay {seed}"
