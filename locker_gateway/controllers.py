@@ -91,7 +91,8 @@ def next_events(turn: Turn, controller: str, report: Events) -> Iterator[Numbere
 def caught_up(site: Site, controller: str, *, now_ms: int) -> bool:
     """True when every event the controller is known to have made is applied here.
 
-    A memory we never took an event of, that still sends none, has had them all received by another gateway.
+    A memory we never took an event of, that still sends none ten seconds after it told of some, has had them all received
+    by another gateway.
     """
     seen = site.sight_of(controller)
     if not seen.online:
@@ -115,7 +116,10 @@ def _note(turn: Turn, seen: ControllerSeen, said: Events | Beat | ControllerBirt
     if said.store_id != seen.store_id:
         seen.store_id, seen.event_no, seen.known_since_ms = said.store_id, 0, turn.ms
     last = said.events[-1].event_no if isinstance(said, Events) and said.events else 0
-    seen.event_no = max(seen.event_no, last if isinstance(said, Events) else said.event_no)
+    told = last if isinstance(said, Events) else said.event_no
+    if seen.event_no == 0 < told:
+        seen.known_since_ms = turn.ms
+    seen.event_no = max(seen.event_no, told)
     _measure_lag(turn, seen, said)
     seen.beat = max(seen.beat, said.beat) if said.boot_id == seen.boot_id else said.beat
     seen.boot_id = said.boot_id

@@ -8,10 +8,14 @@ from locker_protocol.uplink_messages import (
     ControllerCameUp,
     ControllerEventRefused,
     ControllerWentSilent,
+    DoorStayedShut,
     DoorWasOpened,
+    LoadParcel,
+    ParcelLoaded,
+    PlanOrder,
     SiteStatus,
 )
-from tests.gateway.world import HOUR_MS, World, code, loaded_world, unlocks
+from tests.gateway.world import HOUR_MS, World, code, label, loaded_world, parcel, unlocks
 
 
 def test_a_birth_is_told_to_the_service() -> None:
@@ -114,6 +118,22 @@ def test_a_report_without_events_is_life_and_nothing_else() -> None:
     before = dict(world.records)
     world.g1.report()
     assert world.records == before
+
+
+def test_a_first_load_whose_events_come_late_is_not_given_up_as_if_its_door_had_stayed_shut() -> None:
+    world = World()
+    world.tell(PlanOrder("o1", [parcel()]))
+    world.wait(11)
+    world.down(LoadParcel("c1", label(), "lin", world.civil_ms + 10_000))
+    assert world.pulses == [1]
+    world.wait(3, beats=False)
+    for _ in range(8):  # beats come through, the events do not
+        world.g1.send_beat()
+        world.wait(1, beats=False)
+    assert world.told_events(DoorStayedShut) == []
+
+    world.g1.shut(1)
+    assert [event.door for event in world.told_events(ParcelLoaded)] == [1]
 
 
 def test_a_memory_whose_events_another_gateway_has_is_known_to_be_up_to_date_after_a_while() -> None:
