@@ -91,8 +91,8 @@ def next_events(turn: Turn, controller: str, report: Events) -> Iterator[Numbere
 def caught_up(site: Site, controller: str, *, now_ms: int) -> bool:
     """True when every event the controller is known to have made is applied here.
 
-    A memory we never took an event of, that still sends none ten seconds after it told of some, has had them all received
-    by another gateway.
+    A memory we never took an event of, that still sends none ten seconds after it told of some, has had them all
+    received by another gateway.
     """
     seen = site.sight_of(controller)
     if not seen.online:

@@ -175,7 +175,7 @@ class ControllerNode:
             self.chaos.happened("contact_bounced")
         if self.chaos.strikes("power_cut_near_a_pulse"):
             self.kernel.after(self.kernel.between(1, 400), partial(self.power_off, self.kernel.between(200, 8_000)))
-        self.world.lock_pulsed(door, grant)
+        self.world.lock_pulsed(door)
 
     def _set_alarm(self) -> None:
         if self.state is None:

@@ -63,6 +63,7 @@ class Lobby:
         self.bags: dict[str, Bag] = {}
         self.controllers: dict[int, ControllerNode] = {}
         self.open: dict[int, Opening] = {}
+        self.pulsed: dict[int, KnownGrant] = {}
         self.to_wipe: dict[int, Opening] = {}
         self._edges: dict[int, int] = {}
 
@@ -79,12 +80,16 @@ class Lobby:
     def pulse(self, door: int, grant: "KnownGrant") -> bool:
         """A lock was energised: True when its door sprang open."""
         cabinet = self.cabinet(door)
+        self.pulsed[door] = grant
         was_shut = cabinet.doors[door].position == "shut"
         edges = cabinet.pulse(door)
         if was_shut and cabinet.doors[door].position != "shut":
             self._opened(door, grant, late=False)
             self._play(door, edges)
             return True
+        opening = self.open.get(door)
+        if opening is not None and opening.grant is None:
+            opening.grant = grant  # forced in this very moment: whoever was let in finds it open
         return False
 
     def spring(self, door: int, grant: "KnownGrant | None") -> None:

@@ -15,6 +15,7 @@ from app.domain.errors import DomainError
 from app.domain.ledger import Account
 from app.domain.order_state import OrderState
 from locker_gateway.outputs import AppendEvent, Delete, PruneEvents, Publish, Put, Record
+from locker_gateway.records import Code as KeptCode
 from locker_gateway.records import DownLog, Grant, Stamp, UpLog
 from locker_protocol.bus_messages import Unlock
 from locker_protocol.codec import decode
@@ -40,6 +41,7 @@ from simulation.lobby import OWNER, VAN, Opening
 
 if TYPE_CHECKING:
     from simulation.controller_node import ControllerNode
+    from simulation.disks import GatewayDisk
     from simulation.gateway_node import GatewayNode
     from simulation.world import World
 
@@ -153,7 +155,7 @@ class Oracle:
                 case Delete("grant", grant_id):
                     self.memory.grants.pop(grant_id, None)
                 case Put("down_log", _, body):
-                    self._joined(msgspec.json.decode(body, type=DownLog))
+                    self._joined(msgspec.json.decode(body, type=DownLog), node.disk)
                 case Put("up_log", _, body):
                     self._up_log = msgspec.json.decode(body, type=UpLog).log_id
                 case Put("stamp", _, body):
@@ -222,7 +224,7 @@ class Oracle:
         if through_seq > self.applied_through.get(self._up_log, 0) and not self.world.disturbed:
             raise Violation("I17", "events are forgotten that the service never had")
 
-    def _joined(self, log: DownLog) -> None:
+    def _joined(self, log: DownLog, disk: "GatewayDisk") -> None:
         """The down log was applied so far: what every entry says is known at the site from now on."""
         before = self.memory.down
         first = before.seq + 1 if before is not None and before.log_id == log.log_id else 1
@@ -230,7 +232,10 @@ class Oracle:
             body = self.entries.get((log.log_id, seq))
             if body is None:
                 raise Violation("I7", f"entry {seq} was applied and never sent", seq)
-            self._told(decode(body, Entry))
+            entry = decode(body, Entry)
+            self._told(entry)
+            if isinstance(entry, IssueCredential) and not _knows(disk, entry.credential):
+                raise Violation("I7", f"entry {seq} of the down log was passed over", entry.credential.order_id)
         self.memory.down = log
 
     def _told(self, entry: Entry) -> None:
@@ -497,3 +502,9 @@ class Oracle:
             if bag.parcel_id == grant.parcel_id or (bag.order_id == grant.order_id and bag.place == VAN):
                 bag.excuse("unattended")
         self.lobby.to_wipe.pop(opening.door, None)
+
+
+def _knows(disk: "GatewayDisk", credential: CredentialManifest) -> bool:
+    """True when the gateway's store holds this generation of the order's code, or a higher one."""
+    row = disk.rows.get(("code", credential.order_id))
+    return row is not None and msgspec.json.decode(row, type=KeptCode).generation >= credential.generation

@@ -10,7 +10,6 @@ from firmware_sim import signals
 from firmware_sim.hardware import Door
 from simulation.clocks import SimClock
 from simulation.kernel import Process
-from simulation.oracle import KnownGrant
 
 if TYPE_CHECKING:
     from simulation.controller_node import ControllerNode
@@ -125,17 +124,17 @@ class Trouble:
             door.jammed = True
             self.kernel.after(self.kernel.between(1_000, 25_000), partial(_loosen, door))
 
-    def lock_pulsed(self, door: int, grant: KnownGrant) -> None:
+    def lock_pulsed(self, door: int) -> None:
         """A jammed lock may yield long after its pulse."""
         steel = self.world.lobby.cabinet(door).doors[door]
         if steel.position == "shut" and steel.jammed and self.chaos.strikes("lock_yielded_late"):
-            self.kernel.after(self.kernel.between(500, 20_000), partial(self._yield, door, grant))
+            self.kernel.after(self.kernel.between(500, 20_000), partial(self._yield, door))
 
-    def _yield(self, door: int, grant: KnownGrant) -> None:
+    def _yield(self, door: int) -> None:
         steel = self.world.lobby.cabinet(door).doors[door]
         if steel.position == "shut":
             steel.jammed = False
-            self.world.lobby.spring(door, grant)
+            self.world.lobby.spring(door, self.world.lobby.pulsed[door])
 
 
 def _loosen(door: Door) -> None:

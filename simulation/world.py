@@ -28,7 +28,7 @@ from simulation.kernel import Kernel, Process, Violation
 from simulation.keys import KeyRing, QuickPrivateKey, quick_signatures
 from simulation.lobby import STAFF, VAN, Bag, Lobby
 from simulation.network import Broker, Link
-from simulation.oracle import Code, KnownGrant, Oracle
+from simulation.oracle import Code, Oracle
 from simulation.people import People
 from simulation.service_book import Book
 from simulation.service_node import ServiceNode
@@ -288,9 +288,9 @@ class World:
             *(each.link for each in self.controllers.values()),
         ]
 
-    def lock_pulsed(self, door: int, grant: KnownGrant) -> None:
+    def lock_pulsed(self, door: int) -> None:
         """A lock moved, or tried to."""
-        self.trouble.lock_pulsed(door, grant)
+        self.trouble.lock_pulsed(door)
 
     def note_clocks(self) -> None:
         """How far the gateway's clock was ever behind the service's."""

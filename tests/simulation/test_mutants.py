@@ -344,7 +344,7 @@ def the_service_gives_a_number_twice(patch: Patch) -> None:
     patch.setattr(Book, "number", again)
 
 
-@mutant("I1", "I4", "I7", "I14")
+@mutant("I7")
 def the_gateway_takes_entries_over_a_gap(patch: Patch) -> None:
     def take(turn: Turn, batch: Any) -> None:
         log = turn.site.down
