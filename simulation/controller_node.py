@@ -155,7 +155,7 @@ class ControllerNode:
                 self.disk.append(records, synced=synced)
                 for record in records:
                     if isinstance(record, EventKept) and isinstance(record.event, DoorOpened):
-                        self.world.lobby.recorded(record.event.door)
+                        self.world.lobby.recorded(record.event.door, record.event.command_id)
                 self.disk.compact(self.state.memory)
             case signals.Energise(door):
                 self._energise(door, _obeyed(door, rest))

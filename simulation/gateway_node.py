@@ -64,6 +64,7 @@ class GatewayNode:
         self.disk = GatewayDisk()
         self.audited_before = 0
         self.heard: dict[str, Heard] = {}
+        self.one_at_a_time = True
         self.site: Site | None = None
         self._loop: Loop | None = None
         self._metrics = Metrics()
@@ -95,8 +96,6 @@ class GatewayNode:
         )
 
     def _hear_bus(self, topic: str, payload: bytes, kept: bool) -> None:  # noqa: FBT001 - a link's handler
-        if self.site is not None and not kept:
-            self._listen_in(topic.split("/")[3], decode(payload, ControllerPresence | Report))
         self.give(BusMessage(topic, payload, self.clock.now().monotonic_ms, kept))
 
     def _listen_in(self, controller: str, said: ControllerBirth | ControllerDeath | Events | Beat) -> None:
@@ -189,6 +188,10 @@ class GatewayNode:
 
     def _turn(self, inputs: list[Input]) -> None:
         assert self._loop is not None
+        self.one_at_a_time = len(inputs) == 1
+        for given in inputs:
+            if isinstance(given, BusMessage) and not given.retained:
+                self._listen_in(given.topic.split("/")[3], decode(given.payload, ControllerPresence | Report))
         try:
             self._loop.turn(inputs)
         except Killed:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from simulation.controller_node import ControllerNode
     from simulation.oracle import KnownGrant
 
+# A little more than a controller waits for a door after its pulse.
+FOLLOWS_MS = 11_000
 VAN, OWNER, STAFF, THIEF, SHOP = "van", "owner", "staff", "thief", "shop"
 
 
@@ -64,6 +66,7 @@ class Lobby:
         self.controllers: dict[int, ControllerNode] = {}
         self.open: dict[int, Opening] = {}
         self.pulsed: dict[int, KnownGrant] = {}
+        self.pulsed_ms: dict[int, int] = {}
         self.to_wipe: dict[int, Opening] = {}
         self._edges: dict[int, int] = {}
 
@@ -80,7 +83,7 @@ class Lobby:
     def pulse(self, door: int, grant: "KnownGrant") -> bool:
         """A lock was energised: True when its door sprang open."""
         cabinet = self.cabinet(door)
-        self.pulsed[door] = grant
+        self.pulsed[door], self.pulsed_ms[door] = grant, self.kernel.ms
         was_shut = cabinet.doors[door].position == "shut"
         edges = cabinet.pulse(door)
         if was_shut and cabinet.doors[door].position != "shut":
@@ -100,6 +103,10 @@ class Lobby:
             self._opened(door, grant, late=True)
             self._play(door, edges)
 
+    def pulsed_lately(self, door: int) -> bool:
+        """True while an opening would be put down to the last pulse, whoever brought it about."""
+        return self.kernel.ms - self.pulsed_ms.get(door, -FOLLOWS_MS) < FOLLOWS_MS
+
     def shut(self, door: int) -> None:
         """Push a door shut."""
         opening = self.open.pop(door, None)
@@ -114,11 +121,12 @@ class Lobby:
         cabinet.use(door, "unstick")
         self._play(door, [Edge(1, door, cabinet.doors[door].position != "shut")])
 
-    def recorded(self, door: int) -> None:
-        """The controller made it durable that this door is open."""
+    def recorded(self, door: int, command_id: str | None) -> None:
+        """The controller made it durable that this door is open, by a command or by nobody's."""
         opening = self.open.get(door)
         if opening is not None:
             opening.known = True
+            opening.late |= command_id is None
 
     # --- bags
 

@@ -189,7 +189,12 @@ class Oracle:
     def _loaded(self, event: ParcelLoaded) -> None:
         """I15: an interrupted load is asked again, never guessed; a door that still stands open is one."""
         opening, bag = self.lobby.open.get(event.door), self.lobby.bags[event.parcel_id]
-        for_it = opening is not None and opening.grant is not None and opening.grant.parcel_id == event.parcel_id
+        for_it = (
+            opening is not None
+            and not opening.late
+            and opening.grant is not None
+            and opening.grant.parcel_id == event.parcel_id
+        )
         if for_it and not bag.excused and event.door not in self.world.stuck:
             raise Violation(
                 "I15", f"{event.parcel_id} counts as loaded while its door stands open", event.parcel_id, event.door
@@ -198,7 +203,7 @@ class Oracle:
     def _silent(self, controller: str) -> None:
         """Whoever reported a moment ago is silent only by the death of that very boot."""
         heard = self.world.gateway.heard.get(controller)
-        if heard is None or self.kernel.ms - heard.at_ms >= SILENT_MS:
+        if heard is None or self.kernel.ms - heard.at_ms >= SILENT_MS or not self.world.gateway.one_at_a_time:
             return
         if heard.death is not None and heard.death != heard.boot_id:
             raise Violation("I14", f"a stale death of {controller} is believed", controller)

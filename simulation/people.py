@@ -467,7 +467,8 @@ class People:
         while not self.world.closed:
             yield 1_000
             door = self.kernel.pick(self.world.doors)
-            if door not in self.lobby.open and self.chaos.strikes("door_forced"):
+            untouched = door not in self.lobby.open and not self.lobby.pulsed_lately(door)
+            if untouched and self.chaos.strikes("door_forced"):
                 self.lobby.spring(door, None)
                 yield self.kernel.between(300, 3_000)
                 opening = self.lobby.open.get(door)

@@ -132,7 +132,7 @@ class Trouble:
 
     def _yield(self, door: int) -> None:
         steel = self.world.lobby.cabinet(door).doors[door]
-        if steel.position == "shut":
+        if steel.position == "shut" and steel.jammed:
             steel.jammed = False
             self.world.lobby.spring(door, self.world.lobby.pulsed[door])
 

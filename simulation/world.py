@@ -307,9 +307,9 @@ class World:
         """Deadlines, and refunds until the payment provider has done them."""
         while True:
             yield 1_000
-            if all(row.acked for row in self.service.book.outbox):
-                self.ring.turn()
             book = self.service.book
+            if book.down_log_id is not None and all(row.acked for row in book.outbox):
+                self.ring.turn()
             if self.heat:
                 self.service.try_(partial(book.expire, self.service.clock.civil_ms()))
             for refund in [each for each in book.refunds.values() if not each.done]:
