@@ -36,7 +36,7 @@ class Journal:
 
     def append(self, records: Sequence[Record], *, synced: bool) -> None:
         """Write records; when this returns and `synced` was asked for, a power cut cannot take them back."""
-        lines = b"".join(_line(record) for record in records)
+        lines = b"".join(write_line(record) for record in records)
         self._file.write(lines)
         self._size += len(lines)
         if synced:
@@ -91,7 +91,7 @@ def _read(path: Path) -> Memory:
     raw = path.read_bytes()
     memory, end = Memory(), 0
     for line in raw.splitlines(keepends=True):
-        record = _record(line)
+        record = read_line(line)
         if record is None:
             break
         memory.apply(record)
@@ -103,12 +103,14 @@ def _read(path: Path) -> Memory:
     return memory
 
 
-def _line(record: Record) -> bytes:
+def write_line(record: Record) -> bytes:
+    """One record as its line, with a checksum before it."""
     body = _encoder.encode(record)
     return b"%08x %s\n" % (zlib.crc32(body), body)
 
 
-def _record(line: bytes) -> Record | None:
+def read_line(line: bytes) -> Record | None:
+    """The record of a line; `None` when it is torn or damaged."""
     checksum, _, body = line.partition(b" ")
     if not body.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(body[:-1]):
         return None
@@ -122,7 +124,7 @@ def _record(line: bytes) -> Record | None:
 def _write_whole(path: Path, records: Sequence[Record]) -> None:
     fresh = path.with_suffix(".new")
     with fresh.open("wb") as file:
-        file.write(b"".join(_line(record) for record in records))
+        file.write(b"".join(write_line(record) for record in records))
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)
