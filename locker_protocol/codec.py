@@ -1,5 +1,6 @@
 """Bytes to typed messages and back. Never trusts a length, a type or a number it has not checked."""
 
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -22,11 +23,17 @@ def decode(payload: bytes, kind: Any) -> Any:  # noqa: ANN401 - no type can say 
     if len(payload) > MAX_MESSAGE_BYTES:
         raise ProtocolError(ProtocolFault.TOO_LARGE, f"{len(payload)} bytes")
     try:
-        return msgspec.json.decode(payload, type=kind)
+        return _decoder(kind).decode(payload)
     except msgspec.ValidationError as error:
         raise ProtocolError(_fault_of(error), str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:  # the last: thousands of open brackets
         raise ProtocolError(ProtocolFault.NOT_JSON, str(error)) from error
+
+
+@cache
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:  # noqa: ANN401 - as above
+    """A union's decoder takes longer to make than most messages take to read."""
+    return msgspec.json.Decoder(kind)
 
 
 def _fault_of(error: msgspec.ValidationError) -> ProtocolFault:
