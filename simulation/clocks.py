@@ -16,6 +16,7 @@ class SimClock:
         self.off_ms = off_ms
         self.drift = drift
         self.leapt_ms = 0
+        self._stands_at_ms: int | None = None
 
     def now(self) -> Now:
         """Read both clocks."""
@@ -23,11 +24,21 @@ class SimClock:
 
     def civil_ms(self) -> int:
         """Civil time as this machine believes it to be."""
+        if self._stands_at_ms is not None:
+            return self._stands_at_ms
         return self.true_ms() + self.off_ms + int(self._kernel.ms * self.drift)
 
     def true_ms(self) -> int:
         """Civil time as it is."""
         return EPOCH_MS + self._kernel.ms + self.leapt_ms
+
+    def stand_still(self) -> None:
+        """Civil time stops until `go_on`."""
+        self._stands_at_ms = self.civil_ms()
+
+    def go_on(self) -> None:
+        """Civil time is what it would have been."""
+        self._stands_at_ms = None
 
     def restart(self) -> None:
         """The machine was started again: monotonic time begins anew."""

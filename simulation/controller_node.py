@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     from simulation.world import World
 
 GATEWAY = "gw"
+# The power may fail between any two deeds; likelier just before a lock is energised and just after.
+_MOMENTS = {
+    (False, False): "power_cut_in_a_step",
+    (False, True): "power_cut_after_a_pulse",
+    (True, False): "power_cut_before_a_pulse",
+    (True, True): "power_cut_before_a_pulse",
+}
 MILD = (ZoneReading(Zone.CHILLED, 3.0, 3.5),)
 
 
@@ -74,8 +81,8 @@ class ControllerNode:
         if self.state is not None:
             self.link.start()
 
-    def power_off(self, lasts_ms: int) -> None:
-        """Pull the plug for a while."""
+    def power_off(self, lasts_ms: int, *, reason: BootReason = "power_on") -> None:
+        """Pull the plug for a while, or let a new firmware begin."""
         if self.state is None:
             return
         self.kernel.note("power_off", self.name)
@@ -85,9 +92,9 @@ class ControllerNode:
                 opening.late = True
         self.state = None
         self.link.stop()
-        if self.chaos.strikes("unsynced_lost"):
-            self.disk.lose_unsynced()
-        self.kernel.after(lasts_ms, self.power_on)
+        if self.chaos.strikes("unsynced_lost") and self.disk.lose_unsynced():
+            self.chaos.happened("journal_torn")
+        self.kernel.after(lasts_ms, partial(self.power_on, reason))
 
     def _names(self, door: int) -> "KnownGrant | None":
         assert self.state is not None
@@ -134,18 +141,19 @@ class ControllerNode:
 
     def _do(self, outputs: list[signals.Output]) -> None:
         try:
+            pulsed = False
             for place, output in enumerate(outputs):
-                self._may_fail(output)
+                pulses = isinstance(output, signals.Energise)
+                self._may_fail(_MOMENTS[pulses, pulsed])
                 self._do_one(output, outputs[place + 1 :])
+                pulsed = pulses
         except PowerFailed:
             self.power_off(self.kernel.between(200, 8_000))
             return
         self._set_alarm()
 
-    def _may_fail(self, output: signals.Output) -> None:
-        pulses = isinstance(output, signals.Energise)
-        if self.chaos.allows("power_cut_in_a_step", 30 if pulses else 1):
-            self.chaos.happened("power_cut_in_a_step")
+    def _may_fail(self, moment: str) -> None:
+        if self.chaos.strikes(moment):
             raise PowerFailed
 
     def _do_one(self, output: signals.Output, rest: list[signals.Output]) -> None:
@@ -173,6 +181,8 @@ class ControllerNode:
         grant = self.world.oracle.pulsed(self, door, command_id)
         if self.world.lobby.pulse(door, grant):
             self.chaos.happened("contact_bounced")
+            if len(self.world.lobby.open) > 1:
+                self.chaos.happened("two_doors_at_once")
         if self.chaos.strikes("power_cut_near_a_pulse"):
             self.kernel.after(self.kernel.between(1, 400), partial(self.power_off, self.kernel.between(200, 8_000)))
         self.world.lock_pulsed(door)

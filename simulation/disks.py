@@ -6,6 +6,7 @@ what was not yet synced. Which records reached a disk is the oracle's evidence.
 
 from collections.abc import Iterable, Sequence
 
+from firmware_sim.journal import read_line, write_line
 from firmware_sim.memory import Memory, new_memory
 from firmware_sim.memory import Record as Kept
 from locker_gateway.inputs import StoredEvent
@@ -87,13 +88,16 @@ class JournalDisk:
             self.lines = memory.records()
             self._synced = len(self.lines)
 
-    def lose_unsynced(self) -> int:
-        """The power failed: of what was not synced a beginning is there, or nothing. Returns how many lines went."""
+    def lose_unsynced(self) -> bool:
+        """The power failed: of what was not synced a beginning is there, or nothing. True: with a torn last line."""
         kept = self._kernel.between(self._synced, len(self.lines))
-        lost = len(self.lines) - kept
+        whole = write_line(self.lines[kept]) if kept < len(self.lines) else b""
+        torn = whole[: self._kernel.between(0, max(0, len(whole) - 1))]
         del self.lines[kept:]
-        self._synced = kept
-        return lost
+        if torn and (record := read_line(torn)) is not None:
+            self.lines.append(record)
+        self._synced = len(self.lines)
+        return bool(torn)
 
     def read(self) -> Memory:
         """Fold what is there."""

@@ -8,23 +8,17 @@ from functools import partial
 from queue import Queue
 from typing import TYPE_CHECKING, cast
 
+import msgspec
+
 from locker_gateway.inputs import BusDown, BusMessage, BusUp, Input, Started, Tick, UplinkDown, UplinkMessage, UplinkUp
 from locker_gateway.loop import MAX_TOGETHER, Loop
 from locker_gateway.metrics import Metrics
 from locker_gateway.outputs import AppendEvent, Publish, Record, Said
-from locker_gateway.site import restore
+from locker_gateway.site import UnreadableRecord, restore
 from locker_gateway.state import Site, SiteConfig
-from locker_gateway.store import Store
+from locker_gateway.store import Store, StoreFailed
 from locker_gateway.turn import seal_up
-from locker_protocol.bus_messages import (
-    Beat,
-    ControllerBirth,
-    ControllerDeath,
-    ControllerPresence,
-    Events,
-    Report,
-)
-from locker_protocol.codec import decode
+from locker_protocol.bus_messages import ControllerDeath
 from locker_protocol.topics import uplink_topic
 from locker_protocol.uplink_messages import GatewayDeath, UnlockGranted
 from simulation.clocks import SimClock
@@ -38,6 +32,8 @@ if TYPE_CHECKING:
 GATEWAY, SHARD = "gw", "s0"
 MAX_CACHE = 512
 MAX_WAITING = 2_000
+# What an older version finds in a store that a newer one wrote.
+FROM_THE_FUTURE = ("newer", "only", b"{}")
 
 
 class Killed(Exception):
@@ -52,6 +48,16 @@ class Heard:
     first_ms: int = 0
     at_ms: int = 0
     death: str | None = None
+
+
+class Sender(msgspec.Struct):
+    """As much of any report as tells who said it."""
+
+    type: str
+    boot_id: str
+
+
+_said = msgspec.json.Decoder(Sender)
 
 
 class GatewayNode:
@@ -70,6 +76,7 @@ class GatewayNode:
         self._metrics = Metrics()
         self._epoch = 0
         self._busy_until_ms = 0
+        self._full_until_ms = 0
         self._waiting: list[Input] = []
         self._tick_ms = self.kernel.pick((200, 200, 500, 1_000))
         down = uplink_topic(SHARD, GATEWAY, "down")
@@ -98,9 +105,10 @@ class GatewayNode:
     def _hear_bus(self, topic: str, payload: bytes, kept: bool) -> None:  # noqa: FBT001 - a link's handler
         self.give(BusMessage(topic, payload, self.clock.now().monotonic_ms, kept))
 
-    def _listen_in(self, controller: str, said: ControllerBirth | ControllerDeath | Events | Beat) -> None:
-        heard = self.heard.setdefault(controller, Heard())
-        if isinstance(said, ControllerDeath):
+    def _listen_in(self, message: BusMessage) -> None:
+        said = _said.decode(message.payload)
+        heard = self.heard.setdefault(message.topic.split("/")[3], Heard())
+        if said.type == ControllerDeath.__name__:
             heard.death = said.boot_id
         else:
             heard.first_ms = heard.first_ms if heard.boot_id == said.boot_id else self.kernel.ms
@@ -112,20 +120,15 @@ class GatewayNode:
         """Read the store and begin."""
         if self.site is not None:
             return
-        world = self.world
+        if self.chaos.strikes("gateway_downgrade_refused"):
+            self._refuse_to_start()
+            return
         self._epoch += 1
         if self.kernel.chance(0.3):
             self.clock.restart()
-        config = SiteConfig(
-            GATEWAY,
-            world.site_no,
-            SHARD,
-            tuple(world.controllers),
-            world.first_keys,
-            world.gateway_key,
-            self.kernel.random_bytes(16).hex(),
-        )
-        self.site = restore(config, self.disk.records())
+        if self.chaos.strikes("clock_dead"):
+            self.world.trouble.clocks.die(self.clock)
+        self.site = restore(self._config(), self.disk.records())
         self._loop = Loop(
             self.site,
             cast("Store", self),
@@ -143,22 +146,62 @@ class GatewayNode:
             self.bus.start()
             self.kernel.after(self._tick_ms, partial(self._tick, self._epoch))
 
+    def _config(self) -> SiteConfig:
+        world = self.world
+        return SiteConfig(
+            GATEWAY,
+            world.site_no,
+            SHARD,
+            tuple(world.controllers),
+            world.first_keys,
+            world.gateway_key,
+            self.kernel.random_bytes(16).hex(),
+        )
+
+    def _refuse_to_start(self) -> None:
+        """Somebody put an older version back: it must not touch what it cannot read; then the right one comes."""
+        try:
+            restore(self._config(), [*self.disk.records(), FROM_THE_FUTURE])
+        except UnreadableRecord:
+            self.kernel.after(self.kernel.between(500, 10_000), self.start)
+            return
+        raise Violation("I7", "an older version works with a newer one's store")
+
+    def upgrade(self, lasts_ms: int) -> None:
+        """Stop in good order, as for a new version, and start again."""
+        will = self._will()
+        if will is not None:
+            self.uplink.publish(will.topic, will.payload, retain=True)
+            self._end(lasts_ms, in_good_order=True)
+
     def kill(self, lasts_ms: int) -> None:
         """Kill -9, and start again after a while."""
-        if self.site is None:
-            return
-        self.kernel.note("gateway_killed")
+        if self.site is not None:
+            self.kernel.note("gateway_killed")
+            self._end(lasts_ms, in_good_order=False)
+
+    def _end(self, lasts_ms: int, *, in_good_order: bool) -> None:
         self.site = self._loop = None
         self.heard.clear()
         self._epoch += 1
         self._waiting.clear()
         self._busy_until_ms = 0
-        self.uplink.stop()
-        self.bus.stop()
+        self.uplink.stop(in_good_order=in_good_order)
+        self.bus.stop(in_good_order=in_good_order)
         self.kernel.after(lasts_ms, self.start)
 
+    def fill_disk(self, lasts_ms: int) -> None:
+        """Until somebody makes room no commit succeeds, and each that fails ends the process."""
+        self._full_until_ms = self.kernel.ms + lasts_ms
+
+    def stop_for(self, lasts_ms: int) -> None:
+        """Stopped by a signal, and let go on."""
+        self.be_busy(lasts_ms)
+        self.uplink.freeze(lasts_ms)
+        self.bus.freeze(lasts_ms)
+
     def be_busy(self, lasts_ms: int) -> None:
-        """Stopped, or waiting for its disk: what comes in waits."""
+        """Waiting for its disk: what comes in waits."""
         if self.site is None:
             return
         self._busy_until_ms = max(self._busy_until_ms, self.kernel.ms + lasts_ms)
@@ -177,6 +220,9 @@ class GatewayNode:
     def _work_off(self, epoch: int) -> None:
         if epoch != self._epoch or self.kernel.ms < self._busy_until_ms:
             return
+        if self._waiting and self.chaos.strikes("gateway_out_of_memory"):
+            self.kill(self.kernel.between(200, 5_000))
+            return
         while self._waiting and epoch == self._epoch:
             together, self._waiting = self._waiting[:MAX_TOGETHER], self._waiting[MAX_TOGETHER:]
             self._turn(together)
@@ -191,10 +237,10 @@ class GatewayNode:
         self.one_at_a_time = len(inputs) == 1
         for given in inputs:
             if isinstance(given, BusMessage) and not given.retained:
-                self._listen_in(given.topic.split("/")[3], decode(given.payload, ControllerPresence | Report))
+                self._listen_in(given)
         try:
             self._loop.turn(inputs)
-        except Killed:
+        except (Killed, StoreFailed):
             self.kill(self.kernel.between(200, 15_000))
             return
         site = self.site
@@ -207,10 +253,18 @@ class GatewayNode:
         """Make records durable, unless death comes first."""
         grants = any(isinstance(each, AppendEvent) and isinstance(each.event, UnlockGranted) for each in records)
         factor = 20 if grants else 1
+        if self.kernel.ms < self._full_until_ms:
+            self.chaos.happened("gateway_disk_full")
+            raise StoreFailed("no room")
         if self.chaos.strikes("gateway_killed_before_commit", factor):
             raise Killed
+        failed = self.chaos.strikes("gateway_sync_failed", factor)
+        if failed and self.kernel.chance(0.5):
+            raise StoreFailed("nothing of it reached the disk")
         self.disk.write(records)
         self.world.oracle.committed(self, records)
+        if failed:
+            raise StoreFailed("it is there, and nobody knows")
         if self.chaos.strikes("gateway_killed_before_sends", factor):
             raise Killed
         if grants and self.chaos.strikes("gateway_killed_near_a_grant"):

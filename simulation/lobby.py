@@ -22,7 +22,10 @@ VAN, OWNER, STAFF, THIEF, SHOP = "van", "owner", "staff", "thief", "shop"
 
 @dataclass(slots=True, eq=False)
 class Opening:
-    """One swing of a door. `known`: the controller recorded it. `late`: the lock yielded long after its pulse."""
+    """One swing of a door. `known`: the controller recorded it. `leave_ms`: it was left open, for that long.
+
+    `late`: no record can put it down to what caused it, for the lock yielded long after its pulse or the wires lie.
+    """
 
     door: int
     at_ms: int
@@ -31,6 +34,7 @@ class Opening:
     known: bool = False
     shut_ms: int | None = None
     attended: bool = False
+    leave_ms: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -68,6 +72,7 @@ class Lobby:
         self.pulsed: dict[int, KnownGrant] = {}
         self.pulsed_ms: dict[int, int] = {}
         self.to_wipe: dict[int, Opening] = {}
+        self.miswired: set[int] = set()
         self._edges: dict[int, int] = {}
 
     def cabinet(self, door: int) -> Cabinet:
@@ -121,6 +126,26 @@ class Lobby:
         cabinet.use(door, "unstick")
         self._play(door, [Edge(1, door, cabinet.doors[door].position != "shut")])
 
+    def swap_wires(self, one: int, other: int, *, back: bool = False) -> None:
+        """Each of two doors' contacts is wired to the other's input; or is again to its own."""
+        doors = self.cabinet(one).doors
+        self.miswired |= {one, other}
+        for door, wired_as in ((one, other), (other, one)):
+            self._distrust(door)
+            doors[door].wired_as = None if back else wired_as
+        for door in (one, other):
+            self._play(door, [Edge(1, doors[door].wired_as or door, doors[door].position != "shut")])
+        if back:
+            self.miswired -= {one, other}
+
+    def _distrust(self, door: int) -> None:
+        """What is behind this door now, and who opens it, the record can get wrong."""
+        for bag in self.behind(door):
+            bag.excuse("miswired")
+        if door in self.open:
+            self.open[door].late = True
+        self.to_wipe.pop(door, None)
+
     def recorded(self, door: int, command_id: str | None) -> None:
         """The controller made it durable that this door is open, by a command or by nobody's."""
         opening = self.open.get(door)
@@ -139,6 +164,8 @@ class Lobby:
                 "I2", f"two bags behind door {door}", door, bag.parcel_id, *(each.parcel_id for each in others)
             )
         bag.place, bag.put = door, opening
+        if door in self.miswired:
+            bag.excuse("miswired")
         self.kernel.note("put", door, bag.parcel_id, bag.order_id)
 
     def take(self, bag: Bag, whither: str) -> None:
@@ -148,7 +175,7 @@ class Lobby:
             raise TypeError("only what lies behind a door can be taken")
         opening = self._stands_open(door)
         bag.place, bag.taken = whither, opening
-        if whither != VAN:
+        if whither != VAN and not bag.excused:
             self.to_wipe[door] = opening
         self.kernel.note("taken", door, bag.parcel_id, bag.order_id, whither)
 
@@ -158,7 +185,7 @@ class Lobby:
         return opening
 
     def _opened(self, door: int, grant: "KnownGrant | None", *, late: bool) -> None:
-        self.open[door] = Opening(door, self.kernel.ms, grant, late=late)
+        self.open[door] = Opening(door, self.kernel.ms, grant, late=late or door in self.miswired)
         self.kernel.note("sprang_open", door, grant.command_id if grant else None, grant.order_id if grant else None)
 
     def _play(self, door: int, edges: list[Edge]) -> None:

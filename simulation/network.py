@@ -18,6 +18,7 @@ NOTICES_MS = (5_000, 20_000)
 BROKER_NOTICES_MS = 30_000
 BACK_OFF_MS = (200, 500, 1_000, 2_000, 5_000)
 LONGEST_DELAY_MS = 120_000
+SLOW_BYTES_A_SECOND = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,11 @@ class Session:
     will: Will | None
     lost: Callable[[], None]
     open: bool = True
+    broker_died: bool = False
     last_ms: int = 0
     stalled_until_ms: int = 0
+    slow_until_ms: int = 0
+    sent_ms: int = 0
 
 
 class Broker:
@@ -73,11 +77,18 @@ class Broker:
             raise Violation("ghost rule", f"a command is kept by the broker: {topic}", topic)
         if not session.open or "out" in self.cut.get(session.client, ()):
             return
-        wait_ms = session.stalled_until_ms - self._kernel.ms
+        wait_ms = max(session.stalled_until_ms, self._sent_ms(session, payload)) - self._kernel.ms
         if wait_ms > 0:
             self._kernel.after(wait_ms, partial(self._thaw, session, topic, payload, retain, reliable))
         else:
             self._route(topic, payload, retain=retain, reliable=reliable)
+
+    def _sent_ms(self, session: Session, payload: bytes) -> int:
+        """When a message is through a wire that is slow now, or still has slow ones in it."""
+        now_ms = self._kernel.ms
+        if now_ms < session.slow_until_ms:
+            session.sent_ms = max(now_ms, session.sent_ms) + len(payload) * 1000 // SLOW_BYTES_A_SECOND
+        return session.sent_ms
 
     def _thaw(self, session: Session, topic: str, payload: bytes, retain: bool, reliable: bool) -> None:  # noqa: FBT001 - a queue's
         if session.open:
@@ -102,12 +113,15 @@ class Broker:
         if chaos.strikes("message_overtaken"):
             at_ms += kernel.between(10, kernel.pick((300, 3_000, 12_000, LONGEST_DELAY_MS)))
         else:
-            session.last_ms = at_ms = max(at_ms, session.last_ms)
+            slow = kernel.ms < session.slow_until_ms
+            session.last_ms = at_ms = max(at_ms, session.last_ms) + slow * len(payload) * 1000 // SLOW_BYTES_A_SECOND
         kernel.after(at_ms - kernel.ms, partial(self._arrive, session, topic, payload, kept))
 
     def _arrive(self, session: Session, topic: str, payload: bytes, kept: bool) -> None:  # noqa: FBT001 - a queue's
         if session.open and "in" not in self.cut.get(session.client, ()):
             session.hear(topic, payload, kept)
+        elif session.broker_died and not kept:
+            self._chaos.happened("broker_lost_acknowledged")
 
     # --- what ends connections
 
@@ -116,9 +130,11 @@ class Broker:
         if not session.open:
             return
         session.open = False
+        if not with_will:
+            self.sessions.pop(session.client, None)
+            return
         delay_ms = self._kernel.between(0, 50) if self._kernel.chance(0.5) else self._kernel.between(0, 15_000)
-        if with_will:
-            self._kernel.after(delay_ms, partial(self._bury, session))
+        self._kernel.after(delay_ms, partial(self._bury, session))
 
     def give_up(self, session: Session) -> None:
         """Nothing was heard for one and a half times the keepalive."""
@@ -148,7 +164,7 @@ class Broker:
         if self.retained and self._chaos.strikes("retained_forgotten"):
             self.retained.clear()
         for session in sessions:
-            session.open = False
+            session.open, session.broker_died = False, True
             self._kernel.after(self._kernel.between(1, 100), session.lost)
 
 
@@ -168,6 +184,7 @@ class Link:
     wanted: bool = False
     epoch: int = 0
     failures: int = 0
+    refused_until_ms: int = 0
     _asked: bool = field(default=False)
 
     def start(self) -> None:
@@ -175,13 +192,13 @@ class Link:
         self.wanted = True
         self._try_soon(20)
 
-    def stop(self) -> None:
-        """The process died: its sockets close."""
+    def stop(self, *, in_good_order: bool = False) -> None:
+        """The process ended: its sockets close. One that ends in good order said its farewell itself."""
         self.wanted = False
         self.epoch += 1
         self._asked = False
         if self.session is not None:
-            self.broker.leave(self.session)
+            self.broker.leave(self.session, with_will=not in_good_order)
             self.session = None
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False, reliable: bool = True) -> bool:
@@ -209,6 +226,37 @@ class Link:
         """What is sent from now on waits on its way, in order, and then comes all at once."""
         if self.session is not None:
             self.session.stalled_until_ms = self.kernel.ms + lasts_ms
+
+    def slow_down(self, lasts_ms: int) -> None:
+        """Two thousand bytes a second, either way."""
+        if self.session is not None:
+            self.session.slow_until_ms = self.kernel.ms + lasts_ms
+
+    def reset(self) -> None:
+        """The connection breaks, and both ends know."""
+        session = self.session
+        if session is not None:
+            self.broker.leave(session)
+            self._lost(session)
+
+    def halve(self) -> None:
+        """The broker dropped the connection; the client goes on talking to nobody until its keepalive tells."""
+        session = self.session
+        if session is not None:
+            self.broker.give_up(session)
+            self.kernel.after(self.kernel.between(*NOTICES_MS), partial(self._notice, session))
+
+    def refuse(self, lasts_ms: int) -> None:
+        """The name is not found, or the certificate no longer valid: this connection ends, and no new one begins."""
+        self.refused_until_ms = self.kernel.ms + lasts_ms
+        self.reset()
+
+    def freeze(self, lasts_ms: int) -> None:
+        """The process is stopped for a while: its broker gives it up, and it learns of that afterwards."""
+        session = self.session
+        if session is not None and lasts_ms > BROKER_NOTICES_MS:
+            self.kernel.after(BROKER_NOTICES_MS, partial(self.broker.give_up, session))
+            self.kernel.after(lasts_ms, partial(self._notice, session))
 
     def _mended(self) -> None:
         self.broker.cut.pop(self.client, None)
@@ -238,7 +286,7 @@ class Link:
             return
         epoch = self.epoch
         session = Session(self.client, self.hear, self.wants, self.will(), lambda: self._lost(session))
-        if self.broker.connect(session):
+        if self.kernel.ms >= self.refused_until_ms and self.broker.connect(session):
             self.session, self.failures = session, 0
             self.up()
         else:

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
 # Ten seconds from what was shown to the grant, and eight beats (nine seconds) from the beat it echoes to the pulse.
 GHOST_MS = 19_500
+PULSE_MS = 9_500
 # How long after a door's last contact edge its controller may take to write that down.
 SETTLES_MS = 200
 # A little less than the gateway's ten seconds.
@@ -72,6 +73,14 @@ class Shown:
     controller: str
     code: Code
     typed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Somebody asked for doors from afar; worth nothing after `not_after`, by the gateway's clock."""
+
+    at_ms: int
+    not_after: int
 
 
 @dataclass(slots=True)
@@ -119,7 +128,7 @@ class Oracle:
         self.world, self.kernel, self.lobby = world, world.kernel, world.lobby
         self.codes: dict[str, Code] = {}
         self.shown: list[Shown] = []
-        self.asked: dict[str, int] = {}
+        self.asked: dict[str, Asked] = {}
         self.entries: dict[tuple[str, int], bytes] = {}
         self.memory = GatewayMemory()
         self.commands: dict[str, KnownGrant] = {}
@@ -131,6 +140,7 @@ class Oracle:
         self.applied_through: dict[str, int] = {}
         self.refunded_ms: dict[str, int] = {}
         self._up_log = ""
+        self._obeyed_now: list[KnownGrant] = []
 
     # --- what people show
 
@@ -166,7 +176,16 @@ class Oracle:
                     self._pruned(through_seq)
                 case _:
                     pass
+        self._in_time()
         self._all_audited(node)
+
+    def _in_time(self) -> None:
+        """I5 from afar: the time stamped with a commit is what its grants were judged by."""
+        for grant in self._obeyed_now:
+            late_ms = self.memory.stamp_ms - self.asked[grant.remote_id or ""].not_after
+            if late_ms > 0:
+                raise Violation("I5", f"door {grant.door} is granted {late_ms} ms after its command ended", grant.door)
+        self._obeyed_now.clear()
 
     def _stamped(self, civil_ms: int) -> None:
         if civil_ms < self.memory.stamp_ms:
@@ -219,6 +238,8 @@ class Oracle:
         for known in self.commands.values():
             if known.grant_id == granted.grant_id:
                 known.generation, known.remote_id = granted.generation, granted.command_id
+                if known.via is Via.REMOTE:
+                    self._obeyed_now.append(known)
                 self._judge(known)
 
     def _all_audited(self, node: "GatewayNode") -> None:
@@ -383,16 +404,21 @@ class Oracle:
         kept = any(getattr(line, "command_id", None) == command_id for line in controller.disk.lines)
         if not kept:
             raise Violation("I6", f"door {door} is pulsed before its command is kept", *about)
-        cause_ms = self._cause_ms(grant)
-        age_ms = self.kernel.ms - cause_ms
-        if age_ms > GHOST_MS + self._clocks_differ_ms(grant) and not self._first_heard_since(grant.asked_at, cause_ms):
-            raise Violation("I5", f"door {door} opens {age_ms} ms after what caused it", *about)
+        if self.kernel.ms - grant.at_ms > PULSE_MS:
+            raise Violation("I5", f"door {door} is pulsed {self.kernel.ms - grant.at_ms} ms after its grant", *about)
+        if grant.via is not Via.REMOTE:
+            self._judge_age(grant)
         self._judge_spent(grant)
         return grant
 
+    def _judge_age(self, grant: KnownGrant) -> None:
+        cause_ms = self._cause_ms(grant)
+        age_ms = self.kernel.ms - cause_ms
+        if age_ms > GHOST_MS and not self._first_heard_since(grant.asked_at, cause_ms):
+            about = (grant.door, grant.command_id, grant.order_id)
+            raise Violation("I5", f"door {grant.door} opens {age_ms} ms after what caused it", *about)
+
     def _cause_ms(self, grant: KnownGrant) -> int:
-        if grant.via is Via.REMOTE:
-            return self.asked[grant.remote_id or ""]
         typed = grant.via is Via.KEYPAD
         for shown in reversed(self.shown):
             named = shown.code.order_id == grant.order_id or grant.right not in TO_OWNERS
@@ -404,12 +430,6 @@ class Oracle:
         """How long the first report of all was on its way, no gateway can tell: docs/simulation.md, what is known."""
         heard = self.world.gateway.heard.get(controller)
         return heard is None or heard.first_ms > at_ms
-
-    def _clocks_differ_ms(self, grant: KnownGrant) -> int:
-        """A command from afar lives until a civil time: it lives longer where the clock is behind."""
-        if grant.via is not Via.REMOTE:
-            return 0
-        return self.world.largest_lag_ms
 
     def _judge_spent(self, grant: KnownGrant) -> None:
         if (

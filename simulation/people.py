@@ -13,10 +13,10 @@ from app.domain.parcel_state import ParcelEvent, ParcelState
 from locker_protocol.label import Label, write_label
 from locker_protocol.token import RIGHT_COLLECT, RIGHT_LOAD, RIGHT_STAFF, Token, sign_token
 from locker_protocol.uplink_messages import LoadParcel, OpenDoors
-from locker_protocol.vocabulary import DoorCondition, DoorFault, Right
+from locker_protocol.vocabulary import DoorCondition, DoorFault, Refusal, Right
 from simulation.kernel import Process, Violation
 from simulation.lobby import OWNER, STAFF, THIEF, VAN, Bag, Opening
-from simulation.oracle import TO_OWNERS
+from simulation.oracle import TO_OWNERS, Asked
 
 if TYPE_CHECKING:
     from simulation.controller_node import ControllerNode
@@ -37,6 +37,7 @@ class People:
         self.lobby, self.service = world.lobby, world.service
         self._in_hand: set[str] = set()
         self._commands = 0
+        self._phone_fails = False
 
     # --- what one can do at a locker
 
@@ -52,16 +53,15 @@ class People:
 
     def ask(self, right: Right, doors: list[int], *, order_id: str | None = None) -> str:
         """Ask the service to open doors from afar."""
-        command_id = self._command()
-        until = self.service.clock.civil_ms() + NOT_AFTER_MS
+        command_id, until = self._command()
         self.service.ask(OpenDoors(command_id, doors, right, "staff-9", "simulated", until, order_id))
         return command_id
 
-    def _command(self) -> str:
+    def _command(self) -> tuple[str, int]:
         self._commands += 1
-        command_id = f"c{self._commands}"
-        self.world.oracle.asked[command_id] = self.kernel.ms
-        return command_id
+        command_id, until = f"c{self._commands}", self.service.clock.civil_ms() + NOT_AFTER_MS
+        self.world.oracle.asked[command_id] = Asked(self.kernel.ms, until)
+        return command_id, until
 
     def _locker(self) -> "ControllerNode":
         return self.kernel.pick(list(self.world.controllers.values()))
@@ -122,7 +122,7 @@ class People:
             controller.link.stall(self.kernel.between(*self.kernel.pick(((500, 9_000), (21_000, 32_000)))))
         self._cut_off(controller)
         if self.chaos.strikes("clock_leapt_while_shown"):
-            self.world.trouble.leap_a_day()
+            self.world.trouble.clocks.leap_a_day()
         if self._show_badly(controller, order_id, text):
             return True
         if self.kernel.chance(0.25):
@@ -130,11 +130,36 @@ class People:
             self.type(controller, digits)
             return True
         self.scan(controller, text)
+        self._share(order_id, text)
         if self.chaos.strikes("scanned_twice"):
             self.kernel.after(self.kernel.between(20, 1_500), partial(self.scan, controller, text))
         if self.chaos.strikes("scanned_at_two_lockers"):
             self.kernel.after(self.kernel.between(0, 800), partial(self.scan, self._locker(), text))
         return True
+
+    def _share(self, order_id: str, text: str) -> None:
+        """Somebody at home has the code too and comes as well; or somebody saw it over a shoulder."""
+        if self.chaos.strikes("code_shared"):
+            self.kernel.spawn(self._show_and_take(order_id, text), self.kernel.between(0, 5_000))
+        if self.chaos.strikes("code_stolen"):
+            self.kernel.spawn(self._show_and_steal(order_id, text), self.kernel.between(500, 60_000))
+
+    def _show_and_take(self, order_id: str, text: str) -> Process:
+        self.scan(self._locker(), text)
+        yield from self._wait_and_take(order_id)
+
+    def _show_and_steal(self, order_id: str, text: str) -> Process:
+        """A stolen code opens as the owner's does: nothing in a lobby tells the two apart."""
+        self.scan(self._locker(), text)
+        until_ms = self.kernel.ms + STAYS_MS
+        while self.kernel.ms < until_ms:
+            yield LOOKS_MS
+            for opening in [each for each in self.lobby.open.values() if self._opened_for(each, order_id)]:
+                opening.attended = True
+                for bag in self.lobby.behind(opening.door):
+                    bag.excuse("stolen")
+                    self.lobby.take(bag, THIEF)
+                self._push_shut(opening)
 
     def _show_ended(self, controller: "ControllerNode", order_id: str) -> bool:
         """Its code was withdrawn, or its order was; a picture of it is still on the phone."""
@@ -184,31 +209,61 @@ class People:
     def _wait_and_take(self, order_id: str) -> Iterator[int]:
         """Stay before the doors, take what is behind those that open for this order, push them shut."""
         forgets, until_ms = self.chaos.strikes("forgot_a_bag"), self.kernel.ms + STAYS_MS
+        hasty, careless = self.chaos.allows("shut_at_once"), self.chaos.allows("door_left_open")
         took, began_ms = False, self.kernel.ms
         while self.kernel.ms < until_ms:
             yield LOOKS_MS
             mine = [each for each in self.lobby.open.values() if self._opened_for(each, order_id)]
+            if mine and careless:
+                self._take_and_go(mine, order_id)
+                return
             for opening in mine:
                 yield self.kernel.between(50, 900)
-                self._take_mine(opening, order_id, forgets=forgets)
-                yield self.kernel.between(100, 2_000)
+                self._take_mine(opening, order_id, forgets=forgets, hasty=hasty)
+                yield 0 if hasty else self.kernel.between(100, 2_000)
                 self._push_shut(opening)
                 took = True
             if not mine and (self._sent_away(began_ms) or (took and self._nothing_left(order_id))):
                 return
 
-    def _take_mine(self, opening: Opening, order_id: str, *, forgets: bool) -> None:
+    def _take_and_go(self, mine: list[Opening], order_id: str) -> None:
+        for opening in mine:
+            self.chaos.happened("door_left_open")
+            opening.leave_ms = self.kernel.pick((1, 50_000, 125_000))
+            self._take_mine(opening, order_id, forgets=False)
+
+    def _take_mine(self, opening: Opening, order_id: str, *, forgets: bool, hasty: bool = False) -> None:
         if self.lobby.open.get(opening.door) is not opening:
             return
         opening.attended = True
+        if hasty:
+            self.chaos.happened("shut_at_once")
+        elif self._take_anothers(opening, order_id):
+            return
         for bag in self.lobby.behind(opening.door):
             if bag.order_id != order_id and bag.evident and not self.world.disturbed:
                 about = (opening.door, bag.parcel_id, bag.order_id, order_id)
                 raise Violation("I13", f"a stranger's bag lies behind door {opening.door}", *about)
-            if bag.order_id == order_id and forgets:
+            if bag.order_id == order_id and (forgets or hasty):
                 bag.excuse("forgotten")
             elif bag.order_id == order_id:
                 self.lobby.take(bag, OWNER)
+
+    def _take_anothers(self, opening: Opening, order_id: str) -> bool:
+        """Two doors stand open side by side; somebody takes the wrong bag."""
+        others = [
+            bag
+            for each in self.lobby.open.values()
+            if each is not opening
+            for bag in self.lobby.behind(each.door)
+            if bag.order_id != order_id
+        ]
+        if not others or not self.chaos.strikes("bags_swapped"):
+            return False
+        for bag in (others[0], *self.lobby.behind(opening.door)):
+            bag.excuse("swapped")
+        self.lobby.take(others[0], OWNER)
+        return True
 
     def _come_again(self, order_id: str) -> Iterator[int]:
         """Once more with a spent code: within a quarter of an hour it opens empty doors, later nothing."""
@@ -267,7 +322,7 @@ class People:
     def _show_label(self, number: int, bag: Bag) -> Generator[int, None, str]:
         manifest = self.service.book.parcels[bag.parcel_id].manifest
         label = write_label(Label(self.world.site_no, manifest.run_no, manifest.ref))
-        if self.kernel.chance(0.5):
+        if self._phone_fails or self.kernel.chance(0.5):
             yield from self._scan_label(number, label)
         else:
             self._load_by_phone(number, label)
@@ -282,7 +337,7 @@ class People:
     def _load_by_phone(
         self, number: int, label: str, *, door: int | None = None, fault: DoorFault | None = None
     ) -> str:
-        until, command_id = self.service.clock.civil_ms() + NOT_AFTER_MS, self._command()
+        command_id, until = self._command()
         self.service.ask(LoadParcel(command_id, label, f"staff-{number}", until, door, fault))
         return command_id
 
@@ -298,7 +353,7 @@ class People:
             if self.chaos.strikes("driver_goes_away"):
                 return
             opening.attended = True
-            if bag.place == VAN and not self.lobby.behind(opening.door):
+            if bag.place == VAN and not self._put_behind_another(bag, opening) and not self.lobby.behind(opening.door):
                 self.lobby.put(bag, opening.door)
             yield self.kernel.between(200, 2_000)
             lies_here = bag.place == opening.door
@@ -309,6 +364,21 @@ class People:
                 continue
             self._push_shut(opening)
             return
+
+    def _put_behind_another(self, bag: Bag, opening: Opening) -> bool:
+        """The other driver's door stands open too, and is nearer."""
+        others = [each for each in self.lobby.open.values() if self._is_another_load(each, opening)]
+        if not others or not self.chaos.strikes("loaded_behind_another_door"):
+            return False
+        wrong = others[0]
+        for each in (bag, self.lobby.bags[(wrong.grant and wrong.grant.parcel_id) or bag.parcel_id]):
+            each.excuse("loaded wrongly")
+        self.lobby.put(bag, wrong.door)
+        return True
+
+    def _is_another_load(self, each: Opening, opening: Opening) -> bool:
+        loads = each.grant is not None and each.grant.right is Right.LOAD
+        return loads and each is not opening and not self.lobby.behind(each.door)
 
     def _want_another_door(self, number: int, bag: Bag, label: str, opening: Opening) -> Iterator[int]:
         if self.lobby.open.get(opening.door) is not opening:
@@ -343,7 +413,7 @@ class People:
             yield from self._empty(door, Right.REMOVE, command_id=command_id)
         to_check = [door for door, is_so in self.service.book.conditions.items() if is_so is DoorCondition.TO_CHECK]
         for door in to_check[:3]:
-            typed = self.kernel.chance(0.3)
+            typed = self._phone_fails or self.kernel.chance(0.3)
             if typed:
                 controller = self.lobby.controllers[door]
                 self.scan(controller, self._staff_code(number))
@@ -363,8 +433,14 @@ class People:
         ]
 
     def _refused_afar(self, command_id: str | None) -> bool:
+        """A phone that is told that its commands come too late stays in the pocket for a while."""
         answer = self.service.answers.get(command_id or "")
-        return answer is not None and answer.refusal is not None
+        if answer is None or answer.refusal is None:
+            return False
+        if answer.refusal is Refusal.TOO_LATE and not self._phone_fails:
+            self._phone_fails = True
+            self.kernel.after(20_000, partial(setattr, self, "_phone_fails", False))  # noqa: FBT003 - setattr's
+        return True
 
     def _empty(self, door: int, right: Right, *, command_id: str | None = None) -> Iterator[int]:
         """Stand before a door until it opens, take out what lies there, wipe it, shut it."""
@@ -483,7 +559,7 @@ class People:
         while True:
             yield 5_000
             for opening in list(self.lobby.open.values()):
-                if self.kernel.ms - opening.at_ms > 2 * STAYS_MS or self.world.heat:
+                if self.kernel.ms - opening.at_ms > max(2 * STAYS_MS, opening.leave_ms) or self.world.heat:
                     if not opening.attended or opening.late:
                         self.world.oracle.unattended(opening)
                     self._push_shut(opening)

@@ -19,7 +19,6 @@ from locker_protocol.token import RIGHT_COLLECT, Token, sign_token
 from locker_protocol.uplink_messages import DoorSpec, ParcelManifest, SetDoorCondition, SetKeys
 from locker_protocol.vocabulary import SizeClass, Zone
 from simulation.chaos import Chaos
-from simulation.clocks import EPOCH_MS
 from simulation.controller_node import ControllerNode
 from simulation.disks import GatewayDisk
 from simulation.ending import judge_the_end
@@ -32,7 +31,7 @@ from simulation.oracle import Code, Oracle
 from simulation.people import People
 from simulation.service_book import Book
 from simulation.service_node import ServiceNode
-from simulation.trouble import Trouble
+from simulation.trouble import DAYS_MS, Trouble
 
 SITE_NO, RUN_NO = 7, 12
 LOCKERS = {"G1": [1, 2, 3, 4, 5, 6, 7, 8], "G2": [9, 10, 11, 12, 13, 14, 15, 16]}
@@ -41,7 +40,7 @@ HOUR_MS = 3_600_000
 BUSY_MS, FAULTS_END_MS = 90_000, 130_000
 LEAP_MS = 5 * HOUR_MS
 FINISH_WITHIN_MS, AGREE_WITHIN_MS = 240_000, 60_000
-DRIVERS = 3
+DRIVERS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,9 @@ class World:
         self.charges: dict[str, int] = {}
         self.given_back: Counter[str] = Counter()
         self.disturbed: set[str] = set()
-        self.largest_lag_ms = 0
+        self.uplink_was_down = False
+        # Where an uplink may be gone for days, bags are kept for days.
+        self.kept_ms = DAYS_MS + 8 * HOUR_MS if self.chaos.may("uplink_down_for_days") else 0
         self.closed = self.heat = self.gone_home = False
 
     # --- the course of a run
@@ -142,20 +143,29 @@ class World:
         self.chaos.active = False
         for link in self.links():
             link.broker.cut.pop(link.client, None)
+            link.refused_until_ms = 0
         for controller in self.controllers.values():
             for steel in controller.cabinet.doors.values():
                 steel.jammed = False
         for door in list(self.stuck):
             self.trouble.unstick(door)
+        for door in sorted(self.lobby.miswired)[::2]:
+            self.trouble.wire_rightly(door)
 
     def _let_hours_pass(self) -> None:
         """Nobody comes any more; food passes its time. Clocks are right again."""
         self.closed = self.heat = True
         for clock in (self.service.clock, self.gateway.clock):
             clock.off_ms, clock.drift = 0, 0.0
-        for clock in (self.service.clock, self.gateway.clock, *(each.clock for each in self.controllers.values())):
-            clock.leapt_ms += LEAP_MS
+            clock.go_on()
+        self.leap(self.kept_ms + LEAP_MS)
         self._show_old_codes()
+
+    def leap(self, lasts_ms: int) -> None:
+        """Let hours pass by the calendar, at once."""
+        self.kernel.note("hours_pass", lasts_ms)
+        for clock in (self.service.clock, self.gateway.clock, *(each.clock for each in self.controllers.values())):
+            clock.leapt_ms += lasts_ms
 
     def _show_old_codes(self) -> None:
         for text in list(self.last_shown.values())[:6]:
@@ -221,7 +231,7 @@ class World:
         self.kernel.spawn(self.people.resident(order_id))
 
     def _parcel(self, order_id: str, parcel_id: str) -> tuple[ParcelManifest, int]:
-        now, kernel = EPOCH_MS + self.kernel.ms, self.kernel
+        now, kernel = self.gateway.clock.true_ms(), self.kernel
         planned = sorted(self.doors, key=lambda _: kernel.rng.random())[:3]
         size = kernel.pick((SizeClass.S, SizeClass.S, SizeClass.M))
         manifest = ParcelManifest(
@@ -235,8 +245,8 @@ class World:
             300,
             [door for door in planned if size is SizeClass.S or door % 2],
             now - HOUR_MS,
-            now + 2 * HOUR_MS,
-            now + 3 * HOUR_MS,
+            now + self.kept_ms + 2 * HOUR_MS,
+            now + self.kept_ms + 3 * HOUR_MS,
         )
         return manifest, kernel.between(1, 9_999)
 
@@ -291,11 +301,6 @@ class World:
     def lock_pulsed(self, door: int) -> None:
         """A lock moved, or tried to."""
         self.trouble.lock_pulsed(door)
-
-    def note_clocks(self) -> None:
-        """How far the gateway's clock was ever behind the service's."""
-        lag_ms = self.service.clock.civil_ms() - self.gateway.clock.civil_ms()
-        self.largest_lag_ms = max(self.largest_lag_ms, lag_ms)
 
     def declare(self, door: int, condition: str, now: int) -> None:
         """An operator takes a door out of use, or gives it back."""

@@ -201,7 +201,7 @@ def expired_codes_open(patch: Patch) -> None:
     patch.setattr(collecting, "REOPEN_MS", 10**12)
 
 
-@mutant("I4", "I16")
+@mutant("I4", "I5", "I16")
 def civil_time_follows_the_machines_clock_backwards(patch: Patch) -> None:
     begin = Turn.__init__
 
