@@ -163,7 +163,8 @@ class ControllerNode:
                 self.disk.append(records, synced=synced)
                 for record in records:
                     if isinstance(record, EventKept) and isinstance(record.event, DoorOpened):
-                        self.world.lobby.recorded(record.event.door, record.event.command_id)
+                        opened = record.event
+                        self.world.lobby.recorded(opened.door, opened.command_id, boot_id=self.state.boot_id)
                 self.disk.compact(self.state.memory)
             case signals.Energise(door):
                 self._energise(door, _obeyed(door, rest))

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # A little more than a controller waits for a door after its pulse.
 FOLLOWS_MS = 11_000
+# And a little less.
+SURELY_FOLLOWS_MS = 9_500
 VAN, OWNER, STAFF, THIEF, SHOP = "van", "owner", "staff", "thief", "shop"
 
 
@@ -35,6 +37,7 @@ class Opening:
     shut_ms: int | None = None
     attended: bool = False
     leave_ms: int = 0
+    boot_id: str = ""
 
 
 @dataclass(slots=True, eq=False)
@@ -146,12 +149,19 @@ class Lobby:
             self.open[door].late = True
         self.to_wipe.pop(door, None)
 
-    def recorded(self, door: int, command_id: str | None) -> None:
-        """The controller made it durable that this door is open, by a command or by nobody's."""
+    def recorded(self, door: int, command_id: str | None, *, boot_id: str) -> None:
+        """The controller made it durable that this door is open, by a command or by nobody's. Raises Violation.
+
+        Only one that lost its power since, or whose contact was stuck for ten seconds, cannot know by which.
+        """
         opening = self.open.get(door)
-        if opening is not None:
-            opening.known = True
-            opening.late |= command_id is None
+        if opening is None:
+            return
+        knows = opening.boot_id == boot_id and self.kernel.ms - opening.at_ms < SURELY_FOLLOWS_MS
+        if command_id is None and knows and not (opening.known or opening.late):
+            raise Violation("I3", f"door {door} opened and its event names no unlock", door)
+        opening.known = True
+        opening.late |= command_id is None
 
     # --- bags
 
@@ -185,7 +195,9 @@ class Lobby:
         return opening
 
     def _opened(self, door: int, grant: "KnownGrant | None", *, late: bool) -> None:
-        self.open[door] = Opening(door, self.kernel.ms, grant, late=late or door in self.miswired)
+        state = self.controllers[door].state
+        boot_id = state.boot_id if state else ""
+        self.open[door] = Opening(door, self.kernel.ms, grant, late=late or door in self.miswired, boot_id=boot_id)
         self.kernel.note("sprang_open", door, grant.command_id if grant else None, grant.order_id if grant else None)
 
     def _play(self, door: int, edges: list[Edge]) -> None:

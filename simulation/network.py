@@ -42,6 +42,7 @@ class Session:
     broker_died: bool = False
     last_ms: int = 0
     stalled_until_ms: int = 0
+    held_until_ms: int = 0
     slow_until_ms: int = 0
     sent_ms: int = 0
 
@@ -77,7 +78,8 @@ class Broker:
             raise Violation("ghost rule", f"a command is kept by the broker: {topic}", topic)
         if not session.open or "out" in self.cut.get(session.client, ()):
             return
-        wait_ms = max(session.stalled_until_ms, self._sent_ms(session, payload)) - self._kernel.ms
+        waits_until_ms = max(session.stalled_until_ms, session.held_until_ms if reliable else 0)
+        wait_ms = max(waits_until_ms, self._sent_ms(session, payload)) - self._kernel.ms
         if wait_ms > 0:
             self._kernel.after(wait_ms, partial(self._thaw, session, topic, payload, retain, reliable))
         else:
@@ -226,6 +228,11 @@ class Link:
         """What is sent from now on waits on its way, in order, and then comes all at once."""
         if self.session is not None:
             self.session.stalled_until_ms = self.kernel.ms + lasts_ms
+
+    def hold_back(self, lasts_ms: int) -> None:
+        """The broker's window for messages with receipts is full: they wait, while those without pass them."""
+        if self.session is not None:
+            self.session.held_until_ms = self.kernel.ms + lasts_ms
 
     def slow_down(self, lasts_ms: int) -> None:
         """Two thousand bytes a second, either way."""

@@ -322,6 +322,7 @@ class Oracle:
         if grant.right in {Right.COLLECT, Right.REOPEN}:
             self._judge_code(grant)
             self._judge_running(grant)
+            self._judge_collected(grant)
         if grant.right is Right.LOAD:
             self._judge_load(grant)
 
@@ -438,6 +439,9 @@ class Oracle:
             and grant.at_ms > self.refunded_ms[grant.order_id]
         ):
             raise Violation("I9", "handed out after its money went back", grant.order_id, grant.door)
+
+    def _judge_collected(self, grant: KnownGrant) -> None:
+        """I4: what was taken from behind a door that was then shut is spent, wherever its code is shown next."""
         bag = self.lobby.bags.get(grant.parcel_id or "")
         if grant.right is not Right.COLLECT or bag is None or bag.excused or bag.place != OWNER or bag.taken is None:
             return

@@ -129,6 +129,8 @@ class People:
             digits = self.world.digits(order_id)
             self.type(controller, digits)
             return True
+        if self.chaos.strikes("events_held_back"):
+            controller = self._hold_back(order_id, text)
         self.scan(controller, text)
         self._share(order_id, text)
         if self.chaos.strikes("scanned_twice"):
@@ -174,6 +176,15 @@ class People:
         lies = {bag.place for bag in self.lobby.bags.values() if bag.order_id == order_id}
         lockers = list(self.world.controllers.values())
         return next((each for each in lockers if lies.isdisjoint(each.cabinet.doors)), lockers[0])
+
+    def _hold_back(self, order_id: str, text: str) -> "ControllerNode":
+        """Where the bags lie events wait while beats pass; the code is shown elsewhere, and there again."""
+        shown_at = self._far_from(order_id)
+        for each in self.world.controllers.values():
+            if each is not shown_at:
+                each.link.hold_back(self.kernel.between(12_000, 16_000))
+        self.kernel.after(self.kernel.between(10_000, 14_000), partial(self.scan, shown_at, text))
+        return shown_at
 
     def _cut_off(self, controller: "ControllerNode") -> None:
         """The locker's connection breaks just when somebody stands there."""

@@ -1,6 +1,7 @@
 """Each way to break a rule of the protocol is noticed within a few worlds; else the simulation is too weak."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -22,20 +23,27 @@ from locker_gateway import (
     manifest,
     remote,
     site,
+    tidy,
     uplink_log,
 )
+from locker_gateway import turn as turn_module
 from locker_gateway.loop import Loop
-from locker_gateway.outputs import Output, Record
+from locker_gateway.outputs import Output, PruneEvents, Record
 from locker_gateway.records import Answer, Mark
 from locker_gateway.refusals import Refused
+from locker_gateway.site import restore
 from locker_gateway.state import ONLY
+from locker_gateway.store import StoreFailed
 from locker_gateway.turn import Turn
 from locker_protocol.bus_messages import DoorOpened, DoorShut
 from locker_protocol.token import Token, read_token
 from locker_protocol.typed_code import hash_secret
 from locker_protocol.uplink_messages import EntriesApplied, UpBatch
 from locker_protocol.vocabulary import DoorCondition, Refusal, Right
-from simulation.keys import QuickPublicKey
+from simulation import gateway_node
+from simulation.disks import JournalDisk
+from simulation.gateway_node import GatewayNode
+from simulation.keys import KeyRing, QuickPublicKey
 from simulation.service_book import Book, Refund
 from simulation.service_node import ServiceNode
 from simulation.world import run_world
@@ -73,6 +81,35 @@ def the_gateway_sends_before_it_commits(patch: Patch) -> None:
             self.turn(more)
 
     patch.setattr(Loop, "turn", turn)
+
+
+@mutant("I3", "I12")
+def the_gateway_goes_on_after_a_failed_commit(patch: Patch) -> None:
+    commit = GatewayNode.commit
+
+    def careless(self: GatewayNode, records: Any) -> None:
+        with suppress(StoreFailed):
+            commit(self, records)
+
+    patch.setattr(GatewayNode, "commit", careless)
+
+
+@mutant("I7")
+def an_older_version_works_with_a_newer_store(patch: Patch) -> None:
+    def lenient(config: Any, records: Any) -> Any:
+        return restore(config, [each for each in records if each != gateway_node.FROM_THE_FUTURE])
+
+    patch.setattr(gateway_node, "restore", lenient)
+
+
+@mutant("I1", "I2", "I3", "I6")
+def the_controller_does_not_wait_for_its_disk(patch: Patch) -> None:
+    append = JournalDisk.append
+
+    def unsynced(self: JournalDisk, records: Any, *, synced: bool) -> None:
+        append(self, records, synced=False)
+
+    patch.setattr(JournalDisk, "append", unsynced)
 
 
 @mutant("I12")
@@ -115,6 +152,11 @@ def the_gateway_takes_scans_of_any_age(patch: Patch) -> None:
 @mutant("I5")
 def the_gateway_believes_that_a_stalled_scan_is_new(patch: Patch) -> None:
     patch.setattr(controllers, "late_ms", lambda *_: 0)
+
+
+@mutant("I5")
+def the_gateway_obeys_commands_from_afar_of_any_age(patch: Patch) -> None:
+    patch.setattr(remote, "_check_time", lambda *_, **__: None)
 
 
 @mutant("ghost rule")
@@ -217,6 +259,12 @@ def one_order_gets_two_grants(patch: Patch) -> None:
     patch.setattr(grants, "outstanding", lambda *_: None)
 
 
+@mutant("I1", "I2", "I4", "I9", "I14")
+def the_gateway_grants_before_it_heard_what_happened(patch: Patch) -> None:
+    for module in (collecting, door_events, grants):
+        patch.setattr(module, "caught_up", lambda *_, **__: True)
+
+
 @mutant("I1", "I4", "I14")
 def nothing_is_ever_spent(patch: Patch) -> None:
     patch.setattr(collecting, "parcel_opened", lambda *_: None)
@@ -275,6 +323,14 @@ def one_label_opens_two_doors(patch: Patch) -> None:
 @mutant("I2")
 def doubts_are_forgotten(patch: Patch) -> None:
     patch.setattr(doubts, "remember", lambda *_: None)
+
+
+@mutant("I3")
+def an_opened_door_names_no_unlock(patch: Patch) -> None:
+    def moved(state: Any, door: int) -> Any:
+        return DoorOpened(door, None) if state.sensors.is_open[door] else DoorShut(door)
+
+    patch.setattr(firmware, "_moved", moved)
 
 
 @mutant("I1", "I4", "I9", "I14")
@@ -359,6 +415,33 @@ def the_gateway_takes_entries_over_a_gap(patch: Patch) -> None:
 
     original = uplink_log.take_batch
     patch.setattr(uplink_log, "take_batch", take)
+
+
+@mutant("I1", "I14")
+def a_new_key_signs_before_the_site_knows_it(patch: Patch) -> None:
+    prepare = KeyRing.prepare
+
+    def at_once(self: KeyRing, seed: bytes) -> bool:
+        done = prepare(self, seed)
+        self.turn()
+        return done
+
+    patch.setattr(KeyRing, "prepare", at_once)
+
+
+@mutant("I17")
+def events_are_forgotten_before_the_service_has_them(patch: Patch) -> None:
+    def tidy_all(turn: Turn) -> None:
+        turn.outputs.append(PruneEvents(turn.site.up.seq, turn.civil_ms + 1))
+
+    patch.setattr(tidy, "tidy_when_due", tidy_all)
+
+
+@mutant("I17")
+def the_gateways_memory_of_events_has_no_end(patch: Patch) -> None:
+    patch.setattr(turn_module, "CACHED_EVENTS", 10**9)
+    patch.setattr(tidy, "tidy_when_due", lambda _turn: None)
+    patch.setattr(uplink_log, "take_acknowledgement", lambda *_: None)
 
 
 @mutant("I14")

@@ -1,6 +1,9 @@
-"""A short soak holds, replays to the byte, and tells what it did."""
+"""A soak holds, replays to the byte, and tells what it did."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,18 +20,35 @@ def quiet(_line: str) -> None:
     return None
 
 
-def test_two_thousand_orders_violate_nothing() -> None:
+def test_twenty_thousand_orders_violate_nothing_and_meet_every_fault() -> None:
     said: list[str] = []
-    report = run_soak(2_000, 1_000, say=said.append)
+    report = run_soak(20_000, 1_000, say=said.append)
     assert report.violations == 0, "\n".join(said)
-    assert report.orders >= 1_900  # what nobody could place while the service was away is no order
+    assert report.missing == []
+    assert report.orders >= 19_000  # what nobody could place while the service was away is no order
     assert report.ended.keys() == {"collected", "refunded"}
+    assert report.ended["collected"] > report.orders / 5
 
 
 def test_the_same_seed_is_the_same_run_to_the_byte_and_another_is_not() -> None:
     once, again, other = run_world(7, 10), run_world(7, 10), run_world(8, 10)
     assert (once.digest, once.events, once.faults) == (again.digest, again.events, again.faults)
     assert once.digest != other.digest
+
+
+def test_two_processes_that_hash_differently_see_the_same_run() -> None:
+    say = "from simulation.world import run_world; print([run_world(seed, 30).digest for seed in (3, 4)])"
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", say],
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for hash_seed in ("1", "2")
+    }
+    assert digests == {f"{[run_world(seed, 30).digest for seed in (3, 4)]}\n"}
 
 
 def test_how_many_processes_share_the_work_changes_nothing() -> None:
