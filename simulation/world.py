@@ -21,14 +21,17 @@ from locker_protocol.vocabulary import SizeClass, Zone
 from simulation.chaos import Chaos
 from simulation.controller_node import ControllerNode
 from simulation.disks import GatewayDisk
+from simulation.drivers import Drivers
 from simulation.ending import judge_the_end
 from simulation.gateway_node import GatewayNode
+from simulation.hands import Hands
 from simulation.kernel import Kernel, Process, Violation
 from simulation.keys import KeyRing, QuickPrivateKey, quick_signatures
 from simulation.lobby import STAFF, VAN, Bag, Lobby
 from simulation.network import Broker, Link
 from simulation.oracle import Code, Oracle
-from simulation.people import People
+from simulation.others import Others
+from simulation.residents import Residents
 from simulation.service_book import Book
 from simulation.service_node import ServiceNode
 from simulation.trouble import DAYS_MS, Trouble
@@ -96,7 +99,8 @@ class World:
         self.gateway = GatewayNode(self)
         self.service: ServiceNode = ServiceNode(self, Book(SITE_NO, _specs(), self.ring.public))
         self.oracle = Oracle(self)
-        self.people = People(self)
+        self.hands = Hands(self)
+        self.residents, self.drivers, self.others = Residents(self), Drivers(self), Others(self)
         self.trouble = Trouble(self)
         self.stuck: set[int] = set()
         self.old_codes: dict[str, list[str]] = defaultdict(list)
@@ -127,12 +131,12 @@ class World:
         self.gateway.start()
         for controller in self.controllers.values():
             controller.power_on()
-        people = self.people
         for number in range(self.wanted):
             self.kernel.after(self.kernel.between(0, BUSY_MS), partial(self._order, number))
         for number in range(DRIVERS):
-            self.kernel.spawn(people.driver(31 + number))
-        for process in (people.keeper(), people.operator(), people.thief(), people.passer_by()):
+            self.kernel.spawn(self.drivers.driver(31 + number))
+        others = self.others
+        for process in (others.keeper(), others.operator(), others.thief(), others.passer_by()):
             self.kernel.spawn(process)
         self.kernel.spawn(self._clockwork())
         self.kernel.spawn(self.trouble.live())
@@ -170,7 +174,7 @@ class World:
     def _show_old_codes(self) -> None:
         for text in list(self.last_shown.values())[:6]:
             self.chaos.happened("code_shown_hours_later")
-            self.people.scan(next(iter(self.controllers.values())), text)
+            self.hands.scan(next(iter(self.controllers.values())), text)
 
     def _finish(self) -> None:
         """I1: everything comes to its end. I14: and both sides agree on it."""
@@ -228,7 +232,7 @@ class World:
         for parcel_id in parcels:
             self.lobby.bags[parcel_id] = Bag(parcel_id, order_id)
             self.kernel.spawn(self._pack(parcel_id), self.kernel.between(500, 15_000))
-        self.kernel.spawn(self.people.resident(order_id))
+        self.kernel.spawn(self.residents.resident(order_id))
 
     def _parcel(self, order_id: str, parcel_id: str) -> tuple[ParcelManifest, int]:
         now, kernel = self.gateway.clock.true_ms(), self.kernel
