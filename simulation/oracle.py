@@ -11,9 +11,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from app.domain.errors import DomainError
-from app.domain.ledger import Account
-from app.domain.order_state import OrderState
 from locker_gateway.outputs import AppendEvent, Delete, PruneEvents, Publish, Put, Record
 from locker_gateway.records import Code as KeptCode
 from locker_gateway.records import DownLog, Grant, Stamp, UpLog
@@ -26,12 +23,10 @@ from locker_protocol.uplink_messages import (
     CredentialManifest,
     Entry,
     IssueCredential,
-    ParcelCollected,
     ParcelLoaded,
     PlanOrder,
     RevokeCredential,
     SetDoorCondition,
-    SiteEvent,
     SiteSnapshot,
     UnlockGranted,
 )
@@ -129,7 +124,6 @@ class Oracle:
         self.codes: dict[str, Code] = {}
         self.shown: list[Shown] = []
         self.asked: dict[str, Asked] = {}
-        self.entries: dict[tuple[str, int], bytes] = {}
         self.memory = GatewayMemory()
         self.commands: dict[str, KnownGrant] = {}
         self.audited: set[str] = set()
@@ -137,8 +131,6 @@ class Oracle:
         self.pulses: Counter[str] = Counter()
         self.events: dict[tuple[str, int], bytes] = {}
         self.last_written: dict[str, int] = {}
-        self.applied_through: dict[str, int] = {}
-        self.refunded_ms: dict[str, int] = {}
         self._up_log = ""
         self._obeyed_now: list[KnownGrant] = []
 
@@ -247,7 +239,7 @@ class Oracle:
             raise Violation("I12", f"{len(node.disk.audit)} audit rows, {len(self.audited)} grants")
 
     def _pruned(self, through_seq: int) -> None:
-        if through_seq > self.applied_through.get(self._up_log, 0) and not self.world.disturbed:
+        if through_seq > self.world.auditor.applied_through.get(self._up_log, 0) and not self.world.disturbed:
             raise Violation("I17", "events are forgotten that the service never had")
 
     def _joined(self, log: DownLog, disk: "GatewayDisk") -> None:
@@ -255,7 +247,7 @@ class Oracle:
         before = self.memory.down
         first = before.seq + 1 if before is not None and before.log_id == log.log_id else 1
         for seq in range(first, log.seq + 1):
-            body = self.entries.get((log.log_id, seq))
+            body = self.world.auditor.entries.get((log.log_id, seq))
             if body is None:
                 raise Violation("I7", f"entry {seq} was applied and never sent", seq)
             entry = decode(body, Entry)
@@ -433,11 +425,8 @@ class Oracle:
         return heard is None or heard.first_ms > at_ms
 
     def _judge_spent(self, grant: KnownGrant) -> None:
-        if (
-            grant.right in TO_OWNERS
-            and grant.order_id in self.refunded_ms
-            and grant.at_ms > self.refunded_ms[grant.order_id]
-        ):
+        refunded_ms = self.world.auditor.refunded_ms.get(grant.order_id or "")
+        if grant.right in TO_OWNERS and refunded_ms is not None and grant.at_ms > refunded_ms:
             raise Violation("I9", "handed out after its money went back", grant.order_id, grant.door)
 
     def _judge_collected(self, grant: KnownGrant) -> None:
@@ -450,69 +439,9 @@ class Oracle:
         if over and not self.world.disturbed:
             raise Violation("I4", f"{bag.parcel_id} was collected already", grant.order_id, grant.door, bag.parcel_id)
 
-    # --- the service
-
-    def entry_sent(self, log_id: str, seq: int, entry: bytes) -> None:
-        """I7 downwards: a number means one entry."""
-        if self.entries.setdefault((log_id, seq), entry) != entry:
-            raise Violation("I7", f"entry {seq} of the down log was another one before", seq)
-
-    def applied(self, log_id: str, seq: int, body: bytes) -> None:
-        """I7: exactly once, in order, and what was written at the edge."""
-        last = self.applied_through.get(log_id, 0)
-        if seq != last + 1:
-            raise Violation("I7", f"event {seq} is applied after {last}", seq)
-        if self.events.get((log_id, seq)) != body:
-            raise Violation("I7", f"event {seq} is not what was written", seq)
-        self.applied_through[log_id] = seq
-
-    def acknowledged(self, log_id: str, seq: int) -> None:
-        """I7: nothing is acknowledged before it is committed."""
-        if seq > self.world.service.book.up_positions.get(log_id, 0):
-            raise Violation("I7", f"event {seq} is acknowledged and not applied", seq)
-
-    def event_refused(self, event: SiteEvent, refusal: DomainError) -> None:
-        """The site says what happened; a service that cannot follow it has lost the thread."""
-        order_id = getattr(event, "order_id", None)
-        excused = any(bag.excused for bag in self.lobby.bags.values() if bag.order_id == order_id)
-        if self.world.disturbed or excused:
-            return
-        invariant = "I9" if isinstance(event, ParcelCollected) else "I14"
-        about = (order_id, getattr(event, "parcel_id", None))
-        raise Violation(
-            invariant, f"the service refuses {type(event).__name__}: {refusal.code} {refusal.facts}", *about
-        )
-
-    def service_committed(self) -> None:
-        """I8, I9: money of the orders this transaction touched."""
-        book = self.world.service.book
-        for order_id in book.touched:
-            self._judge_money(order_id)
-        book.touched.clear()
-
-    def _judge_money(self, order_id: str) -> None:
-        book, order = self.world.service.book, self.world.service.book.orders[order_id]
-        accounts = book.held[order_id]
-        captured, refunded = accounts[Account.PROVIDER_CLEARING], -accounts[Account.REFUNDS]
-        decided = [each.amount_minor for key, each in book.refunds.items() if key[0] == order_id]
-        if sum(accounts.values()) != 0 or captured != order.paid_minor or accounts[Account.CUSTOMER_HELD] > 0:
-            raise Violation("I8", f"the ledger of {order_id} does not add up: {accounts}", order_id)
-        if refunded > captured or sum(decided) > captured:
-            raise Violation("I9", f"{order_id} gets back more than it paid", order_id)
-        if order.state is OrderState.REFUNDED and order_id not in self.refunded_ms:
-            self.refunded_ms[order_id] = self.kernel.ms
-            self._judge_refund(order_id)
-
-    def _judge_refund(self, order_id: str) -> None:
-        """I9: money goes back only when nothing of the order can be handed out any more."""
-        lies = [bag for bag in self.lobby.bags.values() if bag.order_id == order_id and isinstance(bag.place, int)]
-        if self.world.disturbed or not lies or any(bag.excused for bag in lies):
-            return
-        if not self._order(order_id).cancelled:
-            raise Violation("I9", f"{order_id} is refunded and its site still hands it out", order_id)
-        for grant in self.memory.grants.values():
-            if grant.order_id == order_id and grant.right in TO_OWNERS and any(d.phase in WORKING for d in grant.doors):
-                raise Violation("I9", f"{order_id} is refunded while its door opens", order_id)
+    def was_cancelled(self, order_id: str) -> bool:
+        """The site was told that this order is withdrawn, and nothing since."""
+        return self._order(order_id).cancelled
 
     # --- what breaks evidence
 

@@ -112,7 +112,7 @@ class ServiceNode:
             self._die()
             return None
         done = work()
-        self.world.oracle.service_committed()
+        self.world.auditor.service_committed()
         if self.chaos.strikes("service_killed_before_sends"):
             self._die()
             return None
@@ -168,7 +168,7 @@ class ServiceNode:
         room = WINDOW - (flight.through - flight.acked)
         rows = [each for each in self.book.outbox if each.log_id == lag.log_id and each.seq > flight.through][:room]
         for row in rows:
-            self.world.oracle.entry_sent(lag.log_id, row.seq, row.entry)
+            self.world.auditor.entry_sent(lag.log_id, row.seq, row.entry)
         for start in range(0, len(rows), MAX_BATCH):
             batch = [
                 NumberedEntry(row.seq, row.made_at, msgspec.Raw(row.entry)) for row in rows[start : start + MAX_BATCH]
@@ -213,7 +213,7 @@ class ServiceNode:
             self._acknowledge(batch.log_id, last)
 
     def _acknowledge(self, log_id: str, last: int) -> None:
-        self.world.oracle.acknowledged(log_id, last)
+        self.world.auditor.acknowledged(log_id, last)
         self._send(EventsApplied(log_id, last))
 
     def take_batch(self, batch: UpBatch) -> int:
@@ -233,11 +233,11 @@ class ServiceNode:
         """Apply one event; a refused one has no effect."""
         body = bytes(numbered.event)
         event: SiteEvent = decode(body, SiteEvent)
-        self.world.oracle.applied(log_id, numbered.seq, body)
+        self.world.auditor.applied(log_id, numbered.seq, body)
         try:
             self.book.apply(event, self.clock.civil_ms(), self.kernel.random_bytes)
         except DomainError as refusal:
-            self.world.oracle.event_refused(event, refusal)
+            self.world.auditor.event_refused(event, refusal)
         self.kernel.note("applied", numbered.seq, type(event).__name__, getattr(event, "order_id", None))
 
     def _stand(self, boot_id: str, down: LogPosition | None, *, kept: bool, born: bool) -> None:

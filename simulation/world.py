@@ -18,6 +18,7 @@ from locker_protocol.label import REF_LENGTH
 from locker_protocol.token import RIGHT_COLLECT, Token, sign_token
 from locker_protocol.uplink_messages import DoorSpec, ParcelManifest, SetDoorCondition, SetKeys
 from locker_protocol.vocabulary import SizeClass, Zone
+from simulation.auditor import Auditor
 from simulation.chaos import Chaos
 from simulation.controller_node import ControllerNode
 from simulation.disks import GatewayDisk
@@ -98,7 +99,7 @@ class World:
             self.lobby.controllers |= dict.fromkeys(controller.cabinet.doors, controller)
         self.gateway = GatewayNode(self)
         self.service: ServiceNode = ServiceNode(self, Book(SITE_NO, _specs(), self.ring.public))
-        self.oracle = Oracle(self)
+        self.oracle, self.auditor = Oracle(self), Auditor(self)
         self.hands = Hands(self)
         self.residents, self.drivers, self.others = Residents(self), Drivers(self), Others(self)
         self.trouble = Trouble(self)
@@ -346,8 +347,8 @@ class World:
         self.service.copies.clear()
         # Keys are settings, no rows; and whoever restores a database lets its site begin a new log.
         book.keys, book.down_log_id = self.ring.public, None
-        self.oracle.applied_through = dict(book.up_positions)
-        self.oracle.refunded_ms.clear()
+        self.auditor.applied_through = dict(book.up_positions)
+        self.auditor.refunded_ms.clear()
         for bag in self.lobby.bags.values():
             bag.excuse("service_restored")
 
