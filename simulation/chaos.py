@@ -106,6 +106,7 @@ PEOPLE = {
     "order_cancelled_at_the_door": 0.06,
     "planned_again": 0.04,
     "two_drivers_one_label": 0.1,
+    "two_drivers_one_door": 0.2,
     "driver_wants_another_door": 0.06,
     "driver_goes_away": 0.04,
     "loaded_behind_another_door": 0.1,

@@ -27,6 +27,7 @@ class Drivers:
         self.world, self.kernel, self.chaos = world, world.kernel, world.chaos
         self.lobby, self.service, self.hands = world.lobby, world.service, world.hands
         self._in_hand: set[str] = set()
+        self._before: set[int] = set()
 
     def driver(self, number: int) -> Process:
         """Load what is in the van, wipe what was emptied, take out what nobody may have any more."""
@@ -145,26 +146,35 @@ class Drivers:
         return grant is not None and grant.right is Right.LOAD and grant.parcel_id == bag.parcel_id
 
     def _sweep(self, number: int) -> Iterator[int]:
-        for door in self._to_remove()[:2]:
-            command_id = self.hands.ask(Right.REMOVE, [door])
-            yield from self.hands.empty(door, Right.REMOVE, command_id=command_id)
-        to_check = [door for door, is_so in self.service.book.conditions.items() if is_so is DoorCondition.TO_CHECK]
-        for door in to_check[:3]:
-            typed = self.hands.phone_fails or self.kernel.chance(0.3)
-            if typed:
-                controller = self.lobby.controllers[door]
-                self.hands.scan(controller, self.hands.staff_code(number))
-                yield self.kernel.between(100, 900)
-                self.hands.type(controller, str(door))
-            asked = None if typed else self.hands.ask(Right.CHECK, [door])
-            yield from self.hands.empty(door, Right.CHECK, command_id=asked)
+        work = [(door, Right.REMOVE) for door in self._to_remove()[:2]]
+        work += [(door, Right.CHECK) for door in self._to_check()[:3]]
+        for door, right in work:
+            if door in self._before and not self.chaos.strikes("two_drivers_one_door"):
+                continue
+            self._before.add(door)
+            yield from self._open_and_empty(number, door, right)
+            self._before.discard(door)
+
+    def _open_and_empty(self, number: int, door: int, right: Right) -> Iterator[int]:
+        if right is Right.CHECK and (self.hands.phone_fails or self.kernel.chance(0.3)):
+            controller = self.lobby.controllers[door]
+            self.hands.scan(controller, self.hands.staff_code(number))
+            yield self.kernel.between(100, 900)
+            self.hands.type(controller, str(door))
+            yield from self.hands.empty(door, right)
+        else:
+            yield from self.hands.empty(door, right, command_id=self.hands.ask(right, [door]))
 
     def _to_remove(self) -> list[int]:
+        """What lies there of orders that ended, or were withdrawn."""
         book = self.service.book
         return [
             parcel.door
             for parcel in book.parcels.values()
             if parcel.state is ParcelState.LOADED
             and parcel.door
-            and book.orders[parcel.manifest.order_id].state not in GOOD_STATES
+            and book.orders[parcel.manifest.order_id].state not in (OrderState.PAID, *GOOD_STATES)
         ]
+
+    def _to_check(self) -> list[int]:
+        return [door for door, is_so in self.service.book.conditions.items() if is_so is DoorCondition.TO_CHECK]

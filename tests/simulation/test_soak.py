@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from app.cli import cli
-from simulation.chaos import FAULTS
+from simulation.chaos import FAULTS, Chaos
 from simulation.command import soak
 from simulation.soak import Report, describe, run_soak
 from simulation.world import run_world
@@ -28,6 +28,13 @@ def test_twenty_thousand_orders_violate_nothing_and_meet_every_fault() -> None:
     assert report.orders >= 19_000  # what nobody could place while the service was away is no order
     assert report.ended.keys() == {"collected", "refunded"}
     assert report.ended["collected"] > report.orders / 5
+
+
+def test_where_nothing_goes_wrong_every_order_is_collected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Chaos, "_draw", lambda *_: 0.0)
+    for seed in range(3):
+        outcome = run_world(seed, 30)
+        assert (outcome.violation, outcome.states) == (None, {"collected": 30})
 
 
 def test_the_same_seed_is_the_same_run_to_the_byte_and_another_is_not() -> None:
