@@ -42,6 +42,8 @@ class Drivers:
             elif bag is not None:
                 self._in_hand.add(bag.parcel_id)
                 yield from self._load(number, bag)
+                if bag.place == VAN:
+                    yield self.kernel.between(500, 3_000)
                 self._in_hand.discard(bag.parcel_id)
 
     def _next_bag(self) -> Bag | None:
