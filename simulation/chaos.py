@@ -24,7 +24,7 @@ NETWORK = {
     "uplink_down_for_days": 0.002,
     "broker_restarted": 0.004,
     "unlock_stalled": 0.02,
-    "events_held_back": 0.06,
+    "events_held_back": 0.15,
     "entries_lost": 0.03,
     "retained_forgotten": 0.5,
     "stale_death_after_birth": 0.4,
