@@ -57,7 +57,12 @@ class Drivers:
         parcel = self.service.book.parcels.get(bag.parcel_id)
         states = (ParcelState.PACKED, ParcelState.PLANNED)
         live = parcel is not None and self.hands.state(bag.order_id) in (OrderState.PAID, *GOOD_STATES)
-        return live and bag.place == VAN and parcel is not None and parcel.state in states
+        loadable = live and parcel is not None and parcel.state in states
+        return loadable and (bag.place == VAN or self._is_in_doubt(bag))
+
+    def _is_in_doubt(self, bag: Bag) -> bool:
+        """It was put behind a door, and the site asks for its label once more."""
+        return isinstance(bag.place, int) and bag.parcel_id in self.service.book.unsure
 
     def _load(self, number: int, bag: Bag) -> Iterator[int]:
         label = yield from self._show_label(number, bag)
@@ -101,6 +106,8 @@ class Drivers:
             if self.chaos.strikes("driver_goes_away"):
                 return
             opening.attended = True
+            if isinstance(bag.place, int) and bag.place != opening.door:
+                bag.excuse("lies behind another door than its label opens")
             if bag.place == VAN and not self._put_behind_another(bag, opening) and not self.lobby.behind(opening.door):
                 self.lobby.put(bag, opening.door)
             yield self.kernel.between(200, 2_000)

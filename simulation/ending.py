@@ -51,6 +51,8 @@ def _judge_bag(world: "World", bag: "Bag") -> None:
     if has_it != by_the_book and not unseen:
         about = (bag.parcel_id, bag.order_id)
         raise Violation("I1", f"{bag.parcel_id} is {bag.place} and its book says {parcel.state}", *about)
+    if isinstance(bag.place, int) and world.is_swept() and not unseen:
+        raise Violation("I14", f"{bag.parcel_id} lies behind door {bag.place} and nobody knows", bag.parcel_id)
     if by_the_book and order.state is not OrderState.COLLECTED:
         raise Violation(
             "I1", f"{bag.parcel_id} was collected and its order is {order.state}", bag.parcel_id, bag.order_id

@@ -138,6 +138,7 @@ class Book:
     up_log_id: str | None = None
     up_positions: dict[str, int] = field(default_factory=dict)
     touched: set[str] = field(default_factory=set)
+    unsure: set[str] = field(default_factory=set)
 
     def copied(self) -> "Book":
         """A copy that goes its own way; what cannot change is shared."""
@@ -152,6 +153,7 @@ class Book:
             outbox=[copy(row) for row in self.outbox],
             up_positions=dict(self.up_positions),
             touched=set(self.touched),
+            unsure=set(self.unsure),
         )
 
     # --- orders
@@ -258,8 +260,8 @@ class Book:
                 for parcel_id in self.orders[event.order_id or ""].parcels:
                     parcel = self.parcels[parcel_id]
                     parcel.opened |= parcel.door == event.door and parcel.state is ParcelState.LOADED
-            case LoadUnsure():
-                pass  # who loads is told to look
+            case LoadUnsure(parcel_id):
+                self.unsure.add(parcel_id)  # who loads is told to look
             case _:
                 pass  # the record is all there is to it
 
@@ -281,6 +283,7 @@ class Book:
             self.pack(event.parcel_id, now, random)
         parcel.state = step(PARCEL_TABLE, parcel.state, ParcelEvent.LOADED)
         parcel.door, parcel.opened = event.door, False
+        self.unsure.discard(event.parcel_id)
         states = {self.parcels[each].state for each in order.parcels} - {ParcelState.CANCELLED}
         if order.state is OrderState.PACKED and states <= {ParcelState.LOADED, ParcelState.COLLECTED}:
             order.state = step(ORDER_TABLE, order.state, OrderEvent.ALL_LOADED)
