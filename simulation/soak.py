@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from hashlib import blake2b
+from multiprocessing import get_context
 from time import perf_counter
 
 import msgspec
@@ -67,7 +68,8 @@ def _outcomes(seeds: Sequence[int], processes: int) -> Iterator[Outcome]:
     if processes == 1:
         yield from map(_run, seeds)
         return
-    with ProcessPoolExecutor(processes) as pool:
+    # Fresh processes: a fork of a program with threads can hang.
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         yield from pool.map(_run, seeds, chunksize=WORLDS_AT_ONCE)
 
 
