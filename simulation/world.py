@@ -13,10 +13,8 @@ from traceback import format_exception
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from app.domain.parcel_state import ParcelState
-from locker_protocol.ids import short_reference
-from locker_protocol.label import REF_LENGTH
 from locker_protocol.token import RIGHT_COLLECT, Token, sign_token
-from locker_protocol.uplink_messages import DoorSpec, ParcelManifest, SetDoorCondition, SetKeys
+from locker_protocol.uplink_messages import DoorSpec, SetDoorCondition, SetKeys
 from locker_protocol.vocabulary import DoorCondition, SizeClass, Zone
 from simulation.auditor import Auditor
 from simulation.chaos import Chaos
@@ -28,16 +26,17 @@ from simulation.gateway_node import GatewayNode
 from simulation.hands import Hands
 from simulation.kernel import Kernel, Process, Violation
 from simulation.keys import KeyRing, QuickPrivateKey, quick_signatures
-from simulation.lobby import STAFF, VAN, Bag, Lobby
+from simulation.lobby import STAFF, Lobby
 from simulation.network import Broker, Link
 from simulation.oracle import Code, Oracle
 from simulation.others import Others
 from simulation.residents import Residents
 from simulation.service_book import Book
 from simulation.service_node import ServiceNode
+from simulation.shop import Shop
 from simulation.trouble import DAYS_MS, Trouble
 
-SITE_NO, RUN_NO = 7, 12
+SITE_NO = 7
 LOCKERS = {"G1": [1, 2, 3, 4, 5, 6, 7, 8], "G2": [9, 10, 11, 12, 13, 14, 15, 16]}
 HOUR_MS = 3_600_000
 # Orders come within this time; the faults go on a little longer.
@@ -102,7 +101,7 @@ class World:
         self.gateway = GatewayNode(self)
         self.service: ServiceNode = ServiceNode(self, Book(SITE_NO, _specs(), self.ring.public))
         self.oracle, self.auditor = Oracle(self), Auditor(self)
-        self.hands = Hands(self)
+        self.hands, self.shop = Hands(self), Shop(self)
         self.residents, self.drivers, self.others = Residents(self), Drivers(self), Others(self)
         self.trouble = Trouble(self)
         self.stuck: set[int] = set()
@@ -135,7 +134,7 @@ class World:
         for controller in self.controllers.values():
             controller.power_on()
         for number in range(self.wanted):
-            self.kernel.after(self.kernel.between(0, BUSY_MS), partial(self._order, number))
+            self.kernel.after(self.kernel.between(0, BUSY_MS), partial(self.shop.order, number))
         for number in range(DRIVERS):
             self.kernel.spawn(self.drivers.driver(31 + number))
         others = self.others
@@ -224,55 +223,6 @@ class World:
         if lying != loaded and not self.disturbed:
             return f"lying {lying}, loaded {loaded}"
         return None
-
-    # --- orders
-
-    def _order(self, number: int) -> None:
-        """Somebody orders and pays; the bags are packed within a minute."""
-        order_id = f"o{number}"
-        now = self.service.clock.civil_ms()
-        count = 2 if self.kernel.chance(0.3) else 1
-        parcels = {
-            f"p{number}{'ab'[place]}": self._parcel(order_id, f"p{number}{'ab'[place]}") for place in range(count)
-        }
-        self.service.try_(lambda: self.service.book.place(order_id, parcels, now))
-        if order_id not in self.service.book.orders:
-            self.kernel.after(self.kernel.between(1_000, 5_000), partial(self._order, number))
-            return
-        self.charges[order_id] = sum(amount for _, amount in parcels.values())
-        for parcel_id in parcels:
-            self.lobby.bags[parcel_id] = Bag(parcel_id, order_id)
-            self.kernel.spawn(self._pack(parcel_id), self.kernel.between(500, 15_000))
-        self.kernel.spawn(self.residents.resident(order_id))
-
-    def _parcel(self, order_id: str, parcel_id: str) -> tuple[ParcelManifest, int]:
-        now, kernel = self.gateway.clock.true_ms(), self.kernel
-        planned = sorted(self.doors, key=lambda _: kernel.rng.random())[:3]
-        size = kernel.pick((SizeClass.S, SizeClass.S, SizeClass.M))
-        manifest = ParcelManifest(
-            parcel_id,
-            short_reference(REF_LENGTH, kernel.random_bytes),
-            order_id,
-            RUN_NO,
-            Zone.CHILLED,
-            size,
-            12_000 if size is SizeClass.S else 19_000,
-            300,
-            [door for door in planned if size is SizeClass.S or door % 2],
-            now - HOUR_MS,
-            now + self.kept_ms + 2 * HOUR_MS,
-            now + self.kept_ms + 3 * HOUR_MS,
-        )
-        return manifest, kernel.between(1, 9_999)
-
-    def _pack(self, parcel_id: str) -> Process:
-        """A picker fills the bag; some forget to say so."""
-        bag, book = self.lobby.bags[parcel_id], self.service.book
-        bag.place = VAN
-        if self.kernel.chance(0.9):
-            work = partial(book.pack, parcel_id, self.service.clock.civil_ms(), self.kernel.random_bytes)
-            self.service.try_(work)
-        yield 0
 
     # --- what everybody may ask of the world
 
