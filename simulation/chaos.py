@@ -78,7 +78,7 @@ DOORS = {
     "lock_supply_off": 0.002,
 }
 PEOPLE = {
-    "shown_at_a_stalled_locker": 0.06,
+    "shown_at_a_stalled_locker": 0.15,
     "shown_at_a_cut_off_locker": 0.03,
     "looked_at_while_collected": 0.08,
     "ended_code_shown": 0.5,

@@ -48,7 +48,7 @@ from simulation.service_book import Book, Refund
 from simulation.service_node import ServiceNode
 from simulation.world import run_world
 
-SEEDS = range(1, 81)
+SEEDS = range(1, 121)
 ORDERS = 30
 
 Patch = pytest.MonkeyPatch
