@@ -6,6 +6,7 @@ from app.domain.ledger import Account
 from app.domain.order_state import OrderState
 from app.domain.parcel_state import ParcelState
 from firmware_sim.controller import MAX_QUEUE
+from locker_protocol.vocabulary import DoorCondition
 from simulation.kernel import Violation
 from simulation.lobby import OWNER
 
@@ -51,9 +52,14 @@ def _judge_bag(world: "World", bag: "Bag") -> None:
     if has_it != by_the_book and not unseen:
         about = (bag.parcel_id, bag.order_id)
         raise Violation("I1", f"{bag.parcel_id} is {bag.place} and its book says {parcel.state}", *about)
-    if isinstance(bag.place, int) and world.is_swept() and not unseen:
+    if isinstance(bag.place, int) and world.is_swept() and not unseen and not _is_broken(world, bag.place):
         raise Violation("I14", f"{bag.parcel_id} lies behind door {bag.place} and nobody knows", bag.parcel_id)
     if by_the_book and order.state is not OrderState.COLLECTED:
         raise Violation(
             "I1", f"{bag.parcel_id} was collected and its order is {order.state}", bag.parcel_id, bag.order_id
         )
+
+
+def _is_broken(world: "World", door: int) -> bool:
+    """Whoever repairs a broken door looks behind it."""
+    return world.service.book.conditions.get(door) is DoorCondition.BROKEN
