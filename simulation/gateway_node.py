@@ -77,6 +77,7 @@ class GatewayNode:
         self._epoch = 0
         self._busy_until_ms = 0
         self._full_until_ms = 0
+        self._away = False
         self._waiting: list[Input] = []
         self._tick_ms = self.kernel.pick((200, 200, 500, 1_000))
         down = uplink_topic(SHARD, GATEWAY, "down")
@@ -118,7 +119,7 @@ class GatewayNode:
 
     def start(self) -> None:
         """Read the store and begin."""
-        if self.site is not None:
+        if self.site is not None or self._away:
             return
         if self.chaos.strikes("gateway_downgrade_refused"):
             self._refuse_to_start()
@@ -189,6 +190,16 @@ class GatewayNode:
         self.uplink.stop(in_good_order=in_good_order)
         self.bus.stop(in_good_order=in_good_order)
         self.kernel.after(lasts_ms, self.start)
+
+    def take_away(self) -> None:
+        """Its machine is opened; nothing starts it until it is put back."""
+        self.kill(0)
+        self._away = True
+
+    def put_back(self) -> None:
+        """It starts with the disk it has now."""
+        self._away = False
+        self.start()
 
     def fill_disk(self, lasts_ms: int) -> None:
         """Until somebody makes room no commit succeeds, and each that fails ends the process."""

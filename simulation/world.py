@@ -318,7 +318,7 @@ class World:
             return
         self.disturbed.add("gateway_disk_replaced")
         self.kernel.note("gateway_disk_replaced")
-        self.gateway.kill(150_000)
+        self.gateway.take_away()
         yield 149_000
         self.gateway.disk = GatewayDisk()
         self.first_keys = self.ring.settings()
@@ -329,6 +329,8 @@ class World:
             parcel = self.service.book.parcels.get(bag.parcel_id)
             if isinstance(bag.place, int) and (parcel is None or parcel.door != bag.place):
                 bag.place = STAFF
+        yield 1_000
+        self.gateway.put_back()
 
     def rotate_keys(self) -> None:
         """A second key will live beside the first; it signs once the site knows of it."""
