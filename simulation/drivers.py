@@ -43,7 +43,7 @@ class Drivers:
                 self._in_hand.add(bag.parcel_id)
                 yield from self._load(number, bag)
                 if bag.place == VAN:
-                    yield self.kernel.between(500, 3_000)
+                    yield self.kernel.between(1_000, 3_500)
                 self._in_hand.discard(bag.parcel_id)
 
     def _next_bag(self) -> Bag | None:
