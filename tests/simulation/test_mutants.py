@@ -83,7 +83,7 @@ def the_gateway_sends_before_it_commits(patch: Patch) -> None:
     patch.setattr(Loop, "turn", turn)
 
 
-@mutant("I3", "I12")
+@mutant("I3", "I7", "I12")
 def the_gateway_goes_on_after_a_failed_commit(patch: Patch) -> None:
     commit = GatewayNode.commit
 
@@ -437,7 +437,7 @@ def events_are_forgotten_before_the_service_has_them(patch: Patch) -> None:
     patch.setattr(tidy, "tidy_when_due", tidy_all)
 
 
-@mutant("I17")
+@mutant("I1", "I17")
 def the_gateways_memory_of_events_has_no_end(patch: Patch) -> None:
     patch.setattr(turn_module, "CACHED_EVENTS", 10**9)
     patch.setattr(tidy, "tidy_when_due", lambda _turn: None)

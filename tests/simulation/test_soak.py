@@ -20,6 +20,7 @@ def quiet(_line: str) -> None:
     return None
 
 
+@pytest.mark.timeout(900)  # a minute on two idle cores
 def test_twenty_thousand_orders_violate_nothing_and_meet_every_fault() -> None:
     said: list[str] = []
     report = run_soak(20_000, 1_000, say=said.append)
