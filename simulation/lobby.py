@@ -26,6 +26,7 @@ VAN, OWNER, STAFF, THIEF, SHOP = "van", "owner", "staff", "thief", "shop"
 class Opening:
     """One swing of a door. `known`: the controller recorded it. `leave_ms`: it was left open, for that long.
 
+    `attended`: whom it was opened for came to it.
     `late`: no record can put it down to what caused it, for the lock yielded long after its pulse or the wires lie.
     """
 
@@ -167,7 +168,7 @@ class Lobby:
 
     def put(self, bag: Bag, door: int) -> None:
         """Put a bag behind an open door."""
-        opening = self._stands_open(door)
+        opening = self.open[door]
         others = self.behind(door)
         if others:
             raise Violation(
@@ -183,16 +184,11 @@ class Lobby:
         door = bag.place
         if not isinstance(door, int):
             raise TypeError("only what lies behind a door can be taken")
-        opening = self._stands_open(door)
+        opening = self.open[door]
         bag.place, bag.taken = whither, opening
         if whither != VAN and not bag.excused:
             self.to_wipe[door] = opening
         self.kernel.note("taken", door, bag.parcel_id, bag.order_id, whither)
-
-    def _stands_open(self, door: int) -> Opening:
-        opening = self.open[door]
-        opening.attended = True
-        return opening
 
     def _opened(self, door: int, grant: "KnownGrant | None", *, late: bool) -> None:
         state = self.controllers[door].state
