@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from app.domain.errors import DomainError
 from app.domain.ledger import Account
 from app.domain.order_state import OrderState
+from locker_protocol.audit_chain import EMPTY, chained
 from locker_protocol.uplink_messages import ParcelCollected, SiteEvent
 from simulation.kernel import Violation
 from simulation.oracle import TO_OWNERS, WORKING
@@ -21,11 +22,17 @@ class Auditor:
         self.entries: dict[tuple[str, int], bytes] = {}
         self.applied_through: dict[str, int] = {}
         self.refunded_ms: dict[str, int] = {}
+        self.audit_head = EMPTY
 
     def entry_sent(self, log_id: str, seq: int, entry: bytes) -> None:
         """I7 downwards: a number means one entry."""
         if self.entries.setdefault((log_id, seq), entry) != entry:
             raise Violation("I7", f"entry {seq} of the down log was another one before", seq)
+
+    def chained(self, at: int, body: bytes) -> None:
+        """I12: the service chains the unlocks it is told of, and must come to the gateway's own hash."""
+        no = self.audit_head[0] + 1
+        self.audit_head = no, chained(self.audit_head[1], no, at, body)
 
     def applied(self, log_id: str, seq: int, body: bytes) -> None:
         """I7: exactly once, in order, and what was written at the edge."""

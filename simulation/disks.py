@@ -11,7 +11,7 @@ from firmware_sim.memory import Memory, new_memory
 from firmware_sim.memory import Record as Kept
 from locker_gateway.inputs import StoredEvent
 from locker_gateway.outputs import AppendAudit, AppendEvent, Delete, PruneEvents, Put, Record
-from locker_gateway.store import GENESIS, chained
+from locker_protocol.audit_chain import EMPTY, Row, chained, first_break
 from simulation.kernel import Kernel, Violation
 
 COMPACT_ABOVE = 400
@@ -23,8 +23,8 @@ class GatewayDisk:
     def __init__(self) -> None:
         self.rows: dict[tuple[str, str], bytes] = {}
         self.events: dict[int, StoredEvent] = {}
-        self.audit: list[tuple[int, bytes, bytes]] = []
-        self._head = GENESIS
+        self.audit: list[Row] = []
+        self.head = EMPTY
 
     def records(self) -> list[tuple[str, str, bytes]]:
         """All rows, oldest first."""
@@ -43,8 +43,9 @@ class GatewayDisk:
                         raise Violation("I7", f"event {seq} of the up log is written twice", seq)
                     self.events[seq] = StoredEvent(seq, at, body)
                 case AppendAudit(at, body):
-                    self._head = chained(self._head, len(self.audit) + 1, at, body)
-                    self.audit.append((at, body, self._head))
+                    no = self.head[0] + 1
+                    self.head = no, chained(self.head[1], no, at, body)
+                    self.audit.append((no, at, body, self.head[1]))
                 case PruneEvents(through_seq, before):
                     gone = [e.seq for e in self.events.values() if e.seq <= through_seq and e.at < before]
                     for seq in gone:
@@ -60,12 +61,7 @@ class GatewayDisk:
 
     def chain_holds(self) -> bool:
         """True when every audit row is what was chained."""
-        expected = GENESIS
-        for no, (at, body, kept) in enumerate(self.audit, 1):
-            expected = chained(expected, no, at, body)
-            if kept != expected:
-                return False
-        return True
+        return first_break(self.audit, self.head) is None
 
 
 class JournalDisk:

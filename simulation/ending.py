@@ -19,6 +19,8 @@ def judge_the_end(world: "World") -> None:
     """Raises Violation."""
     if not world.gateway.disk.chain_holds():
         raise Violation("I12", "the audit chain is broken")
+    if world.auditor.audit_head != world.gateway.disk.head and not world.disturbed:
+        raise Violation("I12", "service and gateway come to different hashes of what was unlocked")
     for controller in world.controllers.values():
         if controller.state is not None and len(controller.state.memory.events) > MAX_QUEUE:
             raise Violation("I17", "a controller keeps more events than it may")

@@ -18,6 +18,7 @@ from locker_gateway.site import UnreadableRecord, restore
 from locker_gateway.state import Site, SiteConfig
 from locker_gateway.store import Store, StoreFailed
 from locker_gateway.turn import seal_up
+from locker_protocol.audit_chain import Head
 from locker_protocol.bus_messages import ControllerDeath
 from locker_protocol.topics import uplink_topic
 from locker_protocol.uplink_messages import GatewayDeath, UnlockGranted
@@ -301,6 +302,11 @@ class GatewayNode:
         if grants and self.chaos.strikes("gateway_killed_near_a_grant"):
             dies = partial(self.kill, self.kernel.between(200, 15_000))
             self.kernel.after(self.kernel.between(1, 700), dies)
+
+    @property
+    def audit_head(self) -> Head:
+        """The last audit row that is durable, as the store says it."""
+        return self.disk.head
 
     def read_events(self, first: int, limit: int) -> tuple[object, ...]:
         """The up log, as the store reads it."""

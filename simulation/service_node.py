@@ -34,6 +34,7 @@ from locker_protocol.uplink_messages import (
     Presence,
     SiteEvent,
     SiteStatus,
+    UnlockGranted,
     Up,
     UpBatch,
 )
@@ -234,6 +235,8 @@ class ServiceNode:
         body = bytes(numbered.event)
         event: SiteEvent = decode(body, SiteEvent)
         self.world.auditor.applied(log_id, numbered.seq, body)
+        if isinstance(event, UnlockGranted):
+            self.world.auditor.chained(numbered.at, body)
         try:
             self.book.apply(event, self.clock.civil_ms(), self.kernel.random_bytes)
         except DomainError as refusal:
