@@ -44,16 +44,51 @@ class Report(msgspec.Struct, frozen=True):
         return self.violations == 0 and (not self.missing or self.orders < ALL_FAULTS_FROM)
 
 
+class Tally:
+    """What the worlds so far came to; a million orders need no more room than a thousand."""
+
+    def __init__(self) -> None:
+        self.orders = self.events = 0
+        self.bad: list[int] = []
+        self._faults, self._ended = Counter(dict.fromkeys(FAULTS, 0)), Counter[str]()
+        self._digest = blake2b(digest_size=12)
+
+    def add(self, outcome: Outcome) -> None:
+        """Take in the next world; the order of worlds is part of the digest."""
+        self.orders += outcome.orders
+        self.events += outcome.events
+        self._faults.update(outcome.faults)
+        self._ended.update(outcome.states)
+        self._digest.update(outcome.digest.encode())
+        if outcome.violation:
+            self.bad.append(outcome.seed)
+
+    def report(self, *, seeds: tuple[int, int], seconds: float) -> Report:
+        """Sum up."""
+        return Report(
+            orders=self.orders,
+            events=self.events,
+            violations=len(self.bad),
+            faults=dict(sorted(self._faults.items())),
+            seconds=round(seconds, 2),
+            seeds=seeds,
+            digest=self._digest.hexdigest(),
+            missing=sorted(name for name, count in self._faults.items() if count == 0),
+            ended=dict(sorted(self._ended.items())),
+            replays=[_replay(seed) for seed in self.bad],
+        )
+
+
 def run_soak(orders: int, seed: int, *, processes: int | None = None, say: Callable[[str], None] = print) -> Report:
     """Simulate at least so many orders; violations are told as they are found."""
     began_s = perf_counter()
     worlds = max(1, -(-orders // ORDERS_A_WORLD))
-    outcomes: list[Outcome] = []
+    tally = Tally()
     for outcome in _outcomes(range(seed, seed + worlds), processes or os.cpu_count() or 1):
-        outcomes.append(outcome)
-        if outcome.violation and sum(each.violation is not None for each in outcomes) <= SHOWN:
+        tally.add(outcome)
+        if outcome.violation and len(tally.bad) <= SHOWN:
             say(describe(outcome))
-    return _report(outcomes, seconds=perf_counter() - began_s)
+    return tally.report(seeds=(seed, seed + worlds - 1), seconds=perf_counter() - began_s)
 
 
 def describe(outcome: Outcome) -> str:
@@ -75,27 +110,6 @@ def _outcomes(seeds: Sequence[int], processes: int) -> Iterator[Outcome]:
 
 def _run(seed: int) -> Outcome:
     return run_world(seed, ORDERS_A_WORLD)
-
-
-def _report(outcomes: Sequence[Outcome], *, seconds: float) -> Report:
-    faults, ended, digest = Counter(dict.fromkeys(FAULTS, 0)), Counter[str](), blake2b(digest_size=12)
-    for outcome in outcomes:
-        faults.update(outcome.faults)
-        ended.update(outcome.states)
-        digest.update(outcome.digest.encode())
-    bad = [each for each in outcomes if each.violation]
-    return Report(
-        orders=sum(each.orders for each in outcomes),
-        events=sum(each.events for each in outcomes),
-        violations=len(bad),
-        faults=dict(sorted(faults.items())),
-        seconds=round(seconds, 2),
-        seeds=(outcomes[0].seed, outcomes[-1].seed),
-        digest=digest.hexdigest(),
-        missing=sorted(name for name, count in faults.items() if count == 0),
-        ended=dict(sorted(ended.items())),
-        replays=[_replay(each.seed) for each in bad],
-    )
 
 
 def _replay(seed: int) -> str:
