@@ -290,8 +290,8 @@ def a_grant_spends_before_its_door_opened(patch: Patch) -> None:
 def a_parcel_counts_as_loaded_before_its_door_is_shut(patch: Patch) -> None:
     opened = door_events.door_opened
 
-    def loads(turn: Turn, controller: str, door: int, command_id: str | None, *, boot_id: str | None) -> None:
-        opened(turn, controller, door, command_id, boot_id=boot_id)
+    def loads(turn: Turn, controller: str, door: int, command_id: str | None, *, seen_in: Any) -> None:
+        opened(turn, controller, door, command_id, seen_in=seen_in)
         for grant, each in list(grants.at_door(turn.site, door, "opened")):
             if grant.right is Right.LOAD:
                 loading.door_shut(turn, grant, each)
