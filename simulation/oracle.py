@@ -131,7 +131,7 @@ class Oracle:
         self.pulses: Counter[str] = Counter()
         self.events: dict[tuple[str, int], bytes] = {}
         self.last_written: dict[str, int] = {}
-        self._up_log = ""
+        self._up_log, self._up_base = "", 0
         self._obeyed_now: list[KnownGrant] = []
 
     # --- what people show
@@ -159,7 +159,7 @@ class Oracle:
                 case Put("down_log", _, body):
                     self._joined(msgspec.json.decode(body, type=DownLog), node.disk)
                 case Put("up_log", _, body):
-                    self._up_log = msgspec.json.decode(body, type=UpLog).log_id
+                    self._begun(msgspec.json.decode(body, type=UpLog), node.disk)
                 case Put("stamp", _, body):
                     self._stamped(msgspec.json.decode(body, type=Stamp).civil_ms)
                 case AppendEvent():
@@ -184,12 +184,21 @@ class Oracle:
             raise Violation("I16", f"civil time ran back by {self.memory.stamp_ms - civil_ms} ms")
         self.memory.stamp_ms = civil_ms
 
+    def _begun(self, log: UpLog, disk: "GatewayDisk") -> None:
+        """A log of another name begins, perhaps with events of the one before that nobody can be asked about."""
+        if log.log_id == self._up_log:
+            return
+        self._up_log, self._up_base = log.log_id, log.base
+        for seq in range(log.base + 1, log.seq + 1):
+            self.events[log.log_id, seq - log.base] = disk.events[seq].body
+        self.last_written[log.log_id] = log.seq - log.base
+
     def _wrote(self, record: AppendEvent) -> None:
-        last = self.last_written.get(self._up_log, 0)
-        if record.seq != last + 1:
-            raise Violation("I7", f"event {record.seq} follows {last} in the up log")
-        self.last_written[self._up_log] = record.seq
-        self.events[self._up_log, record.seq] = record.body
+        last, seq = self.last_written.get(self._up_log, 0), record.seq - self._up_base
+        if seq != last + 1:
+            raise Violation("I7", f"event {seq} follows {last} in the up log")
+        self.last_written[self._up_log] = seq
+        self.events[self._up_log, seq] = record.body
         if isinstance(record.event, UnlockGranted):
             self._audit(record.event)
         elif isinstance(record.event, ControllerWentSilent):
@@ -239,7 +248,8 @@ class Oracle:
             raise Violation("I12", f"{len(node.disk.audit)} audit rows, {len(self.audited)} grants")
 
     def _pruned(self, through_seq: int) -> None:
-        if through_seq > self.world.auditor.applied_through.get(self._up_log, 0) and not self.world.disturbed:
+        had = self.world.auditor.applied_through.get(self._up_log, 0) + self._up_base
+        if through_seq > had and not self.world.disturbed:
             raise Violation("I17", "events are forgotten that the service never had")
 
     def _joined(self, log: DownLog, disk: "GatewayDisk") -> None:

@@ -216,7 +216,7 @@ class World:
             return "the gateway is not there"
         if (site.down.log_id, site.down.seq) != (book.down_log_id, book.down_seq) or book.down_acked != book.down_seq:
             return f"down {site.down.seq}, {book.down_seq} numbered, {book.down_acked} acknowledged"
-        if book.up_positions.get(site.up.log_id, 0) != site.up.seq or site.mark != site.up.seq:
+        if book.up_positions.get(site.up.log_id, 0) != site.up.seq - site.up.base or site.mark != site.up.seq:
             return f"up {site.up.seq}, {book.up_positions.get(site.up.log_id)} applied, {site.mark} acknowledged"
         lying = {each.parcel_id: each.door for each in site.placements.rows.values() if each.lies}
         loaded = {each: parcel.door for each, parcel in book.parcels.items() if parcel.state is ParcelState.LOADED}
