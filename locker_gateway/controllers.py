@@ -37,7 +37,8 @@ def born(turn: Turn, controller: str, birth: ControllerBirth, *, retained: bool)
     rebooted = seen.online and seen.boot_id != birth.boot_id
     seen.boot_reason, seen.firmware, seen.contract = birth.boot_reason, birth.firmware, birth.contract
     if retained:
-        seen.boot_id, seen.beat = birth.boot_id, birth.beat
+        # Its seconds begin anew with it: by those of the boot before, whatever it says would be hours late.
+        seen.boot_id, seen.beat, seen.lags = birth.boot_id, birth.beat, None
         return
     _note(turn, seen, birth)
     if rebooted or not seen.online:
