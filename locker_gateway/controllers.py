@@ -27,12 +27,14 @@ OLD_BY_THE_CALENDAR_MS = 60_000
 GAP_TAKEN_MS = 10_000
 # Two clocks of 100 ppm drift 60 ms apart in this time; what is lost of a delay by measuring anew is no more.
 LAG_SPAN_MS = 600_000
+# How long what an earlier boot said may be on its way, and is known for that.
+LEFT_BOOT_MS = 60_000
 
 
 def born(turn: Turn, controller: str, birth: ControllerBirth, *, retained: bool) -> None:
     """A controller connected. A birth the broker kept may be of any age: it names the boot, but proves no life."""
     seen = turn.site.seen[controller]
-    if retained and seen.boot_id == birth.boot_id:
+    if (retained and seen.boot_id == birth.boot_id) or _is_over(turn, seen, birth):
         return
     rebooted = seen.online and seen.boot_id != birth.boot_id
     seen.boot_reason, seen.firmware, seen.contract = birth.boot_reason, birth.firmware, birth.contract
@@ -45,12 +47,15 @@ def born(turn: Turn, controller: str, birth: ControllerBirth, *, retained: bool)
         _came_up(turn, controller, seen)
 
 
-def heard(turn: Turn, controller: str, report: Events | Beat) -> None:
-    """A report came: the controller lives."""
+def heard(turn: Turn, controller: str, report: Events | Beat) -> bool:
+    """A report came: the controller lives. False: it is of a boot that is over, and says nothing."""
     seen = turn.site.seen[controller]
+    if _is_over(turn, seen, report):
+        return False
     _note(turn, seen, report)
     if not seen.online:
         _came_up(turn, controller, seen)
+    return True
 
 
 def died(turn: Turn, controller: str, death: ControllerDeath) -> None:
@@ -113,16 +118,36 @@ def late_ms(turn: Turn, controller: str, report: Events | Beat) -> int:
     return turn.ms - 1000 * report.beat - min(lags[1:]) if lags else 0
 
 
+def _is_over(turn: Turn, seen: ControllerSeen, said: Events | Beat | ControllerBirth) -> bool:
+    """True for what an earlier boot said, that was on its way until now. Whatever it tells, the newer one tells too.
+
+    Only for a minute, and only while it tells of nothing new: what we took for the newer boot may have been the older.
+    """
+    left_ms = seen.left_boots.get(said.boot_id)
+    if left_ms is None or said.boot_id == seen.boot_id or turn.ms - left_ms >= LEFT_BOOT_MS:
+        return False
+    return said.store_id == seen.store_id and _told(said) <= seen.event_no
+
+
+def _told(said: Events | Beat | ControllerBirth) -> int:
+    """The last event it says it made."""
+    if isinstance(said, Events):
+        return said.events[-1].event_no if said.events else 0
+    return said.event_no
+
+
 def _note(turn: Turn, seen: ControllerSeen, said: Events | Beat | ControllerBirth) -> None:
     if said.store_id != seen.store_id:
         seen.store_id, seen.event_no, seen.known_since_ms = said.store_id, 0, turn.ms
-    last = said.events[-1].event_no if isinstance(said, Events) and said.events else 0
-    told = last if isinstance(said, Events) else said.event_no
+    told = _told(said)
     if seen.event_no == 0 < told:
         seen.known_since_ms = turn.ms
     seen.event_no = max(seen.event_no, told)
     _measure_lag(turn, seen, said)
     seen.beat = max(seen.beat, said.beat) if said.boot_id == seen.boot_id else said.beat
+    if said.boot_id != seen.boot_id:
+        left = {boot: ms for boot, ms in seen.left_boots.items() if turn.ms - ms < LEFT_BOOT_MS}
+        seen.left_boots = left | {seen.boot_id: turn.ms}
     seen.boot_id = said.boot_id
     if turn.civil_ms - seen.heard_at > OLD_BY_THE_CALENDAR_MS:
         turn.site.status_wanted = True  # what was last told of it is too old to load by

@@ -211,7 +211,8 @@ def _named(site: Site, door: int, command_id: str) -> tuple[Grant, GrantDoor] | 
 
 def _settled(turn: Turn, door: GrantDoor) -> bool:
     seen = turn.site.sight_of(door.controller)
-    too_old = seen.boot_id != door.boot_id or seen.beat > door.beat + FRESH_BEATS
+    # One beat more: a pulse within the last fresh beat is told of, and its door seen open, only in the next.
+    too_old = seen.boot_id != door.boot_id or seen.beat > door.beat + FRESH_BEATS + 1
     return too_old and caught_up(turn.site, door.controller, now_ms=turn.ms)
 
 

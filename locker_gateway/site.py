@@ -230,12 +230,13 @@ def _take_presence(turn: Turn, controller: str, presence: ControllerBirth | Cont
         controllers.died(turn, controller, presence)
         return
     controllers.born(turn, controller, presence, retained=retained)
-    if not retained:
+    if not retained and turn.site.seen[controller].boot_id == presence.boot_id:
         door_events.see_doors(turn, controller, presence.doors)
 
 
 def _take_report(turn: Turn, controller: str, report: Events | Beat, *, received_ms: int) -> None:
-    controllers.heard(turn, controller, report)
+    if not controllers.heard(turn, controller, report):
+        return
     if isinstance(report, Beat):
         door_events.see_doors(turn, controller, report.doors)
         return

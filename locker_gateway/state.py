@@ -56,7 +56,7 @@ class ControllerSeen:
     """What was last heard of a controller in this process. Monotonic milliseconds, civil in `heard_at`.
 
     `open_in_boot`: the last boot in which each door was seen open. `lags`: since when, and the least time by which its
-    reports ran behind its beats, in this span and in the one before.
+    reports ran behind its beats, in this span and in the one before. `left_boots`: when a newer boot spoke first.
     """
 
     online: bool = False
@@ -76,6 +76,7 @@ class ControllerSeen:
     known_since_ms: int = 0
     lags: tuple[int, int, int] | None = None
     contradictions: dict[int, int] = field(default_factory=dict)
+    left_boots: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

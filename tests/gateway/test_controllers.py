@@ -2,7 +2,15 @@
 
 import pytest
 
-from locker_protocol.bus_messages import CodeScanned, DoorOpened, Events, EventsReceived, number_event
+from locker_protocol.bus_messages import (
+    Beat,
+    CodeScanned,
+    DoorOpened,
+    DoorReading,
+    Events,
+    EventsReceived,
+    number_event,
+)
 from locker_protocol.codec import decode, encode
 from locker_protocol.uplink_messages import (
     ControllerCameUp,
@@ -47,6 +55,26 @@ def test_a_boot_first_heard_of_by_a_kept_birth_is_not_measured_by_the_seconds_of
     world.g1.reboot("boot2")
     world.g1.be_born(retained=True)
     world.wait(2)
+    assert unlocks(world.g1.scan(code()))
+
+
+def test_what_an_earlier_boot_said_and_comes_only_now_ends_no_grant_and_says_nothing_of_doors() -> None:
+    world = loaded_world(1)
+    late = Beat("boot1", world.g1.beat, world.g1.store_id, world.g1.event_no, [DoorReading(1, "open")], [])
+    world.g1.reboot("boot2")
+    world.g1.be_born()
+    world.g1.scan(code())
+    world.g1.send("report", late)
+    world.wait(12, beats=False)
+    assert world.told_events(DoorStayedShut) == []
+    assert world.told_events(ControllerCameUp)[-1].boot_id == "boot2"
+
+
+def test_a_boot_taken_for_an_earlier_one_is_believed_as_soon_as_it_tells_something_new() -> None:
+    world = loaded_world(1)
+    world.g1.reboot("boot2")
+    world.g1.be_born()
+    world.g1.reboot("boot1")
     assert unlocks(world.g1.scan(code()))
 
 
