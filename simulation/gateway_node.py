@@ -19,9 +19,11 @@ from locker_gateway.state import Site, SiteConfig
 from locker_gateway.store import Store, StoreFailed
 from locker_gateway.turn import seal_up
 from locker_protocol.audit_chain import Head
-from locker_protocol.bus_messages import ControllerDeath
+from locker_protocol.bus_messages import CodeScanned, ControllerDeath, Events, KeysEntered, Report, event_of
+from locker_protocol.codec import decode
 from locker_protocol.topics import uplink_topic
 from locker_protocol.uplink_messages import GatewayDeath, UnlockGranted
+from locker_protocol.vocabulary import Refusal, Via
 from simulation.clocks import SimClock
 from simulation.disks import GatewayDisk
 from simulation.kernel import Violation
@@ -92,6 +94,7 @@ class GatewayNode:
         self.audited_before = 0
         self.heard: dict[str, Heard] = {}
         self.one_at_a_time = True
+        self._alone: BusMessage | None = None
         self.site: Site | None = None
         self._loop: Loop | None = None
         self._metrics = cast("Metrics", Unmeasured())
@@ -267,6 +270,8 @@ class GatewayNode:
     def _turn(self, inputs: list[Input]) -> None:
         assert self._loop is not None
         self.one_at_a_time = len(inputs) == 1
+        only = inputs[0]
+        self._alone = only if self.one_at_a_time and isinstance(only, BusMessage) else None
         for given in inputs:
             if isinstance(given, BusMessage) and not given.retained:
                 self._listen_in(given)
@@ -326,9 +331,21 @@ class GatewayNode:
     def _say(self, said: Said) -> None:
         fields = said.fields
         self.kernel.note(said.event, *fields.values())
+        if fields.get("refusal") is Refusal.TOO_LATE and fields["via"] is not Via.REMOTE and self._alone is not None:
+            self.world.oracle.refused_as_late(str(fields["controller"]), _shown_in(self._alone))
 
     def _will(self) -> Will | None:
         if self.site is None:
             return None
         frame = seal_up(self.site, GatewayDeath(self.site.config.boot_id))
         return Will(uplink_topic(SHARD, GATEWAY, "presence"), frame)
+
+
+def _shown_in(message: BusMessage) -> set[str]:
+    """What people showed, of all that a report tells; nothing where it tells of an earlier boot: nobody knows when."""
+    report = decode(message.payload, Report)
+    if not isinstance(report, Events) or any(each.earlier_boot for each in report.events):
+        return set()
+    events = [event_of(each) for each in report.events]
+    scanned = {each.text for each in events if isinstance(each, CodeScanned)}
+    return scanned | {each.digits for each in events if isinstance(each, KeysEntered)}

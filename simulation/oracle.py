@@ -5,7 +5,7 @@ asks a program what is true; records it takes as evidence of what was written be
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -47,6 +47,8 @@ PULSE_MS = 9_500
 SETTLES_MS = 200
 # A little less than the gateway's ten seconds.
 SILENT_MS = 9_000
+# The gateway measures to a second how long something was on its way, and refuses what took ten; crystals err, too.
+CERTAINLY_NEW_MS = 7_000
 TO_OWNERS = frozenset({Right.COLLECT, Right.REOPEN, Right.HAND_OVER})
 WORKING = frozenset({"pending", "opened"})
 
@@ -66,6 +68,7 @@ class Shown:
 
     at_ms: int
     controller: str
+    text: str
     code: Code
     typed: bool
 
@@ -143,8 +146,15 @@ class Oracle:
     def presented(self, controller: str, text: str, *, typed: bool = False) -> None:
         """Somebody shows this at a locker now."""
         code = self.codes.get(text, Code(None))
-        self.shown.append(Shown(self.kernel.ms, controller, code, typed))
+        self.shown.append(Shown(self.kernel.ms, controller, text, code, typed))
         self.kernel.note("shown", controller, code.order_id, code.generation)
+
+    def refused_as_late(self, controller: str, texts: Container[str]) -> None:
+        """The gateway takes what came in this report for old: no locker refuses for ever what is new."""
+        here = [each for each in self.shown if each.controller == controller and each.text in texts]
+        ages = [self.kernel.ms - each.at_ms for each in here]
+        if ages and max(ages) < CERTAINLY_NEW_MS:
+            raise Violation("refused as late", f"{controller} refuses what was shown {max(ages)} ms ago", controller)
 
     # --- the gateway's commits
 

@@ -69,7 +69,7 @@ def demo(
         yield Demo(process, root, home, output)
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def left_over(root: Path) -> list[str]:
@@ -95,7 +95,7 @@ def test_it_runs_for(who: str, tmp_path: Path) -> None:
         running.wait_for(RUNNING)
         assert len(left_over(running.root)) > 3
         running.process.terminate()
-        assert running.process.wait(20) == 0
+        assert running.process.wait(60) == 0
         assert left_over(running.root) == []
 
 
@@ -104,7 +104,7 @@ def test_a_signal_ends_everything_and_leaves_neither_process_nor_lock(number: si
     with demo(tmp_path) as running:
         running.wait_for(RUNNING)
         running.process.send_signal(number)
-        assert running.process.wait(20) == 0
+        assert running.process.wait(60) == 0
         assert "Stopped." in running.said()
         assert left_over(running.root) == []
         assert locks_in(running.root) == []
@@ -114,7 +114,7 @@ def test_a_signal_while_it_starts_ends_it_too(tmp_path: Path) -> None:
     with demo(tmp_path) as running:
         running.wait_for("Starting")
         running.process.terminate()
-        assert running.process.wait(20) == 0
+        assert running.process.wait(60) == 0
         assert left_over(running.root) == []
         assert locks_in(running.root) == []
 
@@ -123,12 +123,12 @@ def test_when_it_is_killed_its_children_end_by_themselves_and_the_next_start_wor
     with demo(tmp_path) as running:
         running.wait_for(RUNNING)
         running.process.kill()
-        running.process.wait(20)
+        running.process.wait(60)
         wait_until(lambda: left_over(running.root) == [], what="the children to end")
     with demo(tmp_path) as again:
         again.wait_for(RUNNING)
         again.process.terminate()
-        again.process.wait(20)
+        again.process.wait(60)
         assert left_over(again.root) == []
 
 
@@ -144,7 +144,7 @@ def test_a_taken_port_is_a_sentence(tmp_path: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with demo(tmp_path, port=port) as running:
-            assert running.process.wait(20) == 1
+            assert running.process.wait(60) == 1
             assert f"Port {port} is taken; choose another, say PORT={port + 10}." in running.said()
             assert "Traceback" not in running.said()
             assert locks_in(running.root) == []
@@ -154,7 +154,7 @@ def test_a_second_start_is_a_sentence_and_the_first_goes_on(tmp_path: Path) -> N
     with demo(tmp_path) as first:
         first.wait_for(RUNNING)
         with demo(tmp_path) as second:
-            assert second.process.wait(20) == 1
+            assert second.process.wait(60) == 1
             assert "already running" in second.said()
             assert "Traceback" not in second.said()
         assert first.process.poll() is None

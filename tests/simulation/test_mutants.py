@@ -154,6 +154,19 @@ def the_gateway_believes_that_a_stalled_scan_is_new(patch: Patch) -> None:
     patch.setattr(controllers, "late_ms", lambda *_: 0)
 
 
+@mutant("refused as late")
+def a_kept_birth_leaves_the_seconds_of_the_boot_before(patch: Patch) -> None:
+    born = controllers.born
+
+    def forgetful(turn: Turn, controller: str, birth: Any, *, retained: bool) -> None:
+        seen = turn.site.seen[controller]
+        lags = seen.lags
+        born(turn, controller, birth, retained=retained)
+        seen.lags = seen.lags or lags
+
+    patch.setattr(controllers, "born", forgetful)
+
+
 @mutant("I5")
 def the_gateway_obeys_commands_from_afar_of_any_age(patch: Patch) -> None:
     patch.setattr(remote, "_check_time", lambda *_, **__: None)
