@@ -4,7 +4,7 @@ It may be killed before a commit, after it, between any two sends, or at rest; w
 """
 
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from queue import Queue
 from typing import TYPE_CHECKING, cast
@@ -46,9 +46,13 @@ class Killed(Exception):
 
 @dataclass(slots=True)
 class Heard:
-    """What last came from a controller: a report of a boot, first heard when, and since then perhaps a death."""
+    """What last came from a controller: a report of a boot, first heard when, and since then perhaps a death.
+
+    `left`: the boots before it. What they said and comes only now says nothing of the one that lives.
+    """
 
     boot_id: str = ""
+    left: set[str] = field(default_factory=set)
     first_ms: int = 0
     at_ms: int = 0
     death: str | None = None
@@ -135,7 +139,8 @@ class GatewayNode:
         heard = self.heard.setdefault(message.topic.split("/")[3], Heard())
         if said.type == ControllerDeath.__name__:
             heard.death = said.boot_id
-        else:
+        elif said.boot_id not in heard.left:
+            heard.left |= {heard.boot_id} - {said.boot_id}
             heard.first_ms = heard.first_ms if heard.boot_id == said.boot_id else self.kernel.ms
             heard.boot_id, heard.at_ms, heard.death = said.boot_id, self.kernel.ms, None
 

@@ -48,6 +48,11 @@ class Demo:
         wait_until(lambda: sentence in self.said(), what=sentence, seconds=seconds, log=self.output)
 
 
+def as_at_a_terminal() -> None:
+    """Whoever runs the tests beyond the end of their terminal ignores SIGHUP, and children would inherit that."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @contextmanager
 def demo(
     folder: Path, *, port: int | None = None, reset: bool = False, who: str | None = None, programs: bool = False
@@ -64,6 +69,7 @@ def demo(
             stdout=file,
             stderr=subprocess.STDOUT,
             text=True,
+            preexec_fn=as_at_a_terminal,  # noqa: PLW1509  nothing else runs in these threads' locks before the exec
         )
     try:
         yield Demo(process, root, home, output)
