@@ -44,6 +44,7 @@ from locker_protocol.bus_messages import (
     DoorOpened,
     DoorReading,
     DoorShut,
+    Echo,
     Events,
     EventsReceived,
     KeysEntered,
@@ -64,6 +65,8 @@ FIRMWARE = "caibox-sim 0.1.0"
 BEAT_EVERY_MS = 2_000
 RESEND_AFTER_MS = 2_000
 BIRTH_AGAIN_AFTER_MS = 3_000
+# Events sent without an echo are proof of nothing: a new connection waits so long for its first one.
+ECHO_WAIT_MS = 1_000
 SAMPLE_EVERY_MS = 10_000
 # One lock draws about 2 A while it is pulsed; the supply stands one at a time.
 STAGGER_MS = 150
@@ -102,6 +105,8 @@ class Controller:
     followed: dict[int, str] = field(default_factory=dict)
     sent_through: int = 0
     resend_ms: int = 0
+    echo: int | None = None
+    echo_awaited_ms: int = 0
     birth_again_ms: int | None = None
     beat_ms: int = 0
     sampled_civil_ms: int | None = None
@@ -190,6 +195,8 @@ def _obey(state: Controller, outputs: list[Output], now: Now, command: Command) 
             _unlock(state, outputs, now, command)
         case EventsReceived():
             _received(state, outputs, now, command)
+        case Echo():
+            _echo(state, outputs, now, command)
         case Show():
             outputs.append(Display(command))
 
@@ -241,6 +248,13 @@ def _received(state: Controller, outputs: list[Output], now: Now, command: Event
             _send_events(state, outputs, now)
 
 
+def _echo(state: Controller, outputs: list[Output], now: Now, command: Echo) -> None:
+    """The last one counts, whatever its number: a new gateway counts from anywhere."""
+    is_first, state.echo = state.echo is None, command.echo
+    if is_first:
+        _send_events(state, outputs, now)
+
+
 # --- events -----------------------------------------------------------------------------------------------------------
 
 
@@ -290,10 +304,13 @@ def _send_events(state: Controller, outputs: list[Output], now: Now) -> None:
     """Always from the first one not received: the gateway takes only the next number, so order is never in doubt."""
     if not state.connected or not state.memory.events:
         return
+    if state.echo is None and now.monotonic_ms < state.echo_awaited_ms:
+        state.resend_ms = state.echo_awaited_ms
+        return
     batch = _next_batch(state, now)
     state.sent_through = batch[-1].event_no
     state.resend_ms = now.monotonic_ms + RESEND_AFTER_MS
-    report = Events(state.boot_id, state.beat(now), state.memory.store_id, batch)
+    report = Events(state.boot_id, state.beat(now), state.memory.store_id, batch, state.echo)
     outputs.append(Send("report", report, qos=1))
 
 
@@ -325,7 +342,8 @@ def _moved(state: Controller, door: int) -> DoorOpened | DoorShut:
 
 def _connected(state: Controller, outputs: list[Output], now: Now) -> None:
     """A broker may publish the will of the connection before only now, over the retained birth: it is born twice."""
-    state.connected = True
+    state.connected, state.echo = True, None
+    state.echo_awaited_ms = now.monotonic_ms + ECHO_WAIT_MS
     state.birth_again_ms = now.monotonic_ms + BIRTH_AGAIN_AFTER_MS
     outputs.append(_birth(state, now))
     _send_events(state, outputs, now)
@@ -379,6 +397,7 @@ def _beat(state: Controller, outputs: list[Output], now: Now) -> None:
             memory.last_event_no,
             door_readings(state),
             list(state.zones),
+            state.echo,
         )
         outputs.append(Send("report", report, qos=0))
 

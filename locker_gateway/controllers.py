@@ -25,8 +25,6 @@ OLD_BY_THE_CALENDAR_MS = 60_000
 # A controller repeats every 2 s from its first event not received. If that is still beyond our next number after this
 # long, it forgot what we never had (our store is an older copy): waiting longer would shut the site for good.
 GAP_TAKEN_MS = 10_000
-# Two clocks of 100 ppm drift 60 ms apart in this time; what is lost of a delay by measuring anew is no more.
-LAG_SPAN_MS = 600_000
 # How long what an earlier boot said may be on its way, and is known for that.
 LEFT_BOOT_MS = 60_000
 
@@ -39,8 +37,7 @@ def born(turn: Turn, controller: str, birth: ControllerBirth, *, retained: bool)
     rebooted = seen.online and seen.boot_id != birth.boot_id
     seen.boot_reason, seen.firmware, seen.contract = birth.boot_reason, birth.firmware, birth.contract
     if retained:
-        # Its seconds begin anew with it: by those of the boot before, whatever it says would be hours late.
-        seen.boot_id, seen.beat, seen.lags = birth.boot_id, birth.beat, None
+        seen.boot_id, seen.beat = birth.boot_id, birth.beat
         return
     _note(turn, seen, birth)
     if rebooted or not seen.online:
@@ -109,15 +106,6 @@ def caught_up(site: Site, controller: str, *, now_ms: int) -> bool:
     return seen.event_no == 0 or now_ms - seen.known_since_ms >= GAP_TAKEN_MS
 
 
-def late_ms(turn: Turn, controller: str, report: Events | Beat) -> int:
-    """How long a report was on its way, by the controller's own seconds: more than the quickest one of late.
-
-    A connection that stalled hands over what waited in it as if it were new; the beat in it tells. To a second.
-    """
-    lags = turn.site.seen[controller].lags
-    return turn.ms - 1000 * report.beat - min(lags[1:]) if lags else 0
-
-
 def _is_over(turn: Turn, seen: ControllerSeen, said: Events | Beat | ControllerBirth) -> bool:
     """True for what an earlier boot said, that was on its way until now. Whatever it tells, the newer one tells too.
 
@@ -143,7 +131,6 @@ def _note(turn: Turn, seen: ControllerSeen, said: Events | Beat | ControllerBirt
     if seen.event_no == 0 < told:
         seen.known_since_ms = turn.ms
     seen.event_no = max(seen.event_no, told)
-    _measure_lag(turn, seen, said)
     seen.beat = max(seen.beat, said.beat) if said.boot_id == seen.boot_id else said.beat
     if said.boot_id != seen.boot_id:
         left = {boot: ms for boot, ms in seen.left_boots.items() if turn.ms - ms < LEFT_BOOT_MS}
@@ -154,18 +141,6 @@ def _note(turn: Turn, seen: ControllerSeen, said: Events | Beat | ControllerBirt
     seen.heard_ms, seen.heard_at = turn.ms, turn.civil_ms
     if not isinstance(said, Events):
         seen.zones = tuple(said.zones)
-
-
-def _measure_lag(turn: Turn, seen: ControllerSeen, said: Events | Beat | ControllerBirth) -> None:
-    lag_ms = turn.ms - 1000 * said.beat
-    if seen.lags is None or seen.boot_id != said.boot_id:
-        seen.lags = (turn.ms, lag_ms, lag_ms)
-        return
-    since_ms, least_ms, before_ms = seen.lags
-    if turn.ms - since_ms >= LAG_SPAN_MS:
-        seen.lags = (turn.ms, lag_ms, least_ms)
-    else:
-        seen.lags = (since_ms, min(least_ms, lag_ms), before_ms)
 
 
 def _came_up(turn: Turn, controller: str, seen: ControllerSeen) -> None:

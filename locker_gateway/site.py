@@ -14,6 +14,7 @@ from locker_gateway import (
     collecting,
     controllers,
     door_events,
+    echoes,
     grants,
     loading,
     refusals,
@@ -73,7 +74,7 @@ from locker_protocol.topics import parse_bus_topic
 from locker_protocol.uplink_messages import AuditHead, Down, DownBatch, EventsApplied
 from locker_protocol.vocabulary import Refusal, Via
 
-# What was shown longer ago is nobody's wish any more.
+# What was shown longer ago, or may have been, is nobody's wish any more.
 SHOWN_FRESH_MS = 10_000
 SESSION_MS = 600_000
 LABEL_PREFIX = "P1-"
@@ -109,6 +110,7 @@ def step(site: Site, given: Input, *, now: Now, random: RandomBytes) -> list[Out
     turn = Turn(site, now, random)
     match given:
         case Started():
+            echoes.begin(site, random)
             _start(turn)
         case Tick():
             _tick(turn)
@@ -153,8 +155,11 @@ def _note_link(turn: Turn, given: UplinkUp | UplinkDown | BusUp | BusDown) -> No
             uplink_log.connected(turn)
         case UplinkDown():
             turn.site.uplink_up = False
-        case BusUp() | BusDown():
-            turn.site.bus_up = isinstance(given, BusUp)
+        case BusUp():
+            turn.site.bus_up = True
+            echoes.ask_all(turn)
+        case BusDown():
+            turn.site.bus_up = False
     _say_ready(turn)
 
 
@@ -232,6 +237,7 @@ def _take_presence(turn: Turn, controller: str, presence: ControllerBirth | Cont
     controllers.born(turn, controller, presence, retained=retained)
     if not retained and turn.site.seen[controller].boot_id == presence.boot_id:
         door_events.see_doors(turn, controller, presence.doors)
+        echoes.ask(turn, controller)
 
 
 def _take_report(turn: Turn, controller: str, report: Events | Beat, *, received_ms: int) -> None:
@@ -239,12 +245,17 @@ def _take_report(turn: Turn, controller: str, report: Events | Beat, *, received
         return
     if isinstance(report, Beat):
         door_events.see_doors(turn, controller, report.doors)
-        return
-    late_ms = controllers.late_ms(turn, controller, report)
+    else:
+        _take_events(turn, controller, report, received_ms=received_ms)
+    echoes.ask_when_due(turn, controller)
+
+
+def _take_events(turn: Turn, controller: str, report: Events, *, received_ms: int) -> None:
+    on_its_way_ms = echoes.longest_on_its_way_ms(turn, controller, report)
     for numbered in controllers.next_events(turn, controller, report):
         seen_in = None if numbered.earlier_boot else Moment(report.boot_id, received_ms - numbered.age_ms)
-        waited_ms = max(turn.ms - received_ms, late_ms) + numbered.age_ms
-        _take_event(turn, controller, numbered, seen_in=seen_in, fresh=waited_ms <= SHOWN_FRESH_MS)
+        fresh = on_its_way_ms is not None and on_its_way_ms + numbered.age_ms <= SHOWN_FRESH_MS
+        _take_event(turn, controller, numbered, seen_in=seen_in, fresh=fresh)
 
 
 def _take_event(turn: Turn, controller: str, numbered: NumberedEvent, *, seen_in: Moment | None, fresh: bool) -> None:

@@ -55,8 +55,8 @@ class SiteConfig:
 class ControllerSeen:
     """What was last heard of a controller in this process. Monotonic milliseconds, civil in `heard_at`.
 
-    `open_in_boot`: the last boot in which each door was seen open. `lags`: since when, and the least time by which its
-    reports ran behind its beats, in this span and in the one before. `left_boots`: when a newer boot spoke first.
+    `open_in_boot`: the last boot in which each door was seen open. `asked_ms`: the last numbers it was told to echo,
+    and when. `left_boots`: when a newer boot spoke first.
     """
 
     online: bool = False
@@ -74,7 +74,7 @@ class ControllerSeen:
     zones: tuple[ZoneReading, ...] = ()
     gap_since_ms: int | None = None
     known_since_ms: int = 0
-    lags: tuple[int, int, int] | None = None
+    asked_ms: dict[int, int] = field(default_factory=dict)
     contradictions: dict[int, int] = field(default_factory=dict)
     left_boots: dict[str, int] = field(default_factory=dict)
 
@@ -186,6 +186,7 @@ class Site:
     uplink_up: bool = False
     bus_up: bool = False
     said_ready: bool = False
+    echo_no: int = 0
     seen: dict[str, ControllerSeen] = field(default_factory=dict)
     door_now: dict[int, DoorNow] = field(default_factory=dict)
     pulses: dict[str, Pulse] = field(default_factory=dict)

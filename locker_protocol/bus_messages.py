@@ -3,6 +3,7 @@
 A controller numbers its events 1, 2, 3 … within `store_id` (its memory, kept over power loss) and sends what is not
 yet received again; the gateway answers with `EventsReceived`. `beat` counts seconds since the boot `boot_id`; an
 `Unlock` echoes both, and the controller refuses one whose beat is more than 8 old: no clock is compared anywhere.
+The other way round an `Echo` does the same (as RFC 9175 does for CoAP): a report that gives it back was sent after it.
 """
 
 from typing import Annotated, Literal
@@ -114,16 +115,20 @@ def event_of(numbered: NumberedEvent) -> ControllerEvent:
 
 
 class Events(msgspec.Struct, frozen=True, tag=True):
-    """Report, QoS 1: events from the first not yet received on, at most 32 at a time."""
+    """Report, QoS 1: events from the first not yet received on, at most 32 at a time.
+
+    `echo`: what the last `Echo` of this connection gave; `None` before the first.
+    """
 
     boot_id: Identifier
     beat: Count
     store_id: Identifier
     events: list[NumberedEvent]
+    echo: Count | None = None
 
 
 class Beat(msgspec.Struct, frozen=True, tag=True):
-    """Report, QoS 0, every 2 s: life, and the whole visible state."""
+    """Report, QoS 0, every 2 s: life, and the whole visible state; `echo` as in `Events`."""
 
     boot_id: Identifier
     beat: Count
@@ -131,6 +136,7 @@ class Beat(msgspec.Struct, frozen=True, tag=True):
     event_no: Count
     doors: list[DoorReading]
     zones: list[ZoneReading]
+    echo: Count | None = None
 
 
 class ControllerBirth(msgspec.Struct, frozen=True, tag=True):
@@ -185,6 +191,12 @@ class EventsReceived(msgspec.Struct, frozen=True, tag=True):
     event_no: Count
 
 
+class Echo(msgspec.Struct, frozen=True, tag=True):
+    """Command, QoS 0, never retained: a number that all later reports of this connection give back, until the next."""
+
+    echo: Count
+
+
 class Show(msgspec.Struct, frozen=True, tag=True):
     """Command, QoS 0: what the locker's display and voice say. Losing one loses nothing but a sentence.
 
@@ -197,4 +209,4 @@ class Show(msgspec.Struct, frozen=True, tag=True):
     wait_s: Count = 0
 
 
-Command = Unlock | EventsReceived | Show
+Command = Unlock | EventsReceived | Echo | Show

@@ -10,7 +10,7 @@ from firmware_sim import controller as core
 from firmware_sim import signals
 from firmware_sim.hardware import Cabinet
 from firmware_sim.memory import EventKept
-from locker_protocol.bus_messages import BootReason, Command, DoorOpened, Unlock, UnlockDone, ZoneReading
+from locker_protocol.bus_messages import BootReason, Command, DoorOpened, Echo, Unlock, UnlockDone, ZoneReading
 from locker_protocol.codec import decode, encode
 from locker_protocol.topics import bus_topic
 from locker_protocol.vocabulary import Zone
@@ -49,6 +49,7 @@ class ControllerNode:
         self.disk = JournalDisk(self.kernel)
         self.state: core.Controller | None = None
         self.refused_ms = -1
+        self.echoes_since_ms: int | None = None
         self._woken = 0
         self.topics = {kind: bus_topic(GATEWAY, name, kind) for kind in ("command", "report", "presence")}
         self.link = Link(
@@ -58,7 +59,7 @@ class ControllerNode:
             self._hear,
             lambda topic: topic == self.topics["command"],
             up=lambda: self.feed(signals.Connected()),
-            down=lambda: self.feed(signals.Disconnected()),
+            down=self._lost_bus,
             will=self._will,
         )
 
@@ -90,7 +91,7 @@ class ControllerNode:
             # Found open after the boot, it is put down to the command kept last, which may be another one.
             if opening.door in self.cabinet.doors and not opening.known and self._names(opening.door) != opening.grant:
                 opening.late = True
-        self.state = None
+        self.state = self.echoes_since_ms = None
         self.link.stop()
         if self.chaos.strikes("unsynced_lost") and self.disk.lose_unsynced():
             self.chaos.happened("journal_torn")
@@ -135,7 +136,20 @@ class ControllerNode:
         command = decode(payload, Command)
         if isinstance(command, Unlock):
             self.kernel.note("unlock_came", self.name, command.door, command.order_id, command.command_id)
+        if isinstance(command, Echo):
+            self._heard_echo(command)
         self.feed(signals.Received(command))
+
+    def _heard_echo(self, command: Echo) -> None:
+        """Since when the last number heard in this connection is one of the gateway that runs now."""
+        if (self.name, command.echo) not in self.world.gateway.asked_ms:
+            self.echoes_since_ms = None
+        elif self.echoes_since_ms is None:
+            self.echoes_since_ms = self.kernel.ms
+
+    def _lost_bus(self) -> None:
+        self.echoes_since_ms = None
+        self.feed(signals.Disconnected())
 
     # --- what goes out
 

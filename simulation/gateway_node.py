@@ -19,7 +19,7 @@ from locker_gateway.state import Site, SiteConfig
 from locker_gateway.store import Store, StoreFailed
 from locker_gateway.turn import seal_up
 from locker_protocol.audit_chain import Head
-from locker_protocol.bus_messages import CodeScanned, ControllerDeath, Events, KeysEntered, Report, event_of
+from locker_protocol.bus_messages import CodeScanned, ControllerDeath, Echo, Events, KeysEntered, Report, event_of
 from locker_protocol.codec import decode
 from locker_protocol.topics import uplink_topic
 from locker_protocol.uplink_messages import GatewayDeath, UnlockGranted
@@ -46,23 +46,22 @@ class Killed(Exception):
 
 @dataclass(slots=True)
 class Heard:
-    """What last came from a controller: a report of a boot, first heard when, and since then perhaps a death.
+    """What last came from a controller: a report of a boot, when, and since then perhaps a death.
 
     `left`: the boots before it. What they said and comes only now says nothing of the one that lives.
     """
 
     boot_id: str = ""
     left: set[str] = field(default_factory=set)
-    first_ms: int = 0
     at_ms: int = 0
     death: str | None = None
 
 
 class Sender(msgspec.Struct):
-    """As much of any report as tells who said it."""
+    """As much of any message of the bus as tells what it is, and of a controller's who said it."""
 
     type: str
-    boot_id: str
+    boot_id: str = ""
 
 
 _said = msgspec.json.Decoder(Sender)
@@ -97,6 +96,7 @@ class GatewayNode:
         self.disk = GatewayDisk()
         self.audited_before = 0
         self.heard: dict[str, Heard] = {}
+        self.asked_ms: dict[tuple[str, int | None], int] = {}
         self.one_at_a_time = True
         self._alone: BusMessage | None = None
         self.site: Site | None = None
@@ -141,7 +141,6 @@ class GatewayNode:
             heard.death = said.boot_id
         elif said.boot_id not in heard.left:
             heard.left |= {heard.boot_id} - {said.boot_id}
-            heard.first_ms = heard.first_ms if heard.boot_id == said.boot_id else self.kernel.ms
             heard.boot_id, heard.at_ms, heard.death = said.boot_id, self.kernel.ms, None
 
     # --- life and death
@@ -213,6 +212,7 @@ class GatewayNode:
     def _end(self, lasts_ms: int, *, in_good_order: bool) -> None:
         self.site = self._loop = None
         self.heard.clear()
+        self.asked_ms.clear()
         self._epoch += 1
         self._waiting.clear()
         self._busy_until_ms = 0
@@ -330,14 +330,22 @@ class GatewayNode:
             if self.chaos.strikes("unlock_stalled"):
                 self.bus.stall(self.kernel.between(500, 30_000))
         self.kernel.note("gateway_sent", message.topic[-16:], data=message.payload)
+        self._note_echo(message)
         link = self.uplink if message.link == "uplink" else self.bus
         return link.publish(message.topic, message.payload, retain=message.retain, reliable=message.qos > 0)
+
+    def _note_echo(self, message: Publish) -> None:
+        """Keep when each number left, by the one clock that nobody here has."""
+        if message.link == "bus" and _said.decode(message.payload).type == Echo.__name__:
+            asked: Echo = decode(message.payload, Echo)
+            self.asked_ms[message.topic.split("/")[3], asked.echo] = self.kernel.ms
 
     def _say(self, said: Said) -> None:
         fields = said.fields
         self.kernel.note(said.event, *fields.values())
         if fields.get("refusal") is Refusal.TOO_LATE and fields["via"] is not Via.REMOTE and self._alone is not None:
-            self.world.oracle.refused_as_late(str(fields["controller"]), _shown_in(self._alone))
+            report: Report = decode(self._alone.payload, Report)
+            self.world.oracle.refused_as_late(str(fields["controller"]), _shown_in(report), echo=report.echo)
 
     def _will(self) -> Will | None:
         if self.site is None:
@@ -346,9 +354,8 @@ class GatewayNode:
         return Will(uplink_topic(SHARD, GATEWAY, "presence"), frame)
 
 
-def _shown_in(message: BusMessage) -> set[str]:
+def _shown_in(report: Report) -> set[str]:
     """What people showed, of all that a report tells; nothing where it tells of an earlier boot: nobody knows when."""
-    report = decode(message.payload, Report)
     if not isinstance(report, Events) or any(each.earlier_boot for each in report.events):
         return set()
     events = [event_of(each) for each in report.events]

@@ -47,8 +47,8 @@ PULSE_MS = 9_500
 SETTLES_MS = 200
 # A little less than the gateway's ten seconds.
 SILENT_MS = 9_000
-# The gateway measures to a second how long something was on its way, and refuses what took ten; crystals err, too.
-CERTAINLY_NEW_MS = 7_000
+# The gateway refuses what may be older than ten seconds; crystals err.
+CERTAINLY_NEW_MS = 9_500
 TO_OWNERS = frozenset({Right.COLLECT, Right.REOPEN, Right.HAND_OVER})
 WORKING = frozenset({"pending", "opened"})
 
@@ -149,12 +149,19 @@ class Oracle:
         self.shown.append(Shown(self.kernel.ms, controller, text, code, typed))
         self.kernel.note("shown", controller, code.order_id, code.generation)
 
-    def refused_as_late(self, controller: str, texts: Container[str]) -> None:
-        """The gateway takes what came in this report for old: no locker refuses for ever what is new."""
+    def refused_as_late(self, controller: str, texts: Container[str], *, echo: int | None) -> None:
+        """The gateway takes what came in this report for old: no locker refuses what its echo proves to be new."""
         here = [each for each in self.shown if each.controller == controller and each.text in texts]
-        ages = [self.kernel.ms - each.at_ms for each in here]
-        if ages and max(ages) < CERTAINLY_NEW_MS:
-            raise Violation("refused as late", f"{controller} refuses what was shown {max(ages)} ms ago", controller)
+        if not here:
+            return
+        shown_ms = min(each.at_ms for each in here)
+        asked_ms = self.world.gateway.asked_ms.get((controller, echo))
+        since_ms = self.world.controllers[controller].echoes_since_ms
+        if asked_ms is None and since_ms is not None and since_ms <= shown_ms:
+            raise Violation("refused as late", f"{controller} did not give back what it heard", controller)
+        if asked_ms is not None and 2 * self.kernel.ms - asked_ms - shown_ms < CERTAINLY_NEW_MS:
+            age_ms = self.kernel.ms - shown_ms
+            raise Violation("refused as late", f"{controller} refuses what was shown {age_ms} ms ago", controller)
 
     # --- the gateway's commits
 
@@ -425,9 +432,8 @@ class Oracle:
         return grant
 
     def _judge_age(self, grant: KnownGrant) -> None:
-        cause_ms = self._cause_ms(grant)
-        age_ms = self.kernel.ms - cause_ms
-        if age_ms > GHOST_MS and not self._first_heard_since(grant.asked_at, cause_ms):
+        age_ms = self.kernel.ms - self._cause_ms(grant)
+        if age_ms > GHOST_MS:
             about = (grant.door, grant.command_id, grant.order_id)
             raise Violation("I5", f"door {grant.door} opens {age_ms} ms after what caused it", *about)
 
@@ -438,11 +444,6 @@ class Oracle:
             if shown.controller == grant.asked_at and shown.typed == typed and named:
                 return shown.at_ms
         raise Violation("I5", f"nobody asked for door {grant.door}", grant.door, grant.order_id)
-
-    def _first_heard_since(self, controller: str, at_ms: int) -> bool:
-        """How long the first report of all was on its way, no gateway can tell: docs/simulation.md, what is known."""
-        heard = self.world.gateway.heard.get(controller)
-        return heard is None or heard.first_ms > at_ms
 
     def _judge_spent(self, grant: KnownGrant) -> None:
         refunded_ms = self.world.auditor.refunded_ms.get(grant.order_id or "")

@@ -6,7 +6,7 @@ import pytest
 
 from firmware_sim import controller as core
 from firmware_sim import signals
-from firmware_sim.controller import Controller, boot, step
+from firmware_sim.controller import Controller, boot, due_ms, step
 from firmware_sim.memory import CommandKept, EventKept, Memory, new_memory
 from firmware_sim.signals import Output
 from locker_protocol.bus_messages import (
@@ -16,6 +16,7 @@ from locker_protocol.bus_messages import (
     ControllerEvent,
     DoorOpened,
     DoorShut,
+    Echo,
     Events,
     EventsReceived,
     KeysEntered,
@@ -30,6 +31,7 @@ from locker_protocol.codec import MAX_MESSAGE_BYTES, encode
 from locker_protocol.ids import random_bytes
 
 START_MS = 1_000_000
+ECHO = 41
 
 
 def at(ms: int) -> Now:
@@ -63,6 +65,11 @@ def sent(outputs: list[Output]) -> list[NumberedEvent]:
 
 def happened(state: Controller) -> list[ControllerEvent]:
     return [kept.event for kept in state.memory.events]
+
+
+def connect(state: Controller, ms: int) -> list[Output]:
+    """A connection, and the gateway's first word in it."""
+    return step(state, signals.Connected(), at(ms)) + step(state, signals.Received(Echo(ECHO)), at(ms))
 
 
 def open_fully(state: Controller, door: int, ms: int) -> list[Output]:
@@ -239,7 +246,7 @@ def test_a_contact_that_falls_back_gives_no_event() -> None:
 
 def test_the_first_message_of_a_connection_is_a_retained_birth_with_the_whole_state() -> None:
     state = booted(open_doors=[3])
-    outputs = step(state, signals.Connected(), at(2_500))
+    outputs = connect(state, 2_500)
 
     birth, events = outputs[0], outputs[1]
     assert isinstance(birth, signals.Send)
@@ -253,7 +260,7 @@ def test_the_first_message_of_a_connection_is_a_retained_birth_with_the_whole_st
 
 def test_a_birth_is_sent_once_more_three_seconds_later_over_a_stale_death() -> None:
     state = booted()
-    step(state, signals.Connected(), at(0))
+    connect(state, 0)
     births = [
         isinstance(output, signals.Send) and isinstance(output.message, ControllerBirth)
         for ms in (2_000, 3_000, 4_000, 8_000)
@@ -265,14 +272,14 @@ def test_a_birth_is_sent_once_more_three_seconds_later_over_a_stale_death() -> N
 def test_events_made_while_disconnected_are_sent_on_connecting_with_their_age() -> None:
     state = booted()
     assert not any(isinstance(output, signals.Send) for output in step(state, signals.SymbolRead("A"), at(1_000)))
-    events = sent(step(state, signals.Connected(), at(4_000)))
+    events = sent(connect(state, 4_000))
 
     assert events == [number_event(1, 3_000, CodeScanned("A"))]
 
 
 def test_events_are_sent_again_every_two_seconds_until_received() -> None:
     state = booted()
-    step(state, signals.Connected(), at(0))
+    connect(state, 0)
     assert len(sent(step(state, signals.SymbolRead("A"), at(100)))) == 1
     assert sent(step(state, signals.Woken(), at(2_099))) == []
     assert [event.age_ms for event in sent(step(state, signals.Woken(), at(2_100)))] == [2_000]
@@ -294,7 +301,7 @@ def test_a_long_queue_goes_out_32_at_a_time_as_each_batch_is_received() -> None:
     state = booted()
     for number in range(40):
         step(state, signals.SymbolRead(f"A{number}"), at(number))
-    first = sent(step(state, signals.Connected(), at(100)))
+    first = sent(connect(state, 100))
     second = sent(step(state, signals.Received(EventsReceived("store", 32)), at(110)))
 
     assert [event.event_no for event in first] == list(range(1, 33))
@@ -306,7 +313,7 @@ def test_a_report_stays_within_the_contracts_size_whatever_was_scanned() -> None
     for number in range(40):
         step(state, signals.SymbolRead("\U0001f966" * 512), at(number))
     numbers: list[int] = []
-    outputs = step(state, signals.Connected(), at(100))
+    outputs = connect(state, 100)
     while reports := [each.message for each in outputs if isinstance(each, signals.Send) and each.kind == "report"]:
         assert len(encode(reports[0])) <= MAX_MESSAGE_BYTES
         numbers += [event.event_no for event in sent(outputs)]
@@ -317,7 +324,7 @@ def test_a_report_stays_within_the_contracts_size_whatever_was_scanned() -> None
 
 def test_every_event_is_on_disk_before_it_is_sent() -> None:
     state = booted()
-    step(state, signals.Connected(), at(0))
+    connect(state, 0)
     outputs = step(state, signals.SymbolRead("A"), at(100))
 
     assert kinds(outputs) == ["Remember", "Send"]
@@ -332,7 +339,7 @@ def test_event_numbers_go_on_after_a_power_cut_and_old_events_say_they_are_of_an
     step(before, signals.SymbolRead("A"), at(100))
     after = booted(before.memory, ms=5_000)
     step(after, signals.SymbolRead("B"), at(6_000))
-    events = sent(step(after, signals.Connected(), at(7_000)))
+    events = sent(connect(after, 7_000))
 
     assert events == [
         number_event(1, 2_000, CodeScanned("A"), earlier_boot=True),
@@ -366,7 +373,7 @@ def test_a_door_pulsed_in_vain_before_a_power_cut_is_not_excused_later() -> None
 
 def test_a_beat_every_two_seconds_tells_doors_and_zones() -> None:
     state = booted()
-    step(state, signals.Connected(), at(0))
+    connect(state, 0)
     outputs = step(state, signals.Woken(), at(2_000))
     beat = outputs[-1]
     assert isinstance(beat, signals.Send)
@@ -430,3 +437,44 @@ def test_what_the_gateway_wants_shown_is_shown() -> None:
     state = booted()
     show = Show("opening", [2])
     assert step(state, signals.Received(show), at(0)) == [signals.Display(show)]
+
+
+# --- echoes -----------------------------------------------------------------------------------------------------------
+
+
+def echoed(outputs: list[Output]) -> list[int | None]:
+    reports = [output.message for output in outputs if isinstance(output, signals.Send)]
+    return [report.echo for report in reports if isinstance(report, Events | Beat)]
+
+
+def test_every_report_gives_back_the_last_echo_of_its_connection_whatever_its_number() -> None:
+    state = booted()
+    connect(state, 0)
+    assert echoed(step(state, signals.SymbolRead("A"), at(100))) == [ECHO]
+    step(state, signals.Received(Echo(7)), at(200))
+    assert echoed(step(state, signals.Woken(), at(2_000))) == [7]
+    step(state, signals.Disconnected(), at(2_010))
+    step(state, signals.Connected(), at(2_020))
+    assert echoed(step(state, signals.Woken(), at(4_000))) == [None, None]
+
+
+def test_a_new_connection_sends_events_after_its_first_echo() -> None:
+    state = booted()
+    step(state, signals.SymbolRead("A"), at(0))
+    assert sent(step(state, signals.Connected(), at(100))) == []
+    assert sent(step(state, signals.SymbolRead("B"), at(200))) == []
+    outputs = step(state, signals.Received(Echo(ECHO)), at(300))
+    assert [event.event_no for event in sent(outputs)] == [1, 2]
+    assert echoed(outputs) == [ECHO]
+    assert step(state, signals.Received(Echo(ECHO + 1)), at(400)) == []
+
+
+def test_a_new_connection_that_hears_no_echo_for_a_second_sends_events_without() -> None:
+    state = booted()
+    step(state, signals.SymbolRead("A"), at(0))
+    step(state, signals.Connected(), at(100))
+    assert due_ms(state) == START_MS + 1_100
+    assert sent(step(state, signals.Woken(), at(1_099))) == []
+    outputs = step(state, signals.Woken(), at(1_100))
+    assert [event.event_no for event in sent(outputs)] == [1]
+    assert echoed(outputs) == [None]

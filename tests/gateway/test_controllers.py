@@ -49,15 +49,6 @@ def test_a_birth_the_broker_kept_proves_no_life() -> None:
     assert world.told_events(ControllerCameUp)[-1].firmware == "test 1"
 
 
-def test_a_boot_first_heard_of_by_a_kept_birth_is_not_measured_by_the_seconds_of_the_one_before() -> None:
-    world = loaded_world(1)
-    world.wait(60)
-    world.g1.reboot("boot2")
-    world.g1.be_born(retained=True)
-    world.wait(2)
-    assert unlocks(world.g1.scan(code()))
-
-
 def test_what_an_earlier_boot_said_and_comes_only_now_ends_no_grant_and_says_nothing_of_doors() -> None:
     world = loaded_world(1)
     late = Beat("boot1", world.g1.beat, world.g1.store_id, world.g1.event_no, [DoorReading(1, "open")], [])

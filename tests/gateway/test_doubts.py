@@ -101,7 +101,7 @@ def test_a_lock_that_was_not_released_leaves_no_doubt_whatever_boot_says_so() ->
     world.g1.scan(staff_code(world))
     world.g1.boot_id = "boot2"  # unheard of when the command left
     world.g1.happen(CodeScanned(label()))
-    world.bus("G1", "report", encode(Events("boot1", world.g1.beat, "memory1", numbered(world.g1))))
+    world.bus("G1", "report", encode(Events("boot1", world.g1.beat, "memory1", numbered(world.g1), world.g1.echo)))
     world.g1.report()
     assert world.pulses == []
     assert world.told_events(LoadUnsure) == []

@@ -17,7 +17,7 @@ from locker_protocol.codec import encode
 from locker_protocol.topics import bus_topic
 from locker_protocol.uplink_messages import AccessRefused
 from tests.gateway.stored import StoredWorld
-from tests.gateway.world import SECRET, STRANGER, code, unlocks, with_parcels
+from tests.gateway.world import BEAT_EVERY_MS, SECRET, STRANGER, code, unlocks, with_parcels
 
 SCANS, TYPED = 10_000, 1_000
 PER_SCAN_MS = 40
@@ -28,15 +28,17 @@ MAX_BYTES = 6 * 1024 * 1024
 def flooded(world: StoredWorld, shown: Iterable[CodeScanned | KeysEntered], *, every_ms: int) -> None:
     """One thing after another is shown at G1, and the gateway takes what waits together."""
     waiting = iter(shown)
-    while group := list(islice(waiting, MAX_TOGETHER)):
+    together = min(MAX_TOGETHER, BEAT_EVERY_MS // every_ms)
+    while group := list(islice(waiting, together)):
         inputs = []
         for event in group:
             world.pass_ms(every_ms)
             world.g1.event_no += 1
             numbered = [number_event(world.g1.event_no, 0, event)]
-            report = Events(world.g1.boot_id, world.g1.beat, world.g1.store_id, numbered)
+            report = Events(world.g1.boot_id, world.g1.beat, world.g1.store_id, numbered, world.g1.echo)
             inputs.append(BusMessage(bus_topic("gw", "G1", "report"), encode(report), world.ms))
         world.together([*inputs, Tick()])
+        world.g1.send_beat()
         world.g2.send_beat()
         world.g1.shows.clear()
 
@@ -101,7 +103,7 @@ def test_a_thousand_wrong_typed_codes_pause_the_keypad_for_five_minutes_at_most(
     assert unlocks(world.g1.scan(code())) == [1]  # the QR never waits
 
     assert unlocks(world.g1.type(f"08{SECRET}")) == []
-    assert world.refusals()[-1] == "wait"
+    assert world.g1.shows[-1].refusal == "wait"
     world.wait(WAITS_S[-1])
     assert unlocks(world.g1.type(f"08{SECRET}")) == [2]
     after = world.rows()

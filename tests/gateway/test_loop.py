@@ -7,16 +7,16 @@ from threading import Event
 
 import pytest
 
-from locker_gateway.inputs import BusMessage, Input, Started, UplinkMessage, UplinkUp
+from locker_gateway.inputs import BusMessage, BusUp, Input, Started, UplinkMessage, UplinkUp
 from locker_gateway.journal import LINES_A_SECOND, Journal, configure_logging
 from locker_gateway.loop import Loop
 from locker_gateway.metrics import Metrics
 from locker_gateway.outputs import Publish, Said
 from locker_gateway.site import restore
 from locker_gateway.store import Store, StoreFailed
-from locker_protocol.bus_messages import CodeScanned, Events, number_event
+from locker_protocol.bus_messages import CodeScanned, Echo, Events, number_event
 from locker_protocol.clock import Now, RealClock
-from locker_protocol.codec import encode
+from locker_protocol.codec import decode, encode
 from locker_protocol.signing import Direction, seal
 from locker_protocol.topics import bus_topic
 from locker_protocol.uplink_messages import AuditHead, LoadedParcel
@@ -68,11 +68,12 @@ class Bench:
         loaded = [LoadedParcel("p1", 1, "loaded")]
         batch = World(told=False).batch(snapshot(parcels=[parcel()], credentials=[credential()], loaded=loaded))
         frame = seal(encode(batch), direction=Direction.DOWN, gateway="gw", key_id=1, key=SERVICE)
-        self.loop.turn([Started(), UplinkUp(), UplinkMessage(frame, self.world.ms)])
+        self.loop.turn([Started(), UplinkUp(), BusUp(), UplinkMessage(frame, self.world.ms)])
 
     def scan(self, text: str) -> BusMessage:
         """A scan as the bus brings it."""
-        report = Events("boot1", 1, "memory1", [number_event(1, 0, CodeScanned(text))])
+        echoes: list[Echo] = [decode(each.payload, Echo) for each in self.sent if b'"Echo"' in each.payload]
+        report = Events("boot1", 1, "memory1", [number_event(1, 0, CodeScanned(text))], echoes[0].echo)
         return BusMessage(bus_topic("gw", "G1", "report"), encode(report), self.world.ms)
 
 

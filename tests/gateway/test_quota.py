@@ -8,6 +8,7 @@ from locker_gateway.inputs import StoreMeasured, UplinkDown
 from locker_gateway.outputs import Delete, Put
 from locker_gateway.store import Store, StoreFailed
 from locker_gateway.tidy import DAY_MS
+from locker_protocol.bus_messages import CodeScanned
 from locker_protocol.uplink_messages import DoorWasOpened
 from tests.gateway.stored import StoredWorld
 from tests.gateway.world import World, code, with_parcels
@@ -95,8 +96,9 @@ def test_a_full_disk_ends_the_process_and_nothing_is_half_done_when_it_starts_ag
     world.crash()  # started again by whoever watches it, and still there is no room
     world.fill()
     sent, durable = len(world.sent), world.rows()
+    world.g1.happen(CodeScanned(code()))
     with pytest.raises(StoreFailed, match="cannot be written: database or disk is full"):
-        world.g1.scan(code())
+        world.g1.report()
     assert world.pulses == []
     assert world.sent[sent:] == []
 

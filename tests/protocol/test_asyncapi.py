@@ -17,7 +17,7 @@ from app.link import command_relay, event_intake, remote_commands
 from app.use_cases.site import ask_site
 from firmware_sim import controller, panel, signals, view
 from firmware_sim.memory import new_memory
-from locker_gateway import controllers, grants, manifest, remote, site, status, tidy, uplink_log
+from locker_gateway import controllers, echoes, grants, manifest, remote, site, status, tidy, uplink_log
 from locker_protocol import bus_messages, codec, signing, token, typed_code, uplink_messages
 from locker_protocol.clock import Now
 from locker_protocol.errors import ProtocolFault
@@ -80,6 +80,8 @@ LIMITS = {
     "CONTROLLER_SILENT_MS": controllers.SILENT_AFTER_MS,
     "GAP_TAKEN_MS": controllers.GAP_TAKEN_MS,
     "SHOWN_FRESH_MS": site.SHOWN_FRESH_MS,
+    "ECHO_EVERY_MS": echoes.ECHO_EVERY_MS,
+    "ECHO_WAIT_MS": controller.ECHO_WAIT_MS,
     "LAPSE_AFTER_MS": grants.LAPSE_AFTER_MS,
     "MAX_PULSES": grants.MAX_PULSES,
     "PULSE_WINDOW_MS": grants.PULSE_WINDOW_MS,

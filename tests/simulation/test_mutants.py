@@ -18,6 +18,7 @@ from locker_gateway import (
     controllers,
     door_events,
     doubts,
+    echoes,
     grants,
     loading,
     manifest,
@@ -150,21 +151,18 @@ def the_gateway_takes_scans_of_any_age(patch: Patch) -> None:
 
 
 @mutant("I5")
-def the_gateway_believes_that_a_stalled_scan_is_new(patch: Patch) -> None:
-    patch.setattr(controllers, "late_ms", lambda *_: 0)
+def the_gateway_takes_any_echo(patch: Patch) -> None:
+    patch.setattr(echoes, "longest_on_its_way_ms", lambda *_: 0)
 
 
 @mutant("refused as late")
-def a_kept_birth_leaves_the_seconds_of_the_boot_before(patch: Patch) -> None:
-    born = controllers.born
+def the_gateway_forgets_each_number_when_it_gives_the_next(patch: Patch) -> None:
+    patch.setattr(echoes, "ECHOES_KEPT", 0)
 
-    def forgetful(turn: Turn, controller: str, birth: Any, *, retained: bool) -> None:
-        seen = turn.site.seen[controller]
-        lags = seen.lags
-        born(turn, controller, birth, retained=retained)
-        seen.lags = seen.lags or lags
 
-    patch.setattr(controllers, "born", forgetful)
+@mutant("refused as late")
+def the_controller_gives_nothing_back(patch: Patch) -> None:
+    patch.setattr(firmware, "_echo", lambda *_: None)
 
 
 @mutant("I5")
