@@ -35,6 +35,7 @@ from firmware_sim.settings import Bus, ColumnPlan, DoorPlan, HeadPlan, LockerPla
 from locker_protocol.bus_messages import (
     Beat,
     ControllerPresence,
+    Echo,
     Events,
     EventsReceived,
     Report,
@@ -53,7 +54,7 @@ UNLOCK_EVERY_S = 0.05
 
 
 class Gateway:
-    """Hears every controller, acknowledges at once, and unlocks doors; paho's own thread."""
+    """Hears every controller, acknowledges at once, answers beats, and unlocks doors; paho's own thread."""
 
     def __init__(self, port: int) -> None:
         self.beats: Counter[str] = Counter()
@@ -87,6 +88,7 @@ class Gateway:
         self.latest[topic.controller] = (report.boot_id, report.beat)
         if isinstance(report, Beat):
             self.beats[topic.controller] += 1
+            self._command(topic.controller, Echo(self.beats.total()), qos=0)
         else:
             self._take(topic.controller, report)
 
@@ -97,8 +99,8 @@ class Gateway:
             if isinstance(event, UnlockDone) and event.command_id in self.asked:
                 self.took_ms.append((time.perf_counter() - self.asked.pop(event.command_id)) * 1000)
 
-    def _command(self, controller: str, command: Unlock | EventsReceived) -> None:
-        self.client.publish(bus_topic("bench", controller, "command"), encode(command), qos=1)
+    def _command(self, controller: str, command: Unlock | EventsReceived | Echo, *, qos: int = 1) -> None:
+        self.client.publish(bus_topic("bench", controller, "command"), encode(command), qos=qos)
 
 
 def plan(number: int) -> LockerPlan:

@@ -187,6 +187,8 @@ class Controller:
         self.sampled: dict[str, list[float | None]] = {}
         self.sample_ms = self.beat_ms = self.resend_ms = self.booted_ms
         self.birth_again_ms: int | None = None
+        self.echo: int | None = None
+        self.echo_until_ms = 0
 
     def run(self) -> None:
         """Power up, then live until the power goes."""
@@ -224,6 +226,7 @@ class Controller:
 
     def on_up(self, client: mqtt.Client) -> None:
         self.client, self.birth_again_ms = client, now_ms() + 3_000
+        self.echo, self.echo_until_ms = None, now_ms() + 1_000
         self.send_birth()
         self.send_events()
 
@@ -242,6 +245,10 @@ class Controller:
             self.unlock(command)
         elif command.get("type") == "EventsReceived" and sound(command, ("store_id",), ("event_no",)):
             self.received(command)
+        elif command.get("type") == "Echo" and sound(command, (), ("echo",)):
+            is_first, self.echo = self.echo is None, command["echo"]
+            if is_first:
+                self.send_events()
         elif command.get("type") == "Show" and isinstance(command.get("screen"), str):
             doors = command.get("doors", [])
             shown = [str(door) for door in doors if type(door) is int] if isinstance(doors, list) else []
@@ -319,6 +326,9 @@ class Controller:
             self.send_events()
 
     def send_events(self) -> None:
+        if self.echo is None and now_ms() < self.echo_until_ms:
+            self.resend_ms = self.echo_until_ms
+            return
         self.resend_ms = now_ms() + 2_000
         events: list[dict[str, Any]] = []
         size = 0
@@ -331,7 +341,7 @@ class Controller:
                 break
             events.append(event)
         if events:
-            self.send("report", {"type": "Events", **self.who(), "events": events}, qos=1)
+            self.send("report", {"type": "Events", **self.who(), "events": events, "echo": self.echo}, qos=1)
 
     def moved(self, door: int) -> None:
         if self.is_open[door]:
@@ -415,7 +425,7 @@ class Controller:
             self.send_birth()
         if now >= self.beat_ms:
             self.beat_ms = now + 2_000
-            self.send("report", {"type": "Beat", **self.state()}, qos=0)
+            self.send("report", {"type": "Beat", **self.state(), "echo": self.echo}, qos=0)
 
 
 def sound(command: dict[str, Any], names: tuple[str, ...], numbers: tuple[str, ...]) -> bool:

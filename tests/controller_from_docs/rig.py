@@ -275,7 +275,7 @@ def assert_valid(heard: list[Heard]) -> None:
 
 
 class Plug:
-    """A network cable to the broker that can be pulled: nothing passes, and both ends lose the connection."""
+    """A network cable to the broker. Pulled, both ends lose the connection; held, both keep it and nothing passes."""
 
     def __init__(self, url: str) -> None:
         self._far = urlsplit(url)
@@ -284,6 +284,8 @@ class Plug:
         self.url = f"mqtt://{near}"
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._lock, self._pulled = threading.Lock(), False
+        self._flows = threading.Event()
+        self._flows.set()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def pull(self) -> None:
@@ -299,8 +301,17 @@ class Plug:
         with self._lock:
             self._pulled = False
 
+    def hold(self) -> None:
+        """Let nothing pass for a while; it waits."""
+        self._flows.clear()
+
+    def let_go(self) -> None:
+        """Let pass what waits."""
+        self._flows.set()
+
     def close(self) -> None:
         """Take it away."""
+        self.let_go()
         self.pull()
         cut(self._server)
 
@@ -316,14 +327,14 @@ class Plug:
                     self._pairs.append((near, far))
                 threading.Thread(target=self._carry, args=[near, far], daemon=True).start()
 
-    @staticmethod
-    def _carry(near: socket.socket, far: socket.socket) -> None:
+    def _carry(self, near: socket.socket, far: socket.socket) -> None:
         with suppress(OSError, ValueError), selectors.DefaultSelector() as ready:
             ready.register(near, selectors.EVENT_READ, far)
             ready.register(far, selectors.EVENT_READ, near)
             while True:
                 for key, _ in ready.select():
                     assert isinstance(key.fileobj, socket.socket)
+                    self._flows.wait()
                     data = key.fileobj.recv(65_536)
                     key.data.sendall(data)
                     if not data:

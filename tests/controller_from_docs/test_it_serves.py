@@ -1,5 +1,6 @@
 """The list that ends docs/controller-guide.md, on a controller written from it: real gateway, real brokers."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -213,6 +214,40 @@ def test_a_pulled_network_plug_brings_the_will_and_then_a_birth_of_the_same_boot
         assert late.heard[0].body["type"] == "ControllerBirth"
         late.close()
     plug.close()
+
+
+def test_a_scan_that_waited_in_a_stalled_connection_opens_nothing_and_the_next_one_opens(
+    broker: Broker, tmp_path: Path
+) -> None:
+    plug = Plug(broker.url("controllers"))
+    with standing_rig(broker, tmp_path, bus_url=plug.url) as rig:
+        rig.power_on()
+        rig.load()
+        pulses = list(rig.locker.pulses)
+        plug.hold()
+        rig.locker.scan(code(1))
+        time.sleep(12)
+        given = len(rig.commands.of("Echo"))
+        plug.let_go()
+        until(lambda: rig.service.told(AccessRefused), what="the scan is refused")
+        assert rig.service.told(AccessRefused) == [
+            AccessRefused(CONTROLLER, Via.SCANNER, Refusal.TOO_LATE),
+        ]
+        assert rig.locker.pulses == pulses
+        until(lambda: newest_given_back(rig) in given_since(rig, given), what="a beat gives a new number back")
+        rig.locker.scan(code(1))
+        until(lambda: rig.opened(1) and rig.opened(2), what="both doors open together")
+        assert rig.locker.pulses == [*pulses, 1, 2]
+    plug.close()
+
+
+def newest_given_back(rig: Rig) -> int | None:
+    echo: int | None = rig.reports.of("Beat")[-1]["echo"]
+    return echo
+
+
+def given_since(rig: Rig, number: int) -> list[int]:
+    return [each["echo"] for each in rig.commands.of("Echo")[number:]]
 
 
 def test_a_command_the_broker_kept_is_never_obeyed(broker: Broker, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from locker_protocol.bus_messages import (
     DoorReading,
     DoorShut,
     DoorState,
+    Echo,
     Events,
     EventsReceived,
     Show,
@@ -173,6 +174,7 @@ class Controller(Speaker):
         self.unlocked_s: list[float] = []
         self.pulses: list[int] = []
         self.shows: list[Show] = []
+        self.echo: int | None = None
         self._stopping = threading.Event()
         super().__init__(url, [bus_topic(GATEWAY, LOCKER, "command")], tls=tls)
         self.be_born()
@@ -195,6 +197,8 @@ class Controller(Speaker):
                     self._unlock(command)
                 case EventsReceived():
                     self._pending = [each for each in self._pending if each[0] > command.event_no]
+                case Echo():
+                    self.echo = command.echo
                 case Show():
                     self.shows.append(command)
 
@@ -242,14 +246,16 @@ class Controller(Speaker):
     def _report(self) -> None:
         now_s = time.monotonic()
         numbered = [number_event(no, int((now_s - at) * 1000), event) for no, at, event in self._pending[:32]]
-        self.publish(bus_topic(GATEWAY, LOCKER, "report"), encode(Events("boot1", self.beat, "memory1", numbered)))
+        self.publish(
+            bus_topic(GATEWAY, LOCKER, "report"), encode(Events("boot1", self.beat, "memory1", numbered, self.echo))
+        )
 
     def _beat_on(self) -> None:
         while not self._stopping.wait(1):
             with self._lock:
                 if self._pending:
                     self._report()
-                beat = Beat("boot1", self.beat, "memory1", self.event_no, self._readings(), [])
+                beat = Beat("boot1", self.beat, "memory1", self.event_no, self._readings(), [], self.echo)
                 self.publish(bus_topic(GATEWAY, LOCKER, "report"), encode(beat), qos=0)
 
     def _readings(self) -> list[DoorReading]:

@@ -29,6 +29,7 @@ from locker_protocol.bus_messages import (
     DoorOpened,
     DoorReading,
     DoorShut,
+    Echo,
     Events,
     EventsReceived,
     Show,
@@ -71,6 +72,7 @@ class Site:
         self.pending: list[tuple[int, int, ControllerEvent]] = []
         self.opened: list[int] = []
         self.shows: list[Show] = []
+        self.echo: int | None = None
         self.start()
 
     def start(self, *, linked: bool = True) -> None:
@@ -138,7 +140,7 @@ class Site:
         self._tell_pending()
         readings = [DoorReading(door, "shut") for door in DOORS]
         seconds = self.service.clock.monotonic_ms // 1000
-        self._report(Beat("boot1", seconds, "memory1", self.event_no, readings, []))
+        self._report(Beat("boot1", seconds, "memory1", self.event_no, readings, [], self.echo))
 
     def happen(self, *events: ControllerEvent) -> None:
         """Something happens at the locker."""
@@ -170,6 +172,8 @@ class Site:
                 self.happen(done, DoorOpened(command.door, command.command_id))
             case EventsReceived():
                 self.pending = [each for each in self.pending if each[0] > command.event_no]
+            case Echo():
+                self.echo = command.echo
             case Show():
                 self.shows.append(command)
 
@@ -177,7 +181,7 @@ class Site:
         now_ms = self.service.clock.monotonic_ms
         numbered = [number_event(number, now_ms - at_ms, event) for number, at_ms, event in self.pending]
         if numbered:
-            self._report(Events("boot1", now_ms // 1000, "memory1", numbered))
+            self._report(Events("boot1", now_ms // 1000, "memory1", numbered, self.echo))
 
     def _report(self, report: Events | Beat) -> None:
         topic = bus_topic(GATEWAY, LOCKER, "report")
