@@ -213,6 +213,8 @@ class GatewayNode:
         self.site = self._loop = None
         self.heard.clear()
         self.asked_ms.clear()
+        for controller in self.world.controllers.values():
+            controller.echoes_since_ms = None
         self._epoch += 1
         self._waiting.clear()
         self._busy_until_ms = 0
