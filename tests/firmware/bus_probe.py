@@ -1,4 +1,4 @@
-"""A stand-in for a gateway on the bus: hears one locker, commands it, acknowledges its events."""
+"""A stand-in for a gateway on the bus: hears one locker, commands it, answers its birth and acknowledges its events."""
 
 import threading
 import time
@@ -18,6 +18,7 @@ from locker_protocol.bus_messages import (
     ControllerBirth,
     ControllerEvent,
     ControllerPresence,
+    Echo,
     Events,
     EventsReceived,
     Report,
@@ -102,7 +103,10 @@ class BusProbe:
     def _heard(self, _client: Client, _data: object, message: MQTTMessage) -> None:
         with self._news:
             if message.topic.endswith("presence"):
-                self.presence.append(decode(bytes(message.payload), ControllerPresence))
+                said: ControllerPresence = decode(bytes(message.payload), ControllerPresence)
+                self.presence.append(said)
+                if isinstance(said, ControllerBirth):
+                    self.command(Echo(len(self.presence)))
             else:
                 self._take(decode(bytes(message.payload), Report))
             self._news.notify_all()
