@@ -135,11 +135,12 @@ class GatewayNode:
         self.give(BusMessage(topic, payload, self.clock.now().monotonic_ms, kept))
 
     def _listen_in(self, message: BusMessage) -> None:
+        """What the broker kept proves no life; a death it kept is one."""
         said = _said.decode(message.payload)
         heard = self.heard.setdefault(message.topic.split("/")[3], Heard())
         if said.type == ControllerDeath.__name__:
             heard.death = said.boot_id
-        elif said.boot_id not in heard.left:
+        elif not message.retained and said.boot_id not in heard.left:
             heard.left |= {heard.boot_id} - {said.boot_id}
             heard.boot_id, heard.at_ms, heard.death = said.boot_id, self.kernel.ms, None
 
@@ -280,7 +281,7 @@ class GatewayNode:
         only = inputs[0]
         self._alone = only if self.one_at_a_time and isinstance(only, BusMessage) else None
         for given in inputs:
-            if isinstance(given, BusMessage) and not given.retained:
+            if isinstance(given, BusMessage):
                 self._listen_in(given)
         try:
             self._loop.turn(inputs)
