@@ -50,6 +50,7 @@ class ControllerNode:
         self.state: core.Controller | None = None
         self.refused_ms = -1
         self.echoes_since_ms: int | None = None
+        self.boots: dict[str, int] = {}
         self._woken = 0
         self.topics = {kind: bus_topic(GATEWAY, name, kind) for kind in ("command", "report", "presence")}
         self.link = Link(
@@ -77,6 +78,7 @@ class ControllerNode:
             now=self.clock.now(),
             random=self.kernel.random_bytes,
         )
+        self.boots[self.state.boot_id] = len(self.boots) + 1
         self.kernel.note("power_on", self.name)
         self._do(outputs)
         if self.state is not None:

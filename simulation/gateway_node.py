@@ -4,7 +4,7 @@ It may be killed before a commit, after it, between any two sends, or at rest; w
 """
 
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from queue import Queue
 from typing import TYPE_CHECKING, cast
@@ -46,13 +46,12 @@ class Killed(Exception):
 
 @dataclass(slots=True)
 class Heard:
-    """What last came from a controller: a report of a boot, when, and since then perhaps a death.
+    """What came from a controller: the newest boot that was heard, when, and since then perhaps a death.
 
-    `left`: the boots before it. What they said and comes only now says nothing of the one that lives.
+    What an earlier boot said and comes only now says nothing of the one that lives.
     """
 
     boot_id: str = ""
-    left: set[str] = field(default_factory=set)
     at_ms: int = 0
     death: str | None = None
 
@@ -137,11 +136,11 @@ class GatewayNode:
     def _listen_in(self, message: BusMessage) -> None:
         """What the broker kept proves no life; a death it kept is one."""
         said = _said.decode(message.payload)
-        heard = self.heard.setdefault(message.topic.split("/")[3], Heard())
+        name = message.topic.split("/")[3]
+        heard, boots = self.heard.setdefault(name, Heard()), self.world.controllers[name].boots
         if said.type == ControllerDeath.__name__:
             heard.death = said.boot_id
-        elif not message.retained and said.boot_id not in heard.left:
-            heard.left |= {heard.boot_id} - {said.boot_id}
+        elif not message.retained and boots[said.boot_id] >= boots.get(heard.boot_id, 0):
             heard.boot_id, heard.at_ms, heard.death = said.boot_id, self.kernel.ms, None
 
     # --- life and death

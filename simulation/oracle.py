@@ -242,7 +242,8 @@ class Oracle:
         heard = self.world.gateway.heard.get(controller)
         if heard is None or self.kernel.ms - heard.at_ms >= SILENT_MS or not self.world.gateway.one_at_a_time:
             return
-        if heard.death is not None and heard.death != heard.boot_id:
+        boots = self.world.controllers[controller].boots
+        if heard.death is not None and boots[heard.death] < boots.get(heard.boot_id, 0):
             raise Violation("I14", f"a stale death of {controller} is believed", controller)
 
     def _audit(self, granted: UnlockGranted) -> None:
