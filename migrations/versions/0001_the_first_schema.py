@@ -48,8 +48,8 @@ CREATE TRIGGER insert_only BEFORE UPDATE OR DELETE ON audit_told
 
 def upgrade() -> None:
     """Apply."""
-    op.execute(sa.schema.CreateSequence(sa.Sequence("order_number", minvalue=1)))
     op.execute(sa.schema.CreateSequence(sa.Sequence("refund_number", minvalue=1)))
+    op.execute(sa.schema.CreateSequence(sa.Sequence("order_number", minvalue=1)))
     op.create_table(
         "audit",
         sa.Column("chain", sa.Text(), nullable=False),
@@ -962,8 +962,8 @@ def downgrade() -> None:
     """Take back."""
     for table in TABLES:
         op.drop_table(table)
-    op.execute(sa.schema.DropSequence(sa.Sequence("order_number")))
     op.execute(sa.schema.DropSequence(sa.Sequence("refund_number")))
+    op.execute(sa.schema.DropSequence(sa.Sequence("order_number")))
     op.execute("DROP FUNCTION ledger_sums_to_zero, refuse_change")
 
 

@@ -1,0 +1,85 @@
+"""Every table of the order service, a file for each room.
+
+Rules that must hold whatever the code does stand here as constraints.
+
+Times are `timestamptz` in UTC; money is integer minor units; identifiers are 32 hex digits (UUIDv7) unless noted.
+"""
+
+from app.db.tables.columns import metadata
+from app.db.tables.goods import category, load_run, pickup_window, product, run_capacity, run_stock
+from app.db.tables.handling import photo, scale, visit, visit_driver, weighing
+from app.db.tables.links import outbox, rejected_message, remote_command, site_event, worker_beat
+from app.db.tables.money import (
+    ledger_entry,
+    payment,
+    payment_webhook,
+    refund,
+    refund_line,
+    refund_number,
+    sandbox_charge,
+)
+from app.db.tables.orders import (
+    capacity_hold,
+    credential,
+    customer_order,
+    idempotent_request,
+    offer,
+    order_line,
+    order_number,
+    parcel,
+)
+from app.db.tables.people import notification, person, sign_in_code, web_session
+from app.db.tables.records import audit, audit_head, audit_told, change, history, keeper_look, trouble_report
+from app.db.tables.sites import compartment, gateway, locker, site, site_calendar, zone_reading
+
+__all__ = [
+    "audit",
+    "audit_head",
+    "audit_told",
+    "capacity_hold",
+    "category",
+    "change",
+    "compartment",
+    "credential",
+    "customer_order",
+    "gateway",
+    "history",
+    "idempotent_request",
+    "keeper_look",
+    "ledger_entry",
+    "load_run",
+    "locker",
+    "metadata",
+    "notification",
+    "offer",
+    "order_line",
+    "order_number",
+    "outbox",
+    "parcel",
+    "payment",
+    "payment_webhook",
+    "person",
+    "photo",
+    "pickup_window",
+    "product",
+    "refund",
+    "refund_line",
+    "refund_number",
+    "rejected_message",
+    "remote_command",
+    "run_capacity",
+    "run_stock",
+    "sandbox_charge",
+    "scale",
+    "sign_in_code",
+    "site",
+    "site_calendar",
+    "site_event",
+    "trouble_report",
+    "visit",
+    "visit_driver",
+    "web_session",
+    "weighing",
+    "worker_beat",
+    "zone_reading",
+]
