@@ -228,7 +228,7 @@ class Rig:
         """Wait until the controller has said exactly this of a command."""
         until(
             lambda: self.reports.outcomes(command_id) == list(outcomes),
-            what=f"{command_id} is {outcomes}, heard {self.reports.outcomes(command_id)}",
+            what=f"{command_id} is {outcomes}",
         )
 
 

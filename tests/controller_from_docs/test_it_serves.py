@@ -297,6 +297,8 @@ def test_a_door_it_does_not_have_and_locks_without_supply_are_told_and_nothing_m
     rig.power_on()
     rig.until_outcomes(rig.unlock(99), "unknown_door")
     rig.locker.pin("supply off")
+    rig.locker.scan("pins are read in their order")
+    until(lambda: "CodeScanned" in str(rig.reports.events()), what="the controller has read its pins")
     rig.until_outcomes(rig.unlock(3), "disabled")
     assert rig.locker.pulses == []
 
