@@ -1,13 +1,12 @@
 /*
  * A driver's visit: send what was scanned or tapped, show what the site answered, sound what changed. It remembers
  * nothing but whether sounds are wanted; the page's #loop and #acts are read again whenever something may have changed,
- * so a reload is always safe. Pages without a loop use the sound switch and the turning code only.
+ * so a reload is always safe. Pages without a loop use the sound switch and the turning code only. Where
+ * labels are scanned, camera.js comes before it.
  */
 (() => {
   "use strict";
   const POLL_MS = 700;
-  const SAME_LABEL_MS = 4000;
-  const LOOK_MS = 180;
   const REFUSAL_MS = 4000;
   const TONES = {
     scan: [], open: [740], wait: [], busy: [],
@@ -18,14 +17,9 @@
 
   const form = document.getElementById("scan");
   const input = document.getElementById("label");
-  const camera = document.getElementById("camera");
-  const trouble = document.getElementById("camera-trouble");
-  const cameraButton = document.getElementById("camera-on");
   let sound = null;
   let busy = false;
   let heldUntil = 0;
-  let lastLabel = "";
-  let lastLabelAt = 0;
 
   const loop = () => document.getElementById("loop");
   const quiet = () => localStorage.getItem(QUIET) === "1";
@@ -182,70 +176,6 @@
     if (input.value.trim()) scanned(input.value.trim());
   });
 
-  /* --- camera --- */
-  const load = (src) =>
-    new Promise((resolve, reject) => {
-      const script = document.createElement("script");
-      script.src = src;
-      script.onload = resolve;
-      script.onerror = () => reject(new Error(src));
-      document.head.append(script);
-    });
-
-  const makeDetector = async () => {
-    if ("BarcodeDetector" in window && (await window.BarcodeDetector.getSupportedFormats()).includes("qr_code")) {
-      return new window.BarcodeDetector({ formats: ["qr_code"] });
-    }
-    await load(cameraButton.dataset.reader);
-    const { BarcodeDetector, prepareZXingModule } = window.BarcodeDetectionAPI;
-    prepareZXingModule({ overrides: { locateFile: () => cameraButton.dataset.wasm } });
-    return new BarcodeDetector({ formats: ["qr_code"] });
-  };
-
-  const look = async (detector) => {
-    if (camera.hidden) return;
-    if (camera.readyState >= camera.HAVE_CURRENT_DATA && document.visibilityState === "visible") {
-      const found = await detector.detect(camera);
-      const label = found.length ? found[0].rawValue : "";
-      const fresh = label && (label !== lastLabel || performance.now() - lastLabelAt > SAME_LABEL_MS);
-      if (label) {
-        lastLabel = label;
-        lastLabelAt = performance.now();
-      }
-      if (fresh) await scanned(label);
-    }
-    setTimeout(() => look(detector), LOOK_MS);
-  };
-
-  const stopCamera = () => {
-    if (camera.srcObject) camera.srcObject.getTracks().forEach((track) => track.stop());
-    camera.srcObject = null;
-    camera.hidden = true;
-  };
-
-  const startCamera = async () => {
-    if (!camera.hidden) {
-      stopCamera();
-      return;
-    }
-    trouble.textContent = "";
-    try {
-      camera.srcObject = await navigator.mediaDevices.getUserMedia({
-        video: { facingMode: "environment", width: { ideal: 1280 } },
-      });
-      camera.hidden = false;
-      await camera.play();
-      if (navigator.wakeLock) navigator.wakeLock.request("screen").catch(() => {});
-      await look(await makeDetector());
-    } catch (error) {
-      stopCamera();
-      trouble.textContent = error.name === "NotAllowedError" ? trouble.dataset.refused : trouble.dataset.none;
-    }
-  };
-
-  if (navigator.mediaDevices && navigator.mediaDevices.getUserMedia) {
-    cameraButton.hidden = false;
-    cameraButton.addEventListener("click", startCamera);
-  }
+  window.caiboxCamera(scanned, ["qr_code"]);
   input.focus({ preventScroll: true });
 })();
