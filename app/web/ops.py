@@ -28,6 +28,7 @@ from app.web import words
 from app.web.access import serves
 from app.web.parts import civil_now, civil_rate, read, signed_in, write
 from locker_protocol.ids import random_bytes
+from locker_protocol.token import SKEW_S
 from locker_protocol.vocabulary import DoorCondition, DoorTrouble, Right
 
 blueprint = Blueprint("ops", __name__, url_prefix="/<lang_code>/ops")
@@ -37,6 +38,7 @@ STALE_AFTER_S = 60
 UNANSWERED_AFTER_S = 5
 WORST_FIRST = (
     "site_offline",
+    "clock_ahead",
     "locker_offline",
     "door_miswired",
     "door_forced",
@@ -48,6 +50,8 @@ WORST_FIRST = (
 )
 # The locker asks for it after 30 s and the keeper sees it after 60 s: most doors are shut by then.
 OPEN_TOLD_AFTER_S = 120
+# Half of what a code allows for clocks that differ: nobody is refused for it yet.
+AHEAD_TOLD_S = SKEW_S // 2
 LONGEST_SEARCH = 20
 
 
@@ -198,7 +202,12 @@ def troubles_of(site: SiteNow) -> list[Trouble]:
         if (stale := sorted((zone for zone in each.zones if is_stale(zone.read_at)), key=lambda zone: zone.read_at))
     ]
     refused = [Trouble("refusals", site, count=site.refusals)] if site.refusals else []
-    return [*silent, *lasting, *opened, *old, *refused]
+    return [*_clock_of(site), *silent, *lasting, *opened, *old, *refused]
+
+
+def _clock_of(site: SiteNow) -> list[Trouble]:
+    ahead_s: int = site.site.ahead_s
+    return [Trouble("clock_ahead", site, count=ahead_s // 60)] if ahead_s > AHEAD_TOLD_S * civil_rate() else []
 
 
 def is_left_open(door: DoorNow) -> bool:

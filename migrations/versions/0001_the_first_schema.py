@@ -175,6 +175,7 @@ def upgrade() -> None:
         sa.Column("boot_id", sa.Text(), nullable=True),
         sa.Column("online", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("heard_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ahead_s", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("down_log_id", sa.Text(), nullable=True),
         sa.Column("down_seq", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("down_acked_seq", sa.BigInteger(), server_default="0", nullable=False),

@@ -185,6 +185,15 @@ def test_a_status_of_somebody_elses_locker_changes_nothing(service: Service) -> 
     assert one(service.engine, "SELECT count(*) FROM zone_reading") == 0
 
 
+def test_a_clock_that_is_ahead_is_known_by_what_it_says_until_it_says_otherwise(service: Service) -> None:
+    service.hear(site_status(None, at=wire_ms(START) + 86_400_000))
+    assert one(service.engine, "SELECT ahead_s FROM gateway") == 86_400
+    service.hear(site_status(None, at=wire_ms(START) - 600_000))
+    assert one(service.engine, "SELECT ahead_s FROM gateway") == 0
+    service.hear(site_status(None, at=2**53 - 1))
+    assert one(service.engine, "SELECT ahead_s > 1000000000 FROM gateway")
+
+
 def test_an_overtaken_event_does_not_undo_a_newer_status(service: Service) -> None:
     service.clock.pass_ms(60_000)
     service.hear(site_status(None, at=wire_ms(START) + 30_000, controllers=[controller("open")]))

@@ -42,6 +42,17 @@ def test_a_silent_site_shows_nothing_as_good(day: Day) -> None:
     assert 'class="leaf empty"' not in page
 
 
+def test_a_clock_that_ends_codes_early_is_told(day: Day) -> None:
+    with day.engine.begin() as conn:
+        conn.execute(update(t.gateway).values(ahead_s=150))
+    assert "The clock of the site" not in day.client(Role.OPERATOR).get("/en/ops").text
+    with day.engine.begin() as conn:
+        conn.execute(update(t.gateway).values(ahead_s=86_400))
+    assert (
+        "The clock of the site is 1440 minutes ahead: codes end early" in day.client(Role.OPERATOR).get("/en/ops").text
+    )
+
+
 def test_an_old_temperature_is_unknown_with_its_age(day: Day) -> None:
     with day.engine.begin() as conn:
         old = NOW - timedelta(minutes=20)

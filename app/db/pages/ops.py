@@ -280,6 +280,7 @@ def _sites(*, now: datetime) -> Select[Any]:
             gateway.c.id.label("gateway_id"),
             gateway.c.online.label("gateway_online"),
             gateway.c.heard_at.label("gateway_heard_at"),
+            gateway.c.ahead_s,
             (gateway.c.down_seq - gateway.c.down_acked_seq).label("unconfirmed"),
             refusals.label("refusals"),
             inside.label("parcels"),

@@ -109,6 +109,8 @@ gateway = Table(
     Column("boot_id", Text),
     Column("online", Boolean, nullable=False, server_default=text("false")),
     Column("heard_at", TIME),
+    # How far its clock is ahead of ours at least, by its last status. What is behind may only have been on its way.
+    Column("ahead_s", BigInteger, nullable=False, server_default="0"),
     # Down log: what we number and send. Up log: what we applied of theirs.
     Column("down_log_id", Text),
     Column("down_seq", BigInteger, nullable=False, server_default="0"),

@@ -15,7 +15,8 @@ from app.use_cases.site.wire_time import from_wire
 from locker_protocol.uplink_messages import ControllerStatus, GatewayBirth, GatewayDeath, LogPosition, SiteStatus
 
 HEAR = text(
-    "UPDATE gateway SET online = true, boot_id = :boot_id, heard_at = :now WHERE id = :gateway"
+    "UPDATE gateway SET online = true, boot_id = :boot_id, heard_at = :now,"
+    " ahead_s = coalesce(:ahead_s, ahead_s) WHERE id = :gateway"
     " RETURNING down_log_id, down_seq, down_acked_seq"
 )
 GO_BACK = text("UPDATE gateway SET down_acked_seq = :seq WHERE id = :gateway AND down_log_id = :log_id")
@@ -81,12 +82,13 @@ class Standing(Enum):
 def hear_birth(conn: Connection, birth: GatewayBirth, *, gateway_id: str, site_id: str, now: datetime) -> Standing:
     """A gateway connected, or could not join our log."""
     announce(conn, f"site:{site_id}")
-    return _hear(conn, gateway_id, birth.boot_id, birth.down, now)
+    return _hear(conn, gateway_id, birth.boot_id, birth.down, now, ahead_s=None)
 
 
 def hear_status(conn: Connection, status: SiteStatus, *, gateway_id: str, site_id: str, now: datetime) -> Standing:
     """A gateway told what is now: lockers, doors, temperatures. Announces the site only when something turned."""
-    standing = _hear(conn, gateway_id, status.boot_id, status.down, now)
+    ahead_s = max(0, int((from_wire(status.at) - now).total_seconds()))
+    standing = _hear(conn, gateway_id, status.boot_id, status.down, now, ahead_s=ahead_s)
     _hear_audit(conn, status, gateway_id, now)
     turned = _hear_lockers(conn, status.controllers, site_id, now)
     turned |= conn.execute(DOORS_UNKNOWN, {"site": site_id}).rowcount > 0
@@ -123,8 +125,11 @@ def judge(down: LogPosition | None, *, log_id: str | None, seq: int, acked: int)
     return Standing.BEHIND if down.seq < acked else Standing.IN_STEP
 
 
-def _hear(conn: Connection, gateway_id: str, boot_id: str, down: LogPosition | None, now: datetime) -> Standing:
-    log_id, seq, acked = conn.execute(HEAR, {"gateway": gateway_id, "boot_id": boot_id, "now": now}).one()
+def _hear(
+    conn: Connection, gateway_id: str, boot_id: str, down: LogPosition | None, now: datetime, *, ahead_s: int | None
+) -> Standing:
+    values = {"gateway": gateway_id, "boot_id": boot_id, "now": now, "ahead_s": ahead_s}
+    log_id, seq, acked = conn.execute(HEAR, values).one()
     standing = judge(down, log_id=log_id, seq=seq, acked=acked)
     if standing is Standing.BEHIND and down is not None and down.log_id == log_id:
         conn.execute(GO_BACK, {"gateway": gateway_id, "log_id": log_id, "seq": down.seq})
