@@ -28,22 +28,20 @@ from locker_protocol.uplink_messages import (
     PlanOrder,
 )
 from locker_protocol.vocabulary import Right
-from tests.gateway.world import (
+from tests.gateway.manifests import (
     HOUR_MS,
     RUN,
     SECRET,
     SITE_NO,
     START_MS,
     STRANGER,
-    World,
     code,
     credential,
     credential_id,
     parcel,
     snapshot,
-    staff_code,
-    unlocks,
 )
+from tests.gateway.world import World, staff_code, unlocks
 
 EVERY = 1_000
 STEP_MS = 200

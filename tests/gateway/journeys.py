@@ -37,20 +37,9 @@ from locker_protocol.uplink_messages import (
     SetKeys,
 )
 from locker_protocol.vocabulary import DoorCondition, DoorFault, Right
+from tests.gateway.manifests import SERVICE, code, credential, label, parcel, public_hex, snapshot
 from tests.gateway.people import VAN, People
-from tests.gateway.world import (
-    SERVICE,
-    World,
-    code,
-    collected_world,
-    credential,
-    label,
-    loaded_world,
-    parcel,
-    public_hex,
-    snapshot,
-    staff_code,
-)
+from tests.gateway.world import World, collected_world, loaded_world, staff_code
 
 DAY_MS = 86_400_000
 

@@ -18,18 +18,9 @@ from locker_protocol.uplink_messages import (
     UpBatch,
 )
 from locker_protocol.vocabulary import Right, SizeClass, Zone
+from tests.gateway.manifests import HOUR_MS, SECRET, START_MS, code, credential, label, parcel, snapshot
 from tests.gateway.stored import StoredWorld
-from tests.gateway.world import (
-    HOUR_MS,
-    SECRET,
-    START_MS,
-    code,
-    credential,
-    label,
-    parcel,
-    snapshot,
-    staff_code,
-)
+from tests.gateway.world import staff_code
 
 DAYS, ORDERS_A_DAY, BAGS = 3, 6, 2
 DOORS = range(1, ORDERS_A_DAY * BAGS + 1)

@@ -22,7 +22,8 @@ from locker_protocol.uplink_messages import (
     SetDoorCondition,
 )
 from locker_protocol.vocabulary import DoorCondition, DoorFault, Refusal, Right
-from tests.gateway.world import HOUR_MS, World, code, credential, label, parcel, staff_code, unlocks
+from tests.gateway.manifests import HOUR_MS, code, credential, label, parcel
+from tests.gateway.world import World, staff_code, unlocks
 
 DRIVER = "staff-31"
 

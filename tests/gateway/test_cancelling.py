@@ -14,7 +14,8 @@ from locker_protocol.uplink_messages import (
     PlanOrder,
 )
 from locker_protocol.vocabulary import Right
-from tests.gateway.world import RUN, World, code, credential, label, loaded_world, parcel, snapshot, staff_code, unlocks
+from tests.gateway.manifests import RUN, code, credential, label, parcel, snapshot
+from tests.gateway.world import World, loaded_world, staff_code, unlocks
 
 
 def test_a_cancellation_holds_at_once_when_no_door_is_moving() -> None:

@@ -5,7 +5,8 @@ import pytest
 from locker_gateway.outputs import AppendAudit, Publish
 from locker_protocol.bus_messages import DoorOpened, Show
 from locker_protocol.uplink_messages import DoorStayedShut, DoorWasOpened, DoorWasShut, ParcelCollected, PlanOrder
-from tests.gateway.world import HOUR_MS, World, code, collected_world, label, loaded_world, parcel, staff_code, unlocks
+from tests.gateway.manifests import HOUR_MS, code, label, parcel
+from tests.gateway.world import World, collected_world, loaded_world, staff_code, unlocks
 
 
 def test_one_scan_opens_all_doors_of_the_order_together() -> None:

@@ -12,7 +12,8 @@ from locker_protocol.uplink_messages import (
     SiteSnapshot,
 )
 from locker_protocol.vocabulary import DoorCondition
-from tests.gateway.world import SPECS, World, code, collected_world, label, parcel, snapshot, staff_code, unlocks
+from tests.gateway.manifests import SPECS, code, label, parcel, snapshot
+from tests.gateway.world import World, collected_world, staff_code, unlocks
 
 
 def test_every_condition_can_be_reached_and_left() -> None:

@@ -23,7 +23,8 @@ from locker_protocol.uplink_messages import (
     PlanOrder,
     SiteStatus,
 )
-from tests.gateway.world import HOUR_MS, World, code, label, loaded_world, parcel, unlocks
+from tests.gateway.manifests import HOUR_MS, code, label, parcel
+from tests.gateway.world import World, loaded_world, unlocks
 
 
 def test_a_birth_is_told_to_the_service() -> None:

@@ -14,8 +14,9 @@ from locker_gateway.outputs import AppendEvent, Delete, Output, Publish, Put, Re
 from locker_protocol.bus_messages import Command
 from locker_protocol.uplink_messages import SiteEvent, Up
 from tests.gateway.journeys import JOURNEYS
+from tests.gateway.manifests import code
 from tests.gateway.people import People, check_log
-from tests.gateway.world import World, code, loaded_world
+from tests.gateway.world import World, loaded_world
 
 # Rows that are only ever replaced: the site as built, the logs' positions, the civil time, what was left.
 NEVER_DELETED = {f"Delete:{kind}" for kind in ("position", "up_log", "mark", "stamp", "left_log")}

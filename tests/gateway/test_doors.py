@@ -5,7 +5,8 @@ import pytest
 from locker_gateway.doors import MOVES, DoorState, Happening, after
 from locker_protocol.bus_messages import DoorOpened, UnlockDone
 from locker_protocol.uplink_messages import DoorLeftOpen, DoorWasOpened, DoorWasShut, ParcelCollected
-from tests.gateway.world import World, code, loaded_world, unlocks
+from tests.gateway.manifests import code
+from tests.gateway.world import World, loaded_world, unlocks
 
 
 @pytest.mark.parametrize("state", list(DoorState))

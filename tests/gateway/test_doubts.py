@@ -24,18 +24,8 @@ from locker_protocol.uplink_messages import (
     SetDoorCondition,
 )
 from locker_protocol.vocabulary import DoorCondition, DoorFault, Right
-from tests.gateway.world import (
-    HOUR_MS,
-    Controller,
-    World,
-    code,
-    collected_world,
-    label,
-    parcel,
-    snapshot,
-    staff_code,
-    unlocks,
-)
+from tests.gateway.manifests import HOUR_MS, code, label, parcel, snapshot
+from tests.gateway.world import Controller, World, collected_world, staff_code, unlocks
 
 UNSURE = LoadUnsure("p1", "o1", "G1", 1, "staff-31")
 

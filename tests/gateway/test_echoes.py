@@ -8,7 +8,8 @@ from locker_gateway.outputs import Output
 from locker_protocol.bus_messages import CodeScanned, Echo, Events, KeysEntered, number_event
 from locker_protocol.codec import decode
 from locker_protocol.uplink_messages import DoorWasOpened, ParcelCollected
-from tests.gateway.world import SECRET, Controller, World, code, loaded_world, unlocks
+from tests.gateway.manifests import SECRET, code
+from tests.gateway.world import Controller, World, loaded_world, unlocks
 
 
 def stalled(controller: Controller) -> Events:

@@ -16,8 +16,9 @@ from locker_protocol.bus_messages import CodeScanned, Events, KeysEntered, numbe
 from locker_protocol.codec import encode
 from locker_protocol.topics import bus_topic
 from locker_protocol.uplink_messages import AccessRefused
+from tests.gateway.manifests import SECRET, STRANGER, code
 from tests.gateway.stored import StoredWorld
-from tests.gateway.world import BEAT_EVERY_MS, SECRET, STRANGER, code, unlocks, with_parcels
+from tests.gateway.world import BEAT_EVERY_MS, unlocks, with_parcels
 
 SCANS, TYPED = 10_000, 1_000
 PER_SCAN_MS = 40

@@ -15,19 +15,8 @@ from locker_protocol.uplink_messages import (
     PlanOrder,
 )
 from locker_protocol.vocabulary import Refusal, SizeClass, Zone
-from tests.gateway.world import (
-    HOUR_MS,
-    World,
-    code,
-    collected_world,
-    credential,
-    label,
-    loaded_world,
-    parcel,
-    snapshot,
-    staff_code,
-    unlocks,
-)
+from tests.gateway.manifests import HOUR_MS, code, credential, label, parcel, snapshot
+from tests.gateway.world import World, collected_world, loaded_world, staff_code, unlocks
 
 
 def test_a_driver_scans_their_code_then_a_label_and_the_planned_door_opens() -> None:

@@ -28,20 +28,8 @@ from locker_protocol.uplink_messages import (
     UpBatch,
 )
 from locker_protocol.vocabulary import Right
-from tests.gateway.world import (
-    STRANGER,
-    World,
-    code,
-    collected_world,
-    credential,
-    label,
-    loaded_world,
-    parcel,
-    public_hex,
-    snapshot,
-    staff_code,
-    unlocks,
-)
+from tests.gateway.manifests import STRANGER, code, credential, label, parcel, public_hex, snapshot
+from tests.gateway.world import World, collected_world, loaded_world, staff_code, unlocks
 
 # --- down -------------------------------------------------------------------------------------------------------------
 

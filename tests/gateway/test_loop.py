@@ -20,7 +20,8 @@ from locker_protocol.codec import decode, encode
 from locker_protocol.signing import Direction, seal
 from locker_protocol.topics import bus_topic
 from locker_protocol.uplink_messages import AuditHead, LoadedParcel
-from tests.gateway.world import SERVICE, World, code, credential, parcel, snapshot
+from tests.gateway.manifests import SERVICE, code, credential, parcel, snapshot
+from tests.gateway.world import World
 
 
 class Frozen:

@@ -10,8 +10,9 @@ from locker_gateway.store import Store, StoreFailed
 from locker_gateway.tidy import DAY_MS
 from locker_protocol.bus_messages import CodeScanned
 from locker_protocol.uplink_messages import DoorWasOpened
+from tests.gateway.manifests import code
 from tests.gateway.stored import StoredWorld
-from tests.gateway.world import World, code, with_parcels
+from tests.gateway.world import World, with_parcels
 
 
 def aged_world() -> World:

@@ -20,8 +20,9 @@ from locker_protocol.uplink_messages import (
     UnlockGranted,
 )
 from locker_protocol.vocabulary import DoorFault, Right
+from tests.gateway.manifests import SECRET, code, credential, label, parcel, snapshot
 from tests.gateway.people import People, check_log
-from tests.gateway.world import SECRET, Controller, World, code, credential, label, parcel, snapshot, staff_code
+from tests.gateway.world import Controller, World, staff_code
 
 
 class Walker:

@@ -11,19 +11,8 @@ from locker_protocol.bus_messages import CodeScanned, Events, Show, number_event
 from locker_protocol.token import RIGHT_LOAD
 from locker_protocol.uplink_messages import AccessRefused, CancelOrder, IssueCredential, RevokeCredential
 from locker_protocol.vocabulary import Refusal
-from tests.gateway.world import (
-    HOUR_MS,
-    START_MS,
-    STRANGER,
-    World,
-    code,
-    collected_world,
-    credential,
-    label,
-    loaded_world,
-    staff_code,
-    unlocks,
-)
+from tests.gateway.manifests import HOUR_MS, START_MS, STRANGER, code, credential, label
+from tests.gateway.world import World, collected_world, loaded_world, staff_code, unlocks
 
 FAR_S = (START_MS + 20 * HOUR_MS) // 1000
 

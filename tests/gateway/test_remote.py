@@ -10,7 +10,8 @@ from locker_protocol.codec import encode
 from locker_protocol.signing import Direction, seal
 from locker_protocol.uplink_messages import CommandAnswered, OpenDoors, ParcelCollected, ServiceKey, SetKeys
 from locker_protocol.vocabulary import Refusal, Right
-from tests.gateway.world import SERVICE, STRANGER, World, loaded_world, public_hex, unlocks
+from tests.gateway.manifests import SERVICE, STRANGER, public_hex
+from tests.gateway.world import World, loaded_world, unlocks
 
 
 def test_an_operator_opens_a_door_and_the_audit_has_the_reason() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from locker_gateway.settings import BrokerAddress, SettingsError, TlsFiles, settings_from
-from tests.gateway.world import SERVICE
+from tests.gateway.manifests import SERVICE
 
 PUBLIC = base64.b64encode(SERVICE.public_key().public_bytes_raw()).decode()
 SEED = base64.b64encode(b"g" * 32).decode()

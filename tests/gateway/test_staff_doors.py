@@ -19,18 +19,8 @@ from locker_protocol.uplink_messages import (
     SetDoorCondition,
 )
 from locker_protocol.vocabulary import DoorCondition, Refusal, Right
-from tests.gateway.world import (
-    HOUR_MS,
-    World,
-    code,
-    collected_world,
-    credential,
-    label,
-    loaded_world,
-    parcel,
-    staff_code,
-    unlocks,
-)
+from tests.gateway.manifests import HOUR_MS, code, credential, label, parcel
+from tests.gateway.world import World, collected_world, loaded_world, staff_code, unlocks
 
 # --- what may not be --------------------------------------------------------------------------------------------------
 

@@ -21,7 +21,8 @@ from locker_protocol.uplink_messages import (
     SetDoorCondition,
 )
 from locker_protocol.vocabulary import DoorCondition, DoorTrouble, Right, Zone
-from tests.gateway.world import SPECS, World, code, label, loaded_world, parcel, snapshot, staff_code, unlocks
+from tests.gateway.manifests import SPECS, code, label, parcel, snapshot
+from tests.gateway.world import World, loaded_world, staff_code, unlocks
 
 JAMMED, FORCED, MISWIRED, READS_OPEN = (
     DoorTrouble.JAMMED,

@@ -5,7 +5,8 @@ import pytest
 from locker_protocol.bus_messages import Show
 from locker_protocol.uplink_messages import AccessRefused, IssueCredential, RevokeCredential
 from locker_protocol.vocabulary import Refusal, Via
-from tests.gateway.world import SECRET, World, code, credential, loaded_world, unlocks
+from tests.gateway.manifests import SECRET, code, credential
+from tests.gateway.world import World, loaded_world, unlocks
 
 WRONG = "07000000"
 RIGHT = "07" + SECRET

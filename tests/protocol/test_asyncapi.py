@@ -27,7 +27,8 @@ from locker_protocol.signing import Direction, seal
 from locker_protocol.topics import bus_topic, uplink_topic
 from locker_protocol.uplink_messages import OpenDoors
 from locker_protocol.vocabulary import CONTRACT_MINOR, Right
-from tests.gateway.world import START_MS, World, code, loaded_world
+from tests.gateway.manifests import START_MS, code
+from tests.gateway.world import World, loaded_world
 from tests.protocol.contract_document import (
     EXAMPLES,
     INNER,
