@@ -48,14 +48,14 @@ class Agenda:
         """Set the demo's clock ahead, unless it is there."""
         while await self.now() < moment:
             try:
-                await self.nobody.post("/api/demo/clock", {"to": moment.isoformat()})
+                await self.nobody.post("/api/v1/demo/clock", {"to": moment.isoformat()})
             except Refused as refusal:
                 if refusal.code != "no_such_jump":  # a try whose answer was lost has done it
                     raise
 
     async def now(self) -> datetime:
         """The demo's civil time."""
-        return datetime.fromisoformat((await self.nobody.get("/api/demo"))["clock"]["civil"])
+        return datetime.fromisoformat((await self.nobody.get("/api/v1/demo"))["clock"]["civil"])
 
 
 async def at_once(hands: int, actions: Sequence[Action]) -> None:

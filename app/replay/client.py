@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 import aiohttp
 
@@ -20,6 +20,7 @@ Json = Any
 
 SIX_DIGITS = re.compile(r"(?<!\d)\d{6}(?!\d)")
 BROKEN = 500
+AT_ONCE = 500
 
 
 class Refused(Exception):
@@ -55,6 +56,15 @@ class Client:
         """Ask for a resource."""
         return await self._send("GET", path, None, {})
 
+    async def all(self, path: str) -> list[Json]:
+        """Ask for a list, part after part."""
+        found, part = [], await self.get(f"{path}?limit={AT_ONCE}")
+        found.extend(part["items"])
+        while part["next"] is not None:
+            part = await self.get(f"{path}?limit={AT_ONCE}&cursor={part['next']}")
+            found.extend(part["items"])
+        return found
+
     async def post(self, path: str, body: object = None, **headers: str) -> Json:
         """Send a request; header names with `_` for `-`. Without an answer the same request is sent again."""
         return await self._send("POST", path, body, {name.replace("_", "-"): value for name, value in headers.items()})
@@ -89,11 +99,13 @@ def _read(status: int, body: bytes) -> Json:
 async def sign_in(nobody: Client, contact: str) -> Client:
     """Sign somebody in with the code that the demo's inbox shows."""
     async for attempt in tries(f"{contact} signed in"):
-        asked = await nobody.post("/api/sign-in-codes", {"contact": contact})
-        messages = await nobody.get(f"/api/demo/messages?contact={contact}")
+        asked = await nobody.post("/api/v1/sign-in-codes", {"contact": contact})
+        messages = (await nobody.get(f"/api/v1/demo/messages?contact={quote(contact)}"))["items"]
         code = next((found[0] for message in messages if (found := SIX_DIGITS.search(message["body"]))), None)
         try:
-            session = await nobody.post("/api/sessions", {"request_id": asked["request_id"], "code": code or "000000"})
+            session = await nobody.post(
+                "/api/v1/sessions", {"request_id": asked["request_id"], "code": code or "000000"}
+            )
         except Refused:  # the newest message was another try's, whose answer was lost
             if attempt == 2:
                 raise

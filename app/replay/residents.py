@@ -93,7 +93,7 @@ class Placed:
 
     async def look(self) -> Row:
         """Ask how it stands."""
-        order: Row = await self.person.get(f"/api/orders/{self.order_id}")
+        order: Row = await self.person.get(f"/api/v1/orders/{self.order_id}")
         self.state, self.parcels = order["state"], order["parcels"]
         return order
 
@@ -134,7 +134,7 @@ async def place(near: Neighbourhood, person: Client, window: Row, wish: Wish, *,
     lines = [{"product_id": sku, "quantity": count} for sku, count in wish.pieces.items()]
     near.moment("ordering")
     before_ms = near.clock.now().monotonic_ms
-    order = await person.post("/api/orders", {"window_id": window["id"], "lines": lines}, Idempotency_Key=key)
+    order = await person.post("/api/v1/orders", {"window_id": window["id"], "lines": lines}, Idempotency_Key=key)
     near.times.checkout_ms.append(near.clock.now().monotonic_ms - before_ms)
     return Placed(order["id"], person, window["site_id"], window, habits, total_minor=order["total_minor"])
 
@@ -143,7 +143,7 @@ async def pay(near: Neighbourhood, placed: Placed) -> None:
     """Pay in this person's way, and see that it is paid."""
     if placed.habits.pays is Pays.NEVER:
         return
-    person, path = placed.person, f"/api/orders/{placed.order_id}"
+    person, path = placed.person, f"/api/v1/orders/{placed.order_id}"
     near.moment("paying")
     if placed.habits.pays is Pays.DECLINED_FIRST:
         first = (await person.post(f"{path}/payment"))["pay_url"]
@@ -161,7 +161,7 @@ class _Over(Exception):
 
 async def _start(placed: Placed) -> Row:
     try:
-        started: Row = await placed.person.post(f"/api/orders/{placed.order_id}/payment")
+        started: Row = await placed.person.post(f"/api/v1/orders/{placed.order_id}/payment")
     except Refused as refusal:
         if refusal.code != "not_to_be_paid":
             raise
@@ -191,7 +191,7 @@ async def collect(near: Neighbourhood, placed: Placed, *, at_a_door_s: float = 0
     if placed.state != "ready":
         return
     doors = [parcel["door"] for parcel in placed.parcels if parcel["state"] == "loaded"]
-    code = await placed.person.get(f"/api/orders/{placed.order_id}/code")
+    code = await placed.person.get(f"/api/v1/orders/{placed.order_id}/code")
     with near.steel.expects(placed.site_id, doors):
         near.moment("collecting")
         await _Visit(near, placed, doors, code, at_a_door_s).run()

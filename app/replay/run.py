@@ -211,7 +211,7 @@ async def _town(
 async def _answers(nobody: Client) -> None:
     """Refuse at once an address where no demo answers, rather than ask again and again."""
     try:
-        async with nobody.http.get(f"{nobody.base}api/demo") as answer:
+        async with nobody.http.get(f"{nobody.base}api/v1/demo") as answer:
             there = answer.status == 200 and "locker_pages" in await answer.json()
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
         there = False
@@ -220,8 +220,8 @@ async def _answers(nobody: Client) -> None:
 
 
 async def _wall(nobody: Client) -> Wall:
-    pages: dict[str, str] = (await nobody.get("/api/demo"))["locker_pages"]
-    sites = {locker["id"]: site["id"] for site in await nobody.get("/api/sites") for locker in site["lockers"]}
+    pages: dict[str, str] = (await nobody.get("/api/v1/demo"))["locker_pages"]
+    sites = {locker["id"]: site["id"] for site in await nobody.all("/api/v1/sites") for locker in site["lockers"]}
     wall = Wall(nobody, Steel(), pages, sites)
     await wall.learn_doors()
     return wall
@@ -231,7 +231,7 @@ async def _put_on_sale(nobody: Client, goods: Goods) -> None:
     operator = await sign_in(nobody, OPERATOR)
     articles = [article.as_json() for article in goods.articles.values()]
     for at in range(0, len(articles), PRODUCTS_AT_ONCE):
-        await operator.post("/api/products", {"products": articles[at : at + PRODUCTS_AT_ONCE]})
+        await operator.post("/api/v1/products", {"products": articles[at : at + PRODUCTS_AT_ONCE]})
 
 
 # --- what came of it --------------------------------------------------------------------------------------------------
@@ -278,7 +278,7 @@ async def _audit(town: Town) -> list[Json]:
     findings: list[Json] = []
     try:
         async for _ in tries("the audit is clean", patience_s=QUIET_WITHIN_S):
-            findings = (await town.nobody.get("/api/demo/audit"))["invariants"]
+            findings = (await town.nobody.get("/api/v1/demo/audit"))["invariants"]
             if not any(each["violations"] for each in findings):
                 break
     except NeverHappened:

@@ -59,7 +59,9 @@ class Visited:
 
 async def pack(crew: Crew, pickers: Sequence[Client], run_no: int) -> int:
     """Pack every bag of a run, all pickers at once; how many there were."""
-    waiting = [each["id"] for each in await pickers[0].get(f"/api/runs/{run_no}/parcels") if each["state"] == "planned"]
+    waiting = [
+        each["id"] for each in await pickers[0].all(f"/api/v1/runs/{run_no}/parcels") if each["state"] == "planned"
+    ]
     await _share(pickers, waiting, lambda picker, parcel_id: _pack(crew, picker, parcel_id))
     return len(waiting)
 
@@ -67,7 +69,7 @@ async def pack(crew: Crew, pickers: Sequence[Client], run_no: int) -> int:
 async def _pack(crew: Crew, picker: Client, parcel_id: str) -> None:
     crew.moment("packing")
     with _refused_for("illegal_move"):  # it was packed by a try whose answer was lost
-        await picker.post(f"/api/parcels/{parcel_id}/packed")
+        await picker.post(f"/api/v1/parcels/{parcel_id}/packed")
 
 
 async def visit(crew: Crew, drivers: Sequence[Client], site_id: str, run_no: int) -> Visited:
@@ -89,7 +91,7 @@ async def visit(crew: Crew, drivers: Sequence[Client], site_id: str, run_no: int
 async def _begin(drivers: Sequence[Client], site_id: str) -> str:
     """All drivers begin; the second joins the first. The visit's id."""
     try:
-        begun = [await driver.post(f"/api/sites/{site_id}/visits") for driver in drivers]
+        begun = [await driver.post(f"/api/v1/sites/{site_id}/visits") for driver in drivers]
     except Refused as refusal:
         if refusal.status not in {404, 405}:
             raise
@@ -103,18 +105,18 @@ async def _measure(crew: Crew, driver: Client, site_id: str, visit_id: str) -> N
     A zone nobody has a fresh reading of is judged by its first one, when a bag is to be loaded there.
     """
     async for _ in tries(f"every zone of {site_id} may be loaded"):
-        gate = (await driver.get(f"/api/sites/{site_id}/visit"))["gate"]
+        gate = (await driver.get(f"/api/v1/sites/{site_id}/visit"))["gate"]
         if all(zone["open"] or zone["product_c"] is None for zones in gate.values() for zone in zones.values()):
             return
         await crew.pass_time(MEASURED_AGAIN)
         await asyncio.sleep(READINGS_COME_S)
         with suppress(Refused):  # the other site's driver let time pass too, and it was judged meanwhile
-            await driver.post(f"/api/visits/{visit_id}/gate")
+            await driver.post(f"/api/v1/visits/{visit_id}/gate")
 
 
 async def _end(driver: Client, visit_id: str, count: Row) -> Row:
     try:
-        left: Row = await driver.post(f"/api/visits/{visit_id}/end", count)
+        left: Row = await driver.post(f"/api/v1/visits/{visit_id}/end", count)
     except Refused as refusal:
         if refusal.status not in {404, 409}:
             raise
@@ -128,7 +130,7 @@ async def _end(driver: Client, visit_id: str, count: Row) -> Row:
 async def _sweep(crew: Crew, drivers: Sequence[Client], site_id: str, done: Visited) -> None:
     """Take out what nobody collected, until nothing is left to take."""
     async for _ in tries(f"{site_id} is swept", patience_s=LOADED_WITHIN_S):
-        due = (await drivers[0].get(f"/api/sites/{site_id}/visit"))["to_remove"]
+        due = (await drivers[0].get(f"/api/v1/sites/{site_id}/visit"))["to_remove"]
         if not due:
             return
         await _share(drivers, due, lambda driver, parcel: _take_out(crew, driver, site_id, parcel, done))
@@ -150,7 +152,7 @@ async def _take_out(crew: Crew, driver: Client, site_id: str, parcel: Row, done:
 async def _check(crew: Crew, drivers: Sequence[Client], site_id: str, done: Visited) -> None:
     """Wipe every door that was emptied, a few at a time."""
     async for _ in tries(f"the doors of {site_id} are checked", patience_s=LOADED_WITHIN_S):
-        dirty = (await drivers[0].get(f"/api/sites/{site_id}/visit"))["to_check"]
+        dirty = (await drivers[0].get(f"/api/v1/sites/{site_id}/visit"))["to_check"]
         if not dirty:
             return
         few = [dirty[at : at + DOORS_AT_ONCE] for at in range(0, len(dirty), DOORS_AT_ONCE)]
@@ -170,7 +172,7 @@ async def _open(crew: Crew, driver: Client, site_id: str, doors: Sequence[int], 
     """Ask a site to open doors, and wait to see them open. A refusal is looked at again with the next list."""
     wish = {"doors": list(doors), "right": right, "reason": "The van's visit"}
     with suppress(Refused):
-        asked = await driver.post(f"/api/sites/{site_id}/doors/open", wish)
+        asked = await driver.post(f"/api/v1/sites/{site_id}/doors/open", wish)
         command = await _answer(driver, asked["command_id"])
         within_s = OPEN_WITHIN_S if command.get("state") == "opened" else 0.5
         await crew.wall.until(lambda: _all_open(crew, site_id, doors), within_s=within_s)
@@ -199,7 +201,7 @@ async def _load_all(crew: Crew, drivers: Sequence[Client], site_id: str, run_no:
 
 
 async def _in_the_van(driver: Client, run_no: int) -> list[Row]:
-    return [each for each in await driver.get(f"/api/runs/{run_no}/parcels") if each["state"] == IN_THE_VAN]
+    return [each for each in await driver.all(f"/api/v1/runs/{run_no}/parcels") if each["state"] == IN_THE_VAN]
 
 
 async def _load(crew: Crew, driver: Client, site_id: str, parcel: Row, no_door: Counter[str]) -> None:
@@ -225,7 +227,7 @@ def _expected_again(crew: Crew, ref: str) -> AbstractContextManager[None]:
 
 async def _ask_to_load(driver: Client, site_id: str, parcel: Row) -> Row:
     try:
-        asked = await driver.post(f"/api/sites/{site_id}/loads", {"label": parcel["label"]})
+        asked = await driver.post(f"/api/v1/sites/{site_id}/loads", {"label": parcel["label"]})
     except Refused as refusal:
         return {"state": "refused", "refusal": refusal.code, "door": None}
     return await _answer(driver, asked["command_id"])
@@ -247,7 +249,7 @@ async def _answer(driver: Client, command_id: str) -> Row:
     found: Row = {}
 
     async def answered() -> bool:
-        found.update(await driver.get(f"/api/commands/{command_id}"))
+        found.update(await driver.get(f"/api/v1/commands/{command_id}"))
         return bool(found["state"] != "waiting")
 
     with suppress(NeverHappened):

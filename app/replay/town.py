@@ -132,8 +132,8 @@ class Town:
         async def offered() -> bool:
             found[:] = [
                 {**window, "site_id": site["id"]}
-                for site in await self.nobody.get("/api/sites")
-                for window in await self.nobody.get(f"/api/sites/{site['id']}/windows")
+                for site in await self.nobody.all("/api/v1/sites")
+                for window in await self.nobody.all(f"/api/v1/sites/{site['id']}/windows")
                 if window["places_left"] > 0
             ]
             return bool(found)

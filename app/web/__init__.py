@@ -67,7 +67,6 @@ PAGES = (
     demo_clock,
     streams,
     health,
-    api,
 )
 
 
@@ -81,3 +80,4 @@ def register_web(app: Flask) -> None:
     app.extensions["caibox_listener"] = Listener(app.extensions["caibox"].settings.database_url)
     for page in PAGES:
         app.register_blueprint(page.blueprint)
+    api.register(app)

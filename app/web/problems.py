@@ -25,6 +25,7 @@ log = structlog.get_logger()
 
 REFERENCE_LENGTH = 4
 RETRY_AFTER_S = 2
+PROBLEM_TYPES = "/api/problems/"  # each leads to a page that explains it
 CONTENT_POLICY: Mapping[str, str] = {
     "default-src": "'self'",
     "img-src": "'self' data:",
@@ -37,9 +38,12 @@ HTTP_CODES: Mapping[int, str] = {
     400: "bad_request",
     404: "not_found",
     405: "method_not_allowed",
+    406: "not_acceptable",
+    412: "changed_meanwhile",
     413: "too_large",
     415: "unsupported_media_type",
     422: "bad_request",
+    428: "if_match_needed",
     429: "too_many_requests",
 }
 
@@ -114,7 +118,8 @@ def problem(status: int, code: str, detail: str, facts: Mapping[str, Any] | None
 
 def _on_refusal(error: DomainError) -> Response:
     _take_language_from_path()
-    return problem(error.status, error.code, words.sentence(error), error.facts)
+    facts = {**error.facts, "errors": errors} if (errors := getattr(error, "errors", None)) else error.facts
+    return problem(error.status, error.code, words.sentence(error), facts)
 
 
 def _on_http(error: HTTPException) -> Response:
@@ -156,7 +161,7 @@ def _on_bug(error: Exception) -> Response:
 
 def _as_json(status: int, code: str, detail: str, facts: Mapping[str, Any]) -> Response:
     title = code.replace("_", " ").capitalize()
-    own = {"type": f"urn:caibox:problem:{code}", "title": title, "status": status, "code": code, "detail": detail}
+    own = {"type": f"{PROBLEM_TYPES}{code}", "title": title, "status": status, "code": code, "detail": detail}
     response = jsonify({**facts, **own})
     response.status_code = status
     response.mimetype = "application/problem+json"

@@ -24,7 +24,7 @@ from app.domain.errors import DomainError
 from app.media.photo import reencode
 from app.payments.provider import WebhookForged, WebhookUnreadable
 from app.payments.sandbox import SIGNATURE_HEADER, SandboxProvider
-from app.web.api.contract import read_body as read_api_body
+from app.web.api.bodies import read_body as read_api_body
 from app.web.api.demo import WantedTime
 from app.web.api.product_fields import ProductsToPut
 from app.web.api.schemas import DoorsWanted, Reading, ScannedPick, Short, SignIn, VisitEnd, WantedOrder

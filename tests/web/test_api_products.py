@@ -45,7 +45,7 @@ def day(db: Engine, tmp_path: Path) -> Iterator[Day]:
 
 
 def put(day: Day, *products: Any, role: Role = Role.OPERATOR) -> Any:
-    return day.client().post("/api/products", json={"products": list(products)}, headers=day.bearer(role))
+    return day.client().post("/api/v1/products", json={"products": list(products)}, headers=day.bearer(role))
 
 
 def everything(day: Day) -> list[Any]:
@@ -69,7 +69,7 @@ def test_a_new_product_is_on_sale_in_every_run_that_takes_orders(day: Day) -> No
         conn.execute(update(t.load_run).where(t.load_run.c.run_no == late).values(order_by=NOW - timedelta(days=1)))
     assert put(day, MELON).json == {"added": 1, "known": 0}
     assert stock(day, "hami-melon") == dict.fromkeys(runs - {late}, 30)
-    listed = {each["id"]: each for each in day.client().get("/api/products").json}
+    listed = {each["id"]: each for each in day.client().get("/api/v1/products").json["items"]}
     assert listed["hami-melon"]["name"] == {"zh": "哈密瓜", "en": "Hami melon"}
 
 

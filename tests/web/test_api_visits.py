@@ -28,15 +28,15 @@ def day(db: Engine, tmp_path: Path) -> Iterator[Day]:
 
 
 def post(day: Day, path: str, body: dict[str, Any] | None = None, role: Role = Role.DRIVER) -> Any:
-    return day.client().post(f"/api{path}", json=body, headers=day.bearer(role))
+    return day.client().post(f"/api/v1{path}", json=body, headers=day.bearer(role))
 
 
 def get(day: Day, path: str, role: Role = Role.DRIVER) -> Any:
-    return day.client().get(f"/api{path}", headers=day.bearer(role))
+    return day.client().get(f"/api/v1{path}", headers=day.bearer(role))
 
 
 def label(day: Day, number: int = 0) -> str:
-    rows = get(day, f"/runs/{day.run_no}/parcels").json
+    rows = get(day, f"/runs/{day.run_no}/parcels").json["items"]
     return str(next(row["label"] for row in rows if row["id"] == day.parcels[number]))
 
 

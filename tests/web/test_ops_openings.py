@@ -153,9 +153,11 @@ def test_the_sixth_that_would_wait_is_refused_and_the_reason_typed_is_kept(day: 
 def test_the_programs_way_in_is_held_as_well_and_says_so(day: Day) -> None:
     held(day)
     header = day.bearer(Role.OPERATOR)
-    asked = day.app.test_client().post(f"/api/sites/{day.site_id}/doors/7/open", json={"reason": WHY}, headers=header)
+    asked = day.app.test_client().post(
+        f"/api/v1/sites/{day.site_id}/doors/7/open", json={"reason": WHY}, headers=header
+    )
     command = asked.json["command_id"] if asked.json else ""
-    shown = day.app.test_client().get(f"/api/commands/{command}", headers=header)
+    shown = day.app.test_client().get(f"/api/v1/commands/{command}", headers=header)
     assert shown.json is not None
     assert shown.json["state"] == "held"
 

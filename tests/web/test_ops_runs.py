@@ -112,7 +112,7 @@ def test_calling_off_needs_a_tick(day: Day, operator: Any) -> None:
 
 def test_a_run_called_off_is_not_sold_packed_or_driven(day: Day, operator: Any) -> None:
     post(operator, f"{day.run_no}/call-off", sure="1")
-    assert day.client().get(f"/api/sites/{day.site_id}/windows").json == []
+    assert day.client().get(f"/api/v1/sites/{day.site_id}/windows").json["items"] == []
     assert "Nothing to pack" in day.client(Role.PICKER).get("/en/picking").text
     assert f"/{day.run_no}" not in day.client(Role.DRIVER).get("/en/driver").text.partition("<main")[2]
 

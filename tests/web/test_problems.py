@@ -49,7 +49,7 @@ def test_the_api_answers_with_a_problem_of_a_stable_code(day: Day) -> None:
     assert answer.status_code == 404
     assert answer.mimetype == "application/problem+json"
     assert answer.json == {
-        "type": "urn:caibox:problem:not_found",
+        "type": "/api/problems/not_found",
         "title": "Not found",
         "status": 404,
         "code": "not_found",

@@ -293,25 +293,25 @@ def test_labels_carry_a_code_and_the_words_a_person_needs(day: Day, picker: Any)
 
 def test_a_program_packs_a_wave(day: Day) -> None:
     client, headers = day.client(), day.bearer(Role.PICKER)
-    (one,) = client.get(f"/api/runs/{day.run_no}/waves", headers=headers).json
+    (one,) = client.get(f"/api/v1/runs/{day.run_no}/waves", headers=headers).json["items"]
     for parcel in one["parcels"]:
         for line in parcel["lines"]:
-            path = f"/api/parcels/{parcel['id']}/lines/{line['line_no']}"
+            path = f"/api/v1/parcels/{parcel['id']}/lines/{line['line_no']}"
             if line["catch_weight"]:
                 reading = {"scale_id": SCALE, "gross_g": 490, "tare_g": 20}
                 assert client.post(f"{path}/weighings", json=reading, headers=headers).json == {"net_g": 470}
                 continue
             picked = {"product_id": line["product_id"], "label": parcel["ref"]}
-            answer = client.post(f"/api/runs/{day.run_no}/picks", json=picked, headers=headers)
+            answer = client.post(f"/api/v1/runs/{day.run_no}/picks", json=picked, headers=headers)
             assert answer.json == {"parcel_id": parcel["id"], "line_no": line["line_no"]}
-        assert client.post(f"/api/parcels/{parcel['id']}/seal", json={}, headers=headers).status_code == 204
+        assert client.post(f"/api/v1/parcels/{parcel['id']}/seal", json={}, headers=headers).status_code == 204
     assert {order_with(day, kind).state for kind in Substitution} == {"packed"}
 
 
 def test_a_program_says_what_is_short_replaced_or_taken_back(day: Day) -> None:
     client, headers = day.client(), day.bearer(Role.PICKER)
     line = line_of(day, order_with(day, SIMILAR).id, "pak-choi")
-    path = f"/api/parcels/{line.parcel_id}/lines/{line.line_no}"
+    path = f"/api/v1/parcels/{line.parcel_id}/lines/{line.line_no}"
     short = {"missing": 1, "reason": "spoiled"}
     assert client.post(f"{path}/short", json=short, headers=headers).status_code == 204
     instead = {"product_id": "spinach", "quantity": 1}

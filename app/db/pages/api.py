@@ -1,10 +1,13 @@
-"""What the API answers with, one read a function. The API's schemas choose from what comes back."""
+"""What the API answers with, one read a function. The API's schemas choose from what comes back.
+
+Lists are read in parts: at most `limit` rows behind the row whose sort key is `after`.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, literal, select, tuple_
 from sqlalchemy import Row as SqlRow
 
 from app.db.tables import (
@@ -23,22 +26,37 @@ from app.domain.parcel_state import ParcelState
 
 Row = RowMapping | Mapping[str, Any]
 
-MOST_ORDERS = 100
+After = tuple[Any, ...] | None
+
 NOBODYS_WORK = (ParcelState.DRAFT, ParcelState.CANCELLED)
 
 
-def sites(conn: Connection) -> list[Row]:
-    """Every site with its lockers and how many doors they have."""
+def behind(
+    columns: Sequence[ColumnElement[Any]], after: After, *, descending: bool = False
+) -> list[ColumnElement[bool]]:
+    """The condition that begins a part behind the row that has these values; none when a list begins."""
+    if after is None:
+        return []
+    there = tuple_(*columns)
+    last = tuple_(*(literal(value, column.type) for value, column in zip(after, columns, strict=True)))
+    return [there < last if descending else there > last]
+
+
+def sites(conn: Connection, *, after: After, limit: int) -> list[Row]:
+    """The sites with their lockers and how many doors they have."""
     doors = select(func.count()).where(compartment.c.locker_id == locker.c.id).scalar_subquery().label("doors")
     lockers = conn.execute(select(locker, doors).order_by(locker.c.site_id, locker.c.position)).mappings().all()
     return [
         {**row, "lockers": [one for one in lockers if one["site_id"] == row["id"]]}
-        for row in conn.execute(select(site).order_by(site.c.site_no)).mappings()
+        for row in conn.execute(
+            select(site).where(*behind([site.c.site_no], after)).order_by(site.c.site_no).limit(limit)
+        ).mappings()
     ]
 
 
-def open_windows(conn: Connection, *, site_id: str, now: datetime) -> Sequence[Row]:
+def open_windows(conn: Connection, *, site_id: str, now: datetime, after: After, limit: int) -> Sequence[Row]:
     """The windows of a site that can still be ordered for, soonest first."""
+    key = (pickup_window.c.opens_at, pickup_window.c.id)
     return (
         conn.execute(
             select(
@@ -53,7 +71,9 @@ def open_windows(conn: Connection, *, site_id: str, now: datetime) -> Sequence[R
             )
             .join_from(pickup_window, load_run)
             .where(load_run.c.site_id == site_id, load_run.c.order_by > now, load_run.c.called_off_at.is_(None))
-            .order_by(pickup_window.c.opens_at, pickup_window.c.id)
+            .where(*behind(key, after))
+            .order_by(*key)
+            .limit(limit)
         )
         .mappings()
         .all()
@@ -65,29 +85,18 @@ def site_exists(conn: Connection, *, site_id: str) -> bool:
     return conn.execute(select(site.c.id).where(site.c.id == site_id)).one_or_none() is not None
 
 
-def products(conn: Connection) -> Sequence[Row]:
-    """Everything on sale."""
-    return (
-        conn.execute(
-            select(product).where(product.c.active).order_by(product.c.category_id, product.c.position, product.c.id)
-        )
-        .mappings()
-        .all()
-    )
+def products(conn: Connection, *, after: After, limit: int) -> Sequence[Row]:
+    """What is on sale."""
+    key = (product.c.category_id, product.c.position, product.c.id)
+    on_sale = select(product).where(product.c.active, *behind(key, after)).order_by(*key).limit(limit)
+    return conn.execute(on_sale).mappings().all()
 
 
-def orders_of(conn: Connection, *, person_id: str) -> Sequence[Row]:
-    """A person's orders, newest first, at most `MOST_ORDERS`."""
-    return (
-        conn.execute(
-            _orders()
-            .where(customer_order.c.person_id == person_id)
-            .order_by(customer_order.c.placed_at.desc(), customer_order.c.id)
-            .limit(MOST_ORDERS)
-        )
-        .mappings()
-        .all()
-    )
+def orders_of(conn: Connection, *, person_id: str, after: After, limit: int) -> Sequence[Row]:
+    """A person's orders, newest first."""
+    key = (customer_order.c.placed_at, customer_order.c.id)
+    theirs = _orders().where(customer_order.c.person_id == person_id, *behind(key, after, descending=True))
+    return conn.execute(theirs.order_by(*(column.desc() for column in key)).limit(limit)).mappings().all()
 
 
 def order_of(conn: Connection, *, person_id: str, order_id: str) -> Row | None:
@@ -110,17 +119,19 @@ def order_of(conn: Connection, *, person_id: str, order_id: str) -> Row | None:
     }
 
 
-def parcels_of_run(conn: Connection, *, run_no: int) -> Sequence[Row] | None:
+def parcels_of_run(conn: Connection, *, run_no: int, after: After, limit: int) -> Sequence[Row] | None:
     """The parcels of a run with what their labels need; `None` when there is no such run."""
     if conn.execute(select(load_run.c.run_no).where(load_run.c.run_no == run_no)).one_or_none() is None:
         return None
+    key = (customer_order.c.order_no, parcel.c.ref)
     return (
         conn.execute(
             select(parcel, customer_order.c.order_no, customer_order.c.run_no, site.c.site_no)
             .join_from(parcel, customer_order)
             .join(site, site.c.id == customer_order.c.site_id)
-            .where(customer_order.c.run_no == run_no, parcel.c.state.not_in(NOBODYS_WORK))
-            .order_by(customer_order.c.order_no, parcel.c.ref)
+            .where(customer_order.c.run_no == run_no, parcel.c.state.not_in(NOBODYS_WORK), *behind(key, after))
+            .order_by(*key)
+            .limit(limit)
         )
         .mappings()
         .all()

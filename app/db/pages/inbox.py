@@ -5,15 +5,20 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, select
 
+from app.db.pages.api import After, behind
 from app.db.tables import notification, person
 from app.domain.roles import Role
 
 MOST_MESSAGES = 50
 
 
-def messages(conn: Connection, *, contact: str = "") -> Sequence[Row[Any]]:
-    """Messages, narrowed to the addresses that contain `contact`."""
-    query = select(notification).order_by(notification.c.made_at.desc(), notification.c.id.desc()).limit(MOST_MESSAGES)
+def messages(
+    conn: Connection, *, contact: str = "", after: After = None, limit: int = MOST_MESSAGES
+) -> Sequence[Row[Any]]:
+    """Messages, newest first, narrowed to the addresses that contain `contact`."""
+    key = (notification.c.made_at, notification.c.id)
+    newest = select(notification).order_by(*(column.desc() for column in key)).limit(limit)
+    query = newest.where(*behind(key, after, descending=True))
     if contact:
         query = query.where(notification.c.contact.icontains(contact, autoescape=True))
     return conn.execute(query).all()

@@ -1,25 +1,27 @@
 """The API: the same use cases as the pages, for programs. Asked with a session token, never with a cookie."""
 
-from flask import Blueprint
-from flask.blueprints import BlueprintSetupState
+from flask import Flask
 
-blueprint = Blueprint("api", __name__, url_prefix="/api")
+from app.web.api import catalogue, demo, description, orders, packing, products, sessions, staff, visits
 
-
-@blueprint.record_once
-def _needs_no_form_token(state: BlueprintSetupState) -> None:
-    # A browser adds cookies to a forged request, never an Authorization header, and no cookie is read here.
-    state.app.extensions["csrf"].exempt(blueprint)
-
-
-from app.web.api import (  # noqa: E402  they put routes on it
-    catalogue,  # noqa: F401
-    demo,  # noqa: F401
-    description,  # noqa: F401
-    orders,  # noqa: F401
-    packing,  # noqa: F401
-    products,  # noqa: F401
-    sessions,  # noqa: F401
-    staff,  # noqa: F401
-    visits,  # noqa: F401
+TOPICS = (
+    sessions,  # sign in, sign out
+    catalogue,  # sites, windows, products
+    products,  # what operators put on sale
+    orders,  # a resident's own orders
+    packing,
+    staff,
+    visits,  # a driver's steps at a site
+    demo,
 )
+
+
+def register(app: Flask) -> None:
+    """Serve the API and its description."""
+    # A browser adds cookies to a forged request, never an Authorization header, and no cookie is read here.
+    exempt = app.extensions["csrf"].exempt
+    api = description.describe(app)
+    for topic in TOPICS:
+        exempt(topic.blueprint)
+        api.register_operations(topic.blueprint)
+    app.register_blueprint(description.blueprint)

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import request
 from marshmallow import Schema, fields, validate
 
 from app.db.pages import inbox as pages
@@ -12,12 +11,14 @@ from app.domain.errors import NotFound
 from app.use_cases.audit import QUIET, Moment, as_json, audit
 from app.use_cases.audit_chains import heads
 from app.web.access import serves_everybody
-from app.web.api import blueprint
-from app.web.api.contract import operation
-from app.web.api.fields import Body
+from app.web.api.fields import Body, Words
+from app.web.api.listing import Part, PartWanted
+from app.web.api.operations import Operations
 from app.web.demo_clock import NoSuchJump, clock_file
 from app.web.parts import civil_now, parts, read
 from locker_protocol.clock import DemoClock, read_anchor, write_anchor
+
+blueprint = Operations("demo", says="A demo stack's lockers, inbox and clock; elsewhere not found")
 
 # A clock near the end of what dates can say would break every page, for good: it never goes back.
 LAST_DAY = datetime(2100, 1, 1, tzinfo=UTC)
@@ -54,6 +55,10 @@ class DemoAudit(Schema):
     invariants = fields.List(fields.Nested(DemoFinding), required=True)
 
 
+class MessagesWanted(PartWanted):
+    contact = Words(longest=254, shortest=0, load_default="", metadata={"description": "A part of the address."})
+
+
 class WantedTime(Body):
     to = fields.AwareDateTime(required=True, metadata={"description": "The civil time from now on; never earlier."})
     rate = fields.Float(load_default=None, validate=validate.Range(min=1, max=600))
@@ -61,25 +66,34 @@ class WantedTime(Body):
 
 @blueprint.get("/demo")
 @serves_everybody()
-@operation("Describe a demo stack", answer=Demo, refusals=(NotFound,))
+@blueprint.refuses(NotFound)
+@blueprint.etag
+@blueprint.response(200, Demo)
 def describe_demo() -> Mapping[str, Any]:
+    """Describe a demo stack."""
     clock = _clock()
     return {"locker_pages": parts().settings.locker_pages, "clock": clock}
 
 
 @blueprint.get("/demo/messages")
 @serves_everybody()
-@operation("Read a demo's inbox, newest first", answer=DemoMessage, many=True, refusals=(NotFound,))
-def list_demo_messages() -> Sequence[Any]:
+@blueprint.refuses(NotFound)
+@blueprint.etag
+@blueprint.lists(DemoMessage, key=("made_at", "id"), query=MessagesWanted)
+def list_demo_messages(part: Part) -> Sequence[Any]:
+    """Read a demo's inbox, newest first."""
     clock_file()
     with read() as conn:
-        return pages.messages(conn, contact=request.args.get("contact", ""))
+        return pages.messages(conn, contact=part.query["contact"], after=part.after, limit=part.and_one)
 
 
 @blueprint.post("/demo/clock")
 @serves_everybody()
-@operation("Set a demo's clock ahead", body=WantedTime, answer=DemoClockReading, refusals=(NotFound, NoSuchJump))
+@blueprint.refuses(NotFound, NoSuchJump)
+@blueprint.arguments(WantedTime)
+@blueprint.response(200, DemoClockReading)
 def set_demo_clock(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Set a demo's clock ahead."""
     path, target = clock_file(), body["to"]
     if not DemoClock(path).now().civil <= target <= LAST_DAY:
         raise NoSuchJump
@@ -90,8 +104,11 @@ def set_demo_clock(body: Mapping[str, Any]) -> Mapping[str, Any]:
 
 @blueprint.get("/demo/audit")
 @serves_everybody()
-@operation("Check the invariants of a demo's database", answer=DemoAudit, refusals=(NotFound,))
+@blueprint.refuses(NotFound)
+@blueprint.etag
+@blueprint.response(200, DemoAudit)
 def audit_demo() -> Mapping[str, Any]:
+    """Check the invariants of a demo's database."""
     rate = read_anchor(clock_file()).rate
     with read() as conn:
         return as_json(audit(conn, Moment(civil_now(), QUIET * max(1.0, rate))), heads(conn))

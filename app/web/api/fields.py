@@ -8,6 +8,7 @@ from unicodedata import category
 from flask_babel import lazy_gettext as _
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
+MOST_DIGITS = 18
 UNREADABLE = frozenset({"Cc", "Cs"})  # controls, NUL among them, and lone surrogates
 
 _COMMON: dict[str, Any] = {
@@ -57,6 +58,15 @@ class Whole(fields.Integer):
         if isinstance(value, bool) or not isinstance(value, int):
             raise self.make_error("invalid", input=value)
         return value
+
+
+class WrittenWhole(Whole):
+    """A whole number as a query writes it, in digits."""
+
+    def _validated(self, value: object) -> int:
+        if not isinstance(value, str) or not value.isascii() or not value.isdigit() or len(value) > MOST_DIGITS:
+            raise self.make_error("invalid", input=value)
+        return int(value)
 
 
 class YesNo(fields.Boolean):

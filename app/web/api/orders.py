@@ -25,35 +25,35 @@ from app.use_cases.collecting.show_code import ShownCode, show_code
 from app.use_cases.money.start_payment import start_payment
 from app.use_cases.ordering.place_order import place_order
 from app.web.access import serves_signed_in
-from app.web.api import blueprint, schemas
-from app.web.api.contract import operation
+from app.web.api import schemas
+from app.web.api.listing import Part
+from app.web.api.operations import Operations
 from app.web.parts import civil_now, parts, read, signed_in, write
 from locker_protocol.ids import random_bytes
+
+blueprint = Operations("orders", says="A resident's own orders")
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 
 
 @blueprint.post("/orders")
 @serves_signed_in()
-@operation(
-    "Place an order",
-    body=schemas.WantedOrder,
-    answer=schemas.Order,
-    status=201,
-    headers=(IDEMPOTENCY_KEY,),
-    refusals=(
-        IdempotencyKeyInvalid,
-        IdempotencyKeyReused,
-        NotFound,
-        OrderCycleClosed,
-        WindowFull,
-        SoldOut,
-        ProductUnavailable,
-        LiveGoods,
-        QuantityAbsurd,
-    ),
+@blueprint.refuses(
+    IdempotencyKeyInvalid,
+    IdempotencyKeyReused,
+    NotFound,
+    OrderCycleClosed,
+    WindowFull,
+    SoldOut,
+    ProductUnavailable,
+    LiveGoods,
+    QuantityAbsurd,
 )
+@blueprint.needs_header(IDEMPOTENCY_KEY)
+@blueprint.arguments(schemas.WantedOrder)
+@blueprint.response(201, schemas.Order)
 def create_order(body: dict[str, Any]) -> pages.Row:
+    """Place an order."""
     with write() as conn:
         placed = place_order(
             conn,
@@ -71,23 +71,29 @@ def create_order(body: dict[str, Any]) -> pages.Row:
 
 @blueprint.get("/orders")
 @serves_signed_in()
-@operation("List my orders, newest first", answer=schemas.OrderInList, many=True)
-def list_orders() -> Sequence[pages.Row]:
+@blueprint.etag
+@blueprint.lists(schemas.OrderInList, key=("placed_at", "id"))
+def list_orders(part: Part) -> Sequence[pages.Row]:
+    """List my orders, newest first."""
     with read() as conn:
-        return pages.orders_of(conn, person_id=signed_in().id)
+        return pages.orders_of(conn, person_id=signed_in().id, after=part.after, limit=part.and_one)
 
 
 @blueprint.get("/orders/<order_id>")
 @serves_signed_in()
-@operation("Show one of my orders", answer=schemas.Order)
+@blueprint.etag
+@blueprint.response(200, schemas.Order)
 def show_order(order_id: str) -> pages.Row:
+    """Show one of my orders."""
     return own_order(order_id)
 
 
 @blueprint.post("/orders/<order_id>/payment")
 @serves_signed_in()
-@operation("Start paying an order", answer=schemas.Payment, status=201, refusals=(NotToBePaid, HoldEnded))
+@blueprint.refuses(NotToBePaid, HoldEnded)
+@blueprint.response(201, schemas.Payment)
 def begin_payment(order_id: str) -> dict[str, str]:
+    """Start paying an order."""
     pay_url = start_payment(
         parts().engine,
         parts().provider,
@@ -102,8 +108,11 @@ def begin_payment(order_id: str) -> dict[str, str]:
 
 @blueprint.get("/orders/<order_id>/code")
 @serves_signed_in()
-@operation("Show the code that opens my doors", answer=schemas.PickupCode, refusals=(NoLiveCode,))
+@blueprint.refuses(NoLiveCode)
+@blueprint.etag
+@blueprint.response(200, schemas.PickupCode)
 def show_pickup_code(order_id: str) -> ShownCode:
+    """Show the code that opens my doors."""
     with read() as conn:
         return show_code(conn, order_id=order_id, person_id=signed_in().id, now=civil_now(), settings=parts().settings)
 

@@ -28,34 +28,37 @@ from app.use_cases.packing.substitute_line import substitute_line
 from app.use_cases.packing.unpick_line import unpick_line
 from app.use_cases.packing.weigh_line import weigh_line
 from app.web.access import serves
-from app.web.api import blueprint, schemas
-from app.web.api.contract import operation
+from app.web.api import schemas
+from app.web.api.listing import Part
+from app.web.api.operations import Operations
 from app.web.parts import civil_now, parts, read, signed_in, write
+
+blueprint = Operations("packing", says="Waves, picking, weighing, sealing")
 
 LINE = "/parcels/<parcel_id>/lines/<int(max=32767):line_no>"
 
 
 @blueprint.get("/runs/<int(max=2147483647):run_no>/waves")
 @serves(Role.PICKER)
-@operation("List a run's waves, in the order in which they are packed", answer=schemas.Wave, many=True)
-def list_waves(run_no: int) -> Sequence[pages.WavePage]:
+@blueprint.etag
+@blueprint.lists(schemas.Wave, key=("number",))
+def list_waves(run_no: int, part: Part) -> Sequence[pages.WavePage]:
+    """List a run's waves, in the order in which they are packed."""
     with read() as conn:
         found = pages.run_waves(conn, run_no=run_no)
     if found is None:
         raise NotFound
-    return found.waves
+    (last,) = part.after or (0,)
+    return [wave for wave in found.waves if wave.number > last][: part.and_one]
 
 
 @blueprint.post("/runs/<int(max=2147483647):run_no>/picks")
 @serves(Role.PICKER)
-@operation(
-    "Say that a product lies in the bag with this label",
-    body=schemas.ScannedPick,
-    answer=schemas.Picked,
-    status=201,
-    refusals=(LabelMalformed, WrongTote, PickedAlready, MustBeWeighed, IllegalMove),
-)
+@blueprint.refuses(LabelMalformed, WrongTote, PickedAlready, MustBeWeighed, IllegalMove)
+@blueprint.arguments(schemas.ScannedPick)
+@blueprint.response(201, schemas.Picked)
 def pick(run_no: int, body: dict[str, Any]) -> dict[str, Any]:
+    """Say that a product lies in the bag with this label."""
     asked = {"product_id": body["product_id"], "label_text": body["label"]}
     with write() as conn:
         parcel_id, line_no = pick_line(conn, run_no=run_no, **asked, person_id=signed_in().id, now=civil_now())
@@ -64,35 +67,32 @@ def pick(run_no: int, body: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.post(f"{LINE}/unpick")
 @serves(Role.PICKER)
-@operation("Take back what was said of a line", status=204, refusals=(NotPicked, IllegalMove))
+@blueprint.refuses(NotPicked, IllegalMove)
+@blueprint.response(204)
 def unpick(parcel_id: str, line_no: int) -> None:
+    """Take back what was said of a line."""
     with write() as conn:
         unpick_line(conn, **_line(parcel_id, line_no))
 
 
 @blueprint.post(f"{LINE}/weighings")
 @serves(Role.PICKER)
-@operation(
-    "Weigh what lies in the bag of a line",
-    body=schemas.Reading,
-    answer=schemas.Weighed,
-    status=201,
-    refusals=(NotSoldByWeight, ScaleUnknown, ScaleNotVerified, WeightAbsurd, PickedAlready, IllegalMove),
-)
+@blueprint.refuses(NotSoldByWeight, ScaleUnknown, ScaleNotVerified, WeightAbsurd, PickedAlready, IllegalMove)
+@blueprint.arguments(schemas.Reading)
+@blueprint.response(201, schemas.Weighed)
 def weigh(parcel_id: str, line_no: int, body: dict[str, Any]) -> dict[str, int]:
+    """Weigh what lies in the bag of a line."""
     with write() as conn:
         return {"net_g": weigh_line(conn, **_line(parcel_id, line_no), **body)}
 
 
 @blueprint.post(f"{LINE}/short")
 @serves(Role.PICKER)
-@operation(
-    "Say that pieces of a line are missing, and why",
-    body=schemas.Short,
-    status=204,
-    refusals=(MissingAbsurd, PickedAlready, IllegalMove),
-)
+@blueprint.refuses(MissingAbsurd, PickedAlready, IllegalMove)
+@blueprint.arguments(schemas.Short)
+@blueprint.response(204)
 def say_short(parcel_id: str, line_no: int, body: dict[str, Any]) -> None:
+    """Say that pieces of a line are missing, and why."""
     reason = ShortReason(body["reason"])
     with write() as conn:
         short_line(conn, **_line(parcel_id, line_no), missing=body["missing"], reason=reason)
@@ -100,13 +100,11 @@ def say_short(parcel_id: str, line_no: int, body: dict[str, Any]) -> None:
 
 @blueprint.post(f"{LINE}/substitute")
 @serves(Role.PICKER)
-@operation(
-    "Pack something similar instead",
-    body=schemas.WantedLine,
-    status=204,
-    refusals=(SubstituteNotWanted, SubstituteUnsuitable, MissingAbsurd, SoldOut, PickedAlready, IllegalMove),
-)
+@blueprint.refuses(SubstituteNotWanted, SubstituteUnsuitable, MissingAbsurd, SoldOut, PickedAlready, IllegalMove)
+@blueprint.arguments(schemas.WantedLine)
+@blueprint.response(204)
 def substitute(parcel_id: str, line_no: int, body: dict[str, Any]) -> None:
+    """Pack something similar instead."""
     instead = {"substitute_id": body["product_id"], "quantity": body["quantity"]}
     with write() as conn:
         substitute_line(conn, **_line(parcel_id, line_no), **instead)
@@ -114,13 +112,11 @@ def substitute(parcel_id: str, line_no: int, body: dict[str, Any]) -> None:
 
 @blueprint.post("/parcels/<parcel_id>/seal")
 @serves(Role.PICKER)
-@operation(
-    "Seal a parcel whose lines are all done",
-    body=schemas.SealedWith,
-    status=204,
-    refusals=(LinesOpen, MustBeWeighed, SealAbsurd, IllegalMove),
-)
+@blueprint.refuses(LinesOpen, MustBeWeighed, SealAbsurd, IllegalMove)
+@blueprint.arguments(schemas.SealedWith)
+@blueprint.response(204)
 def seal(parcel_id: str, body: dict[str, Any]) -> None:
+    """Seal a parcel whose lines are all done."""
     with write() as conn:
         seal_parcel(
             conn,

@@ -322,13 +322,22 @@ class Command(Schema):
     answered_at = fields.AwareDateTime(required=True, allow_none=True)
 
 
-class Problem(Schema):
-    """RFC 9457, `application/problem+json`; what is missing in a sentence's gaps stands beside it as fields."""
+class FieldFault(Schema):
+    """What is wrong where."""
 
-    type = fields.String(required=True)
+    pointer = fields.String(metadata={"description": "Where in the body, as a JSON pointer (RFC 6901)."})
+    parameter = fields.String(metadata={"description": "Which parameter of the query."})
+    detail = fields.String(required=True)
+
+
+class Problem(Schema):
+    """RFC 9457, `application/problem+json`; what fills a sentence's gaps stands beside it as fields."""
+
+    type = fields.String(required=True, metadata={"description": "An address that explains it."})
     title = fields.String(required=True)
     status = fields.Integer(required=True)
     code = fields.String(required=True, metadata={"description": "Stable; the detail's wording is not."})
     detail = fields.String(required=True)
-    field = fields.String(metadata={"description": "Which field, when one is wrong."})
+    field = fields.String(metadata={"description": "Which field, when one is wrong; the first of them."})
     reason = fields.String(metadata={"description": "What would do, when a field is wrong."})
+    errors = fields.List(fields.Nested(FieldFault), metadata={"description": "Every field that is wrong."})

@@ -10,23 +10,22 @@ from app.use_cases.people.request_sign_in import request_sign_in
 from app.use_cases.people.sign_in import SignedIn, sign_in
 from app.use_cases.people.sign_out import sign_out
 from app.web.access import serves_everybody, serves_signed_in
-from app.web.api import blueprint, schemas
-from app.web.api.contract import operation
+from app.web.api import schemas
+from app.web.api.operations import Operations
 from app.web.language import short
 from app.web.parts import civil_now, write
 from locker_protocol.ids import random_bytes
 
+blueprint = Operations("sessions", says="Sign in with a one-time code, sign out")
+
 
 @blueprint.post("/sign-in-codes")
 @serves_everybody()
-@operation(
-    "Send a sign-in code",
-    body=schemas.SignInCodeWanted,
-    answer=schemas.SignInCodeAsked,
-    status=201,
-    refusals=(ContactUnreadable, TooManyCodes),
-)
+@blueprint.refuses(ContactUnreadable, TooManyCodes)
+@blueprint.arguments(schemas.SignInCodeWanted)
+@blueprint.response(201, schemas.SignInCodeAsked)
 def send_sign_in_code(body: dict[str, Any]) -> dict[str, str]:
+    """Send a sign-in code."""
     with write() as conn:
         request_id = request_sign_in(
             conn, contact=body["contact"], language=short(), now=civil_now(), random=random_bytes
@@ -36,14 +35,11 @@ def send_sign_in_code(body: dict[str, Any]) -> dict[str, str]:
 
 @blueprint.post("/sessions")
 @serves_everybody()
-@operation(
-    "Sign in with the code",
-    body=schemas.SignIn,
-    answer=schemas.Session,
-    status=201,
-    refusals=(CodeWrong, CodeOver),
-)
+@blueprint.refuses(CodeWrong, CodeOver)
+@blueprint.arguments(schemas.SignIn)
+@blueprint.response(201, schemas.Session)
 def begin_session(body: dict[str, Any]) -> SignedIn:
+    """Sign in with the code."""
     with write() as conn:
         return sign_in(
             conn,
@@ -56,7 +52,8 @@ def begin_session(body: dict[str, Any]) -> SignedIn:
 
 @blueprint.delete("/sessions/current")
 @serves_signed_in()
-@operation("Sign out", status=204)
+@blueprint.response(204)
 def end_session() -> None:
+    """Sign out."""
     with write() as conn:
         sign_out(conn, token=request.headers["Authorization"].removeprefix("Bearer "))

@@ -10,23 +10,28 @@ from app.domain.roles import Role
 from app.use_cases.packing.pack_parcel import pack_parcel
 from app.use_cases.site.ask_site import open_doors
 from app.web.access import serves
-from app.web.api import blueprint, schemas
-from app.web.api.contract import operation
+from app.web.api import schemas
+from app.web.api.listing import Part
+from app.web.api.operations import Operations
 from app.web.ops import command_state
 from app.web.parts import civil_now, civil_rate, parts, read, signed_in, write
 from locker_protocol.ids import random_bytes
 from locker_protocol.label import Label, write_label
 from locker_protocol.vocabulary import Right
 
+blueprint = Operations("staff", says="Packing, opening")
+
 SEES_ALL_COMMANDS = frozenset({Role.OPERATOR, Role.ADMIN})
 
 
 @blueprint.get("/runs/<int(max=2147483647):run_no>/parcels")
 @serves(Role.PICKER, Role.DRIVER, Role.OPERATOR)
-@operation("List a run's parcels", answer=schemas.StaffParcel, many=True)
-def list_parcels(run_no: int) -> Sequence[pages.Row]:
+@blueprint.etag
+@blueprint.lists(schemas.StaffParcel, key=("order_no", "ref"))
+def list_parcels(run_no: int, part: Part) -> Sequence[pages.Row]:
+    """List a run's parcels."""
     with read() as conn:
-        found = pages.parcels_of_run(conn, run_no=run_no)
+        found = pages.parcels_of_run(conn, run_no=run_no, after=part.after, limit=part.and_one)
     if found is None:
         raise NotFound
     return [{**row, "label": write_label(Label(row["site_no"], run_no, row["ref"]))} for row in found]
@@ -34,22 +39,21 @@ def list_parcels(run_no: int) -> Sequence[pages.Row]:
 
 @blueprint.post("/parcels/<parcel_id>/packed")
 @serves(Role.PICKER)
-@operation("Say that a parcel is packed", status=204, refusals=(IllegalMove,))
+@blueprint.refuses(IllegalMove)
+@blueprint.response(204)
 def mark_packed(parcel_id: str) -> None:
+    """Say that a parcel is packed."""
     with write() as conn:
         pack_parcel(conn, parcel_id=parcel_id, person_id=signed_in().id, now=civil_now(), settings=parts().settings)
 
 
 @blueprint.post("/sites/<site_id>/doors/<int(max=999):door_no>/open")
 @serves(Role.OPERATOR)
-@operation(
-    "Ask a site to open a door",
-    body=schemas.Reason,
-    answer=schemas.CommandAsked,
-    status=202,
-    refusals=(TooManyWaiting,),
-)
+@blueprint.refuses(TooManyWaiting)
+@blueprint.arguments(schemas.Reason)
+@blueprint.response(202, schemas.CommandAsked)
 def ask_to_open(site_id: str, door_no: int, body: dict[str, Any]) -> dict[str, str]:
+    """Ask a site to open a door."""
     with write() as conn:
         command_id = open_doors(
             conn,
@@ -67,8 +71,10 @@ def ask_to_open(site_id: str, door_no: int, body: dict[str, Any]) -> dict[str, s
 
 @blueprint.get("/commands/<command_id>")
 @serves(Role.DRIVER, Role.OPERATOR)
-@operation("Show what a site answered", answer=schemas.Command)
+@blueprint.etag
+@blueprint.response(200, schemas.Command)
 def show_command(command_id: str) -> dict[str, Any]:
+    """Show what a site answered."""
     with read() as conn:
         found = pages.command(conn, command_id=command_id)
     if found is None or not (signed_in().role in SEES_ALL_COMMANDS or found.person_id == signed_in().id):

@@ -31,11 +31,13 @@ from app.use_cases.visiting.load_at_visit import load_at_visit
 from app.use_cases.visiting.measure_gate import measure_gate
 from app.use_cases.visiting.open_at_visit import open_at_visit
 from app.web.access import NotForYou, serves
-from app.web.api import blueprint, schemas
-from app.web.api.contract import operation
+from app.web.api import schemas
+from app.web.api.operations import Operations
 from app.web.parts import civil_now, civil_rate, parts, read, signed_in, write
 from locker_protocol.ids import random_bytes
 from locker_protocol.vocabulary import DoorFault, Right
+
+blueprint = Operations("visits", says="A driver's visit: sweep, check, load, leave")
 
 LABEL_REFUSALS = (
     LabelMalformed,
@@ -50,8 +52,9 @@ LABEL_REFUSALS = (
 
 @blueprint.post("/sites/<site_id>/visits")
 @serves(Role.DRIVER)
-@operation("Begin a visit, or join the one under way", answer=schemas.BegunVisit, status=201)
+@blueprint.response(201, schemas.BegunVisit)
 def begin(site_id: str) -> Any:  # noqa: ANN401  what the schema reads from
+    """Begin a visit, or join the one under way."""
     with write() as conn:
         return begin_visit(
             conn,
@@ -65,8 +68,10 @@ def begin(site_id: str) -> Any:  # noqa: ANN401  what the schema reads from
 
 @blueprint.get("/sites/<site_id>/visit")
 @serves(Role.DRIVER, Role.OPERATOR)
-@operation("Show what is to be done at a site", answer=schemas.Visit)
+@blueprint.etag
+@blueprint.response(200, schemas.Visit)
 def show_visit(site_id: str) -> dict[str, Any]:
+    """Show what is to be done at a site."""
     with read() as conn:
         found = pages.visit_now(conn, site_id=site_id, person_id=signed_in().id, now=civil_now(), rate=civil_rate())
     if found is None:
@@ -82,14 +87,11 @@ def show_visit(site_id: str) -> dict[str, Any]:
 
 @blueprint.post("/sites/<site_id>/doors/open")
 @serves(Role.DRIVER, Role.OPERATOR)
-@operation(
-    "Ask a site to open doors together",
-    body=schemas.DoorsWanted,
-    answer=schemas.CommandAsked,
-    status=202,
-    refusals=(ReasonNeeded, NotDue, NotToCheck, DoorInHand),
-)
+@blueprint.refuses(ReasonNeeded, NotDue, NotToCheck, DoorInHand)
+@blueprint.arguments(schemas.DoorsWanted)
+@blueprint.response(202, schemas.CommandAsked)
 def ask_for_doors(site_id: str, body: dict[str, Any]) -> dict[str, str]:
+    """Ask a site to open doors together."""
     right = Right(body["right"])
     driver = signed_in().role is Role.DRIVER
     if driver and right is Right.STAFF:
@@ -111,14 +113,11 @@ def ask_for_doors(site_id: str, body: dict[str, Any]) -> dict[str, str]:
 
 @blueprint.post("/sites/<site_id>/loads")
 @serves(Role.DRIVER)
-@operation(
-    "Ask a site to open a door for this label",
-    body=schemas.ScannedLabel,
-    answer=schemas.CommandAsked,
-    status=202,
-    refusals=(*LABEL_REFUSALS, LabelInHand, ZoneTooWarm, ZoneUnmeasured),
-)
+@blueprint.refuses(*LABEL_REFUSALS, LabelInHand, ZoneTooWarm, ZoneUnmeasured)
+@blueprint.arguments(schemas.ScannedLabel)
+@blueprint.response(202, schemas.CommandAsked)
 def ask_to_load(site_id: str, body: dict[str, Any]) -> dict[str, str]:
+    """Ask a site to open a door for this label."""
     fault = body["fault"]
     with write() as conn:
         command_id = load_at_visit(
@@ -137,16 +136,21 @@ def ask_to_load(site_id: str, body: dict[str, Any]) -> dict[str, str]:
 
 @blueprint.post("/visits/<visit_id>/gate")
 @serves(Role.DRIVER)
-@operation("Measure the zones again", status=204, refusals=(VisitOver, GateJustJudged))
+@blueprint.refuses(VisitOver, GateJustJudged)
+@blueprint.response(204)
 def measure(visit_id: str) -> None:
+    """Measure the zones again."""
     with write() as conn:
         measure_gate(conn, visit_id=visit_id, now=civil_now(), rate=civil_rate())
 
 
 @blueprint.post("/visits/<visit_id>/end")
 @serves(Role.DRIVER)
-@operation("End a visit", body=schemas.VisitEnd, answer=schemas.EndedVisit, refusals=(VisitOver,))
+@blueprint.refuses(VisitOver)
+@blueprint.arguments(schemas.VisitEnd)
+@blueprint.response(200, schemas.EndedVisit)
 def end(visit_id: str, body: dict[str, Any]) -> dict[str, Any]:
+    """End a visit."""
     with write() as conn:
         left = end_visit(
             conn,
