@@ -29,6 +29,7 @@ from app.use_cases.ordering.recount_blocked import recount_blocked
 from app.use_cases.ordering.release_holds import release_holds
 from app.use_cases.planning.replan_broken import replan_broken
 from app.use_cases.site.decide_opening import expire_openings
+from app.use_cases.telling.deliver_webhooks import forget_delivered
 from app.use_cases.telling.send_due import send_due
 
 log = structlog.get_logger()
@@ -68,6 +69,7 @@ class Deadlines:
             Duty("replan_broken", 5_000, self._replan_broken),
             Duty("recount_blocked", 5_000, self._recount_blocked),
             Duty("poll_payments", 5_000, self._poll_payments),
+            Duty("forget_delivered", 60_000, self._forget_delivered),
             # A demo's day may take minutes; looking is cheap, and what exists is left alone.
             Duty("open_runs", 10_000, self._open_runs),
         ]
@@ -133,6 +135,10 @@ class Deadlines:
     def _recount_blocked(self) -> int:
         with transaction(self._parts.engine) as conn:
             return recount_blocked(conn, now=self._parts.clock.now().civil)
+
+    def _forget_delivered(self) -> int:
+        with transaction(self._parts.engine) as conn:
+            return forget_delivered(conn, now=self._parts.clock.now().civil)
 
     def _open_runs(self) -> int:
         with transaction(self._parts.engine) as conn:

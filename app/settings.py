@@ -47,6 +47,11 @@ class Settings:
     uplink_tls: TlsFiles | None = None
 
     @property
+    def webhooks_inside(self) -> bool:
+        """Whether other programs may be told inside our own network, and by plain http: in a demo only."""
+        return self.demo
+
+    @property
     def signing_key(self) -> Ed25519PrivateKey:
         """The key that signs now."""
         return self.signing_keys[self.signing_key_id]

@@ -32,6 +32,7 @@ from app.link.uplink import Uplink
 from app.log import configure_logging
 from app.settings import Settings, SettingsError, settings_from
 from app.use_cases.site.tell_keys import tell_keys
+from app.webhook_sender import WebhookSender
 
 log = structlog.get_logger()
 
@@ -66,6 +67,7 @@ class Worker:
         self._commands = RemoteCommands(engine=engine, shard=settings.shard, uplink=uplink, clock=clock)
         self._intake = EventIntake(engine=engine, settings=settings, clock=clock, uplink=uplink, relay=self._relay)
         self._deadlines = Deadlines(parts)
+        self._webhooks = WebhookSender(parts)
 
     def run(self, lock: psycopg.Connection, stop: threading.Event) -> None:
         """Start every loop and wait until told to stop, or until one of them failed (`end_on_failure`)."""
@@ -77,6 +79,7 @@ class Worker:
             "intake": lambda: self._intake.run(self._inbox, stop),
             "commands": lambda: self._commands.run(stop),
             "deadlines": lambda: self._deadlines.run(stop),
+            "webhooks": lambda: self._webhooks.run(stop),
             "notices": lambda: hear_notices(self._parts.settings.database_url, self._wakes(), stop),
             "beat": lambda: self._beat(stop),
         }

@@ -8,11 +8,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert, literal, select, update
+from sqlalchemy import Connection, Executable, Table, insert, literal, select, update
+from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.sql.selectable import CTE
 
 from app.db.engine import announce
 from app.db.tables import customer_order, history, parcel, payment
+from app.db.webhooks import telling_of_move
 from app.domain.errors import DomainError
 from app.domain.order_state import ORDER_TABLE, OrderEvent, OrderState
 from app.domain.parcel_state import PARCEL_TABLE, ParcelEvent, ParcelState
@@ -110,10 +112,21 @@ def _move(
     )
     row = _history_values(_SUBJECTS[table.name], order_id, (old.value, event.value, new.value), actor, now)
     columns = [moved.c.id, *(literal(value) for value in row.values())]
-    record = insert(history).from_select(["subject_id", *row], select(*columns)).returning(history.c.id)
-    if len(conn.execute(record).all()) != len(ids):
+    record = (
+        insert(history)
+        .from_select(["subject_id", *row], select(*columns))
+        .returning(history.c.id, history.c.subject_id)
+    )
+    if len(conn.execute(_and_tell(record, row, order_id, now)).all()) != len(ids):
         raise MovedMeanwhile
     announce(conn, f"order:{order_id}")
+
+
+def _and_tell(record: ReturningInsert[Any, Any], row: Mapping[str, Any], order_id: str, now: datetime) -> Executable:
+    """Let the same statement write what other programs are told of the move."""
+    recorded = record.cte("recorded")
+    telling = telling_of_move(recorded, subject=row["subject"], to_state=row["to_state"], order_id=order_id, now=now)
+    return record if telling is None else select(recorded.c.id).add_cte(telling.cte("told"))
 
 
 def _history_values(

@@ -104,6 +104,9 @@ WORDS: Mapping[str, LazyString] = {
     "unknown_category": _l("%(field)s: there is no category %(category)s."),
     "product_twice": _l("%(field)s: %(product)s stands in this request twice."),
     "no_such_jump": _l("The clock cannot jump there."),
+    "too_many_endpoints": _l("There are %(most)s endpoints already. End one first."),
+    "webhook_address_refused": _l("We send only to public https addresses that a name server knows."),
+    "not_dead": _l("This message was not given up: it has arrived or is still tried."),
     "reason_needed": _l("Say why, in 5 to 200 characters; it is kept."),
     # keepers
     "no_site": _l("You look after no building yet. Ask the office to give you one."),

@@ -547,6 +547,19 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_web_session_person_id"), "web_session", ["person_id"], unique=False)
     op.create_table(
+        "webhook_endpoint",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("kinds", sa.ARRAY(sa.Text()), nullable=False),
+        sa.Column("salt", sa.LargeBinary(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("made_by", sa.Text(), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("cardinality(kinds) > 0", name=op.f("ck_webhook_endpoint_some_kinds")),
+        sa.ForeignKeyConstraint(["made_by"], ["person.id"], name=op.f("fk_webhook_endpoint_made_by")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_endpoint")),
+    )
+    op.create_table(
         "zone_reading",
         sa.Column("locker_id", sa.Text(), nullable=False),
         sa.Column("zone", sa.Text(), nullable=False),
@@ -614,6 +627,39 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_visit_driver_person_id")),
         sa.ForeignKeyConstraint(["visit_id"], ["visit.id"], name=op.f("fk_visit_driver_visit_id")),
         sa.PrimaryKeyConstraint("visit_id", "person_id", name=op.f("pk_visit_driver")),
+    )
+    op.create_table(
+        "webhook_delivery",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("endpoint_id", sa.Text(), nullable=False),
+        sa.Column("event_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("facts", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("state", sa.Text(), server_default="waiting", nullable=False),
+        sa.Column("tries", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("next_try_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("tried_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("answered", sa.SmallInteger(), nullable=True),
+        sa.Column("trouble", sa.Text(), nullable=True),
+        sa.CheckConstraint("state IN ('waiting', 'sent', 'dead')", name=op.f("ck_webhook_delivery_state")),
+        sa.ForeignKeyConstraint(["endpoint_id"], ["webhook_endpoint.id"], name=op.f("fk_webhook_delivery_endpoint_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_delivery")),
+        sa.UniqueConstraint("endpoint_id", "event_id", name=op.f("uq_webhook_delivery_endpoint_id_event_id")),
+    )
+    op.create_index(
+        "ix_webhook_delivery_due",
+        "webhook_delivery",
+        ["endpoint_id", "next_try_at"],
+        unique=False,
+        postgresql_where=sa.text("state = 'waiting'"),
+    )
+    op.create_index(
+        "ix_webhook_delivery_over",
+        "webhook_delivery",
+        ["tried_at"],
+        unique=False,
+        postgresql_where=sa.text("state <> 'waiting'"),
     )
     op.create_table(
         "capacity_hold",
@@ -984,9 +1030,11 @@ TABLES = (
     "history",
     "credential",
     "capacity_hold",
+    "webhook_delivery",
     "visit_driver",
     "customer_order",
     "zone_reading",
+    "webhook_endpoint",
     "web_session",
     "visit",
     "trouble_report",

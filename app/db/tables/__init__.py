@@ -31,6 +31,7 @@ from app.db.tables.orders import (
 from app.db.tables.people import notification, person, sign_in_code, web_session
 from app.db.tables.records import audit, audit_head, audit_told, change, history, keeper_look, trouble_report
 from app.db.tables.sites import compartment, gateway, locker, site, site_calendar, zone_reading
+from app.db.tables.webhooks import webhook_delivery, webhook_endpoint
 
 __all__ = [
     "audit",
@@ -79,6 +80,8 @@ __all__ = [
     "visit",
     "visit_driver",
     "web_session",
+    "webhook_delivery",
+    "webhook_endpoint",
     "weighing",
     "worker_beat",
     "zone_reading",

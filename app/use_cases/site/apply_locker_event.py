@@ -14,17 +14,20 @@ from sqlalchemy import Connection, Row, text
 
 from app.db.engine import announce
 from app.db.moves import move_order, move_parcels
+from app.db.webhooks import tell_programs
 from app.domain.errors import DomainError, IllegalMove
 from app.domain.order_state import OrderEvent, OrderState
 from app.domain.parcel_state import ParcelEvent, ParcelState
 from app.domain.refunding import RefundCause
 from app.domain.removal import fate
+from app.domain.webhook_event import WebhookKind
 from app.settings import Settings
 from app.use_cases.collecting.end_order import end_order_when_done
 from app.use_cases.evening.withdraw_order import close_withdrawn
 from app.use_cases.keeping.receive_rescued import receive_rescued
 from app.use_cases.packing.pack_parcel import record_packed
 from app.use_cases.telling.tell_order import tell_order_ready
+from locker_protocol.ids import random_id
 from locker_protocol.uplink_messages import (
     AccessRefused,
     ControllerCameUp,
@@ -89,6 +92,16 @@ DOORS_UNKNOWN = text(
 )
 
 
+TOLD_DOORS = (DoorWasOpened, DoorWasShut, DoorLeftOpen, DoorStayedShut, DoorTroubleFound, DoorTroubleEnded)
+KINDS: Mapping[type, WebhookKind] = {
+    DoorWasOpened: WebhookKind.DOOR_OPENED,
+    DoorWasShut: WebhookKind.DOOR_SHUT,
+    DoorLeftOpen: WebhookKind.DOOR_LEFT_OPEN,
+    DoorStayedShut: WebhookKind.DOOR_STAYED_SHUT,
+    DoorTroubleFound: WebhookKind.DOOR_TROUBLE_FOUND,
+    DoorTroubleEnded: WebhookKind.DOOR_TROUBLE_ENDED,
+}
+
 ParcelTold = ParcelLoaded | ParcelCollected | ParcelRemoved | ParcelTakenBack
 
 # Stored and told to listeners; they change no other row, so they need no savepoint.
@@ -118,6 +131,7 @@ class Told:
 
 def apply_locker_event(conn: Connection, event: SiteEvent, *, told: Told, settings: Settings) -> None:
     """Apply one event. Raises IllegalMove, MovedMeanwhile or UnknownParcel; then nothing of it counts."""
+    _tell_programs(conn, event, told)
     match event:
         case ParcelLoaded() | ParcelCollected() | ParcelRemoved() | ParcelTakenBack() | LoadUnsure():
             _apply_to_parcel(conn, event, told, settings)
@@ -137,6 +151,14 @@ def apply_locker_event(conn: Connection, event: SiteEvent, *, told: Told, settin
             _announce(conn, None, told)  # as below, and of no order
         case UnlockGranted() | AccessRefused() | DoorStayedShut() | DoorLeftOpen():
             _announce(conn, event.order_id, told)  # the record is all there is to it
+
+
+def _tell_programs(conn: Connection, event: SiteEvent, told: Told) -> None:
+    """Of parcels their moves tell."""
+    if isinstance(event, TOLD_DOORS):
+        facts = {"site_id": told.site_id, "door": event.door, "order_id": getattr(event, "order_id", None)}
+        kind = KINDS[type(event)]
+        tell_programs(conn, kind=kind, event_id=random_id(), facts=facts, at=told.at, now=told.now)
 
 
 def _apply_to_parcel(conn: Connection, event: ParcelTold | LoadUnsure, told: Told, settings: Settings) -> None:

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from app.web.api import catalogue, demo, description, orders, packing, products, sessions, staff, visits
+from app.web.api import catalogue, demo, description, orders, packing, products, sessions, staff, visits, webhooks
 
 TOPICS = (
     sessions,  # sign in, sign out
@@ -12,6 +12,7 @@ TOPICS = (
     packing,
     staff,
     visits,  # a driver's steps at a site
+    webhooks,  # what other programs are told
     demo,
 )
 
