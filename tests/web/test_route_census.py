@@ -20,6 +20,7 @@ NOBODY = {
     "door_no": 998,
     "wave_no": 998,
     "line_no": 998,
+    "delivery_id": 998,
     "filename": "nothing.css",
 }
 CHANGES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
