@@ -27,6 +27,7 @@ from app.use_cases.money.send_refunds import send_refunds
 from app.use_cases.ordering.open_runs import open_runs
 from app.use_cases.ordering.recount_blocked import recount_blocked
 from app.use_cases.ordering.release_holds import release_holds
+from app.use_cases.people.answer_once import forget_answers
 from app.use_cases.planning.replan_broken import replan_broken
 from app.use_cases.site.decide_opening import expire_openings
 from app.use_cases.telling.deliver_webhooks import forget_delivered
@@ -70,6 +71,7 @@ class Deadlines:
             Duty("recount_blocked", 5_000, self._recount_blocked),
             Duty("poll_payments", 5_000, self._poll_payments),
             Duty("forget_delivered", 60_000, self._forget_delivered),
+            Duty("forget_answers", 60_000, self._forget_answers),
             # A demo's day may take minutes; looking is cheap, and what exists is left alone.
             Duty("open_runs", 10_000, self._open_runs),
         ]
@@ -139,6 +141,10 @@ class Deadlines:
     def _forget_delivered(self) -> int:
         with transaction(self._parts.engine) as conn:
             return forget_delivered(conn, now=self._parts.clock.now().civil)
+
+    def _forget_answers(self) -> int:
+        with transaction(self._parts.engine) as conn:
+            return forget_answers(conn, now=self._parts.clock.now().civil)
 
     def _open_runs(self) -> int:
         with transaction(self._parts.engine) as conn:

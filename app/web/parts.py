@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
@@ -49,13 +50,28 @@ def parts() -> WebParts:
 
 
 def write() -> AbstractContextManager[Connection]:
-    """One transaction for a use case."""
-    return transaction(parts().engine)
+    """One transaction for a use case; within `joined` that one."""
+    return _transaction()
 
 
 def read() -> AbstractContextManager[Connection]:
-    """One transaction for a page's query."""
-    return transaction(parts().engine)
+    """One transaction for a page's query; within `joined` that one."""
+    return _transaction()
+
+
+@contextmanager
+def joined(conn: Connection) -> Iterator[None]:
+    """Let everything this request does happen in one transaction, so that all of it holds or nothing."""
+    g.joined = conn
+    try:
+        yield
+    finally:
+        g.joined = None
+
+
+def _transaction() -> AbstractContextManager[Connection]:
+    conn: Connection | None = g.get("joined")
+    return transaction(parts().engine) if conn is None else nullcontext(conn)
 
 
 def civil_now() -> datetime:

@@ -107,6 +107,8 @@ WORDS: Mapping[str, LazyString] = {
     "too_many_endpoints": _l("There are %(most)s endpoints already. End one first."),
     "webhook_address_refused": _l("We send only to public https addresses that a name server knows."),
     "not_dead": _l("This message was not given up: it has arrived or is still tried."),
+    "request_key_reused": _l("That Idempotency-Key was used for another request. Make a new key for each."),
+    "request_under_way": _l("The same request is being done at this moment. Ask again in a second."),
     "reason_needed": _l("Say why, in 5 to 200 characters; it is kept."),
     # keepers
     "no_site": _l("You look after no building yet. Ask the office to give you one."),

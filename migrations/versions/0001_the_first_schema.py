@@ -292,6 +292,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("site_id", name=op.f("pk_site_calendar")),
     )
     op.create_table(
+        "answered_request",
+        sa.Column("person_id", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("request_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("status", sa.SmallInteger(), nullable=False),
+        sa.Column("answer", sa.LargeBinary(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_answered_request_person_id")),
+        sa.PrimaryKeyConstraint("person_id", "key", name=op.f("pk_answered_request")),
+    )
+    op.create_index("ix_answered_request_made_at", "answered_request", ["made_at"], unique=False)
+    op.create_table(
         "audit_told",
         sa.Column("gateway_id", sa.Text(), nullable=False),
         sa.Column("log_id", sa.Text(), nullable=False),
@@ -1048,6 +1060,7 @@ TABLES = (
     "compartment",
     "change",
     "audit_told",
+    "answered_request",
     "site_calendar",
     "product",
     "person",

@@ -5,6 +5,7 @@ Rules that must hold whatever the code does stand here as constraints.
 Times are `timestamptz` in UTC; money is integer minor units; identifiers are 32 hex digits (UUIDv7) unless noted.
 """
 
+from app.db.tables.answers import answered_request
 from app.db.tables.columns import metadata
 from app.db.tables.goods import category, load_run, pickup_window, product, run_capacity, run_stock
 from app.db.tables.handling import photo, scale, visit, visit_driver, weighing
@@ -34,6 +35,7 @@ from app.db.tables.sites import compartment, gateway, locker, site, site_calenda
 from app.db.tables.webhooks import webhook_delivery, webhook_endpoint
 
 __all__ = [
+    "answered_request",
     "audit",
     "audit_head",
     "audit_told",

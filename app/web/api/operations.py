@@ -16,10 +16,13 @@ from flask_smorest.exceptions import NotModified
 from marshmallow import Schema
 from werkzeug.exceptions import NotAcceptable
 
+from app.domain.answered import RequestKeyReused, RequestUnderWay
+from app.domain.basket import IdempotencyKeyInvalid
 from app.domain.errors import DomainError, NotFound
 from app.web.access import NotForYou, SignInNeeded, policy_of
 from app.web.api.bodies import InvalidField, NotJson, Parser, UnsupportedMediaType
 from app.web.api.listing import PartWanted, as_part, list_of, part_of
+from app.web.api.once import HEADER, answered_once
 from app.web.api.schemas import Problem
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -28,6 +31,8 @@ PREFIX = "/api/v1"
 JSON = "application/json"
 PROBLEM_JSON = "application/problem+json"
 OURS = "_ours"
+KEY_SCHEMA = {"type": "string", "pattern": "^[!-~]{8,128}$"}
+KEY_SAYS = "Of your making, one a request. For a day the same request under the same key is answered the same."
 # What any operation may answer: text that is no text, a form we do not speak, a database that is away.
 ANYWHERE = {400: ("bad_request",), 406: ("not_acceptable",), 500: ("unexpected",), 503: ("unavailable",)}
 
@@ -82,7 +87,7 @@ class Operations(Blueprint):  # type: ignore[misc]  # flask-smorest has no types
         """Name a header without which an operation is refused."""
 
         def declare(view: View) -> View:
-            _ours(view)["headers"] = [{"name": name, "in": "header", "required": True, "schema": {"type": "string"}}]
+            _ours(view)["headers"] = [{"name": name, "in": "header", "required": True, "schema": KEY_SCHEMA}]
             return view
 
         return declare
@@ -142,6 +147,15 @@ class Operations(Blueprint):  # type: ignore[misc]  # flask-smorest has no types
         """Tag what an operation answers, and answer 304 to who has it; PUT, PATCH and DELETE ask for If-Match."""
         return cast("View", super().etag(view))
 
+    def once(self, view: View) -> View:
+        """Let a request with an `Idempotency-Key` be sent again without being done again (`once.py`)."""
+        wrapped = cast("View", answered_once(view))
+        _ours(wrapped)["headers"] = [
+            {"name": HEADER, "in": "header", "required": False, "schema": KEY_SCHEMA, "description": KEY_SAYS}
+        ]
+        _ours(wrapped)["once"] = True
+        return wrapped
+
     def _check_not_modified(self, etag: str) -> None:
         try:
             super()._check_not_modified(etag)
@@ -177,6 +191,8 @@ def _write_operation(doc: dict[str, Any], doc_info: Mapping[str, Any], **_more: 
 
 def _refusals(ours: Mapping[str, Any]) -> Iterable[type[DomainError]]:
     yield from ours.get("refusals", ())
+    if ours.get("once"):
+        yield from (IdempotencyKeyInvalid, RequestKeyReused, RequestUnderWay)
     if ours["roles"]:
         yield from (SignInNeeded, NotForYou)
     if ours.get("has_body"):

@@ -55,6 +55,7 @@ def list_waves(run_no: int, part: Part) -> Sequence[pages.WavePage]:
 @blueprint.post("/runs/<int(max=2147483647):run_no>/picks")
 @serves(Role.PICKER)
 @blueprint.refuses(LabelMalformed, WrongTote, PickedAlready, MustBeWeighed, IllegalMove)
+@blueprint.once
 @blueprint.arguments(schemas.ScannedPick)
 @blueprint.response(201, schemas.Picked)
 def pick(run_no: int, body: dict[str, Any]) -> dict[str, Any]:
@@ -68,6 +69,7 @@ def pick(run_no: int, body: dict[str, Any]) -> dict[str, Any]:
 @blueprint.post(f"{LINE}/unpick")
 @serves(Role.PICKER)
 @blueprint.refuses(NotPicked, IllegalMove)
+@blueprint.once
 @blueprint.response(204)
 def unpick(parcel_id: str, line_no: int) -> None:
     """Take back what was said of a line."""
@@ -78,6 +80,7 @@ def unpick(parcel_id: str, line_no: int) -> None:
 @blueprint.post(f"{LINE}/weighings")
 @serves(Role.PICKER)
 @blueprint.refuses(NotSoldByWeight, ScaleUnknown, ScaleNotVerified, WeightAbsurd, PickedAlready, IllegalMove)
+@blueprint.once
 @blueprint.arguments(schemas.Reading)
 @blueprint.response(201, schemas.Weighed)
 def weigh(parcel_id: str, line_no: int, body: dict[str, Any]) -> dict[str, int]:
@@ -89,6 +92,7 @@ def weigh(parcel_id: str, line_no: int, body: dict[str, Any]) -> dict[str, int]:
 @blueprint.post(f"{LINE}/short")
 @serves(Role.PICKER)
 @blueprint.refuses(MissingAbsurd, PickedAlready, IllegalMove)
+@blueprint.once
 @blueprint.arguments(schemas.Short)
 @blueprint.response(204)
 def say_short(parcel_id: str, line_no: int, body: dict[str, Any]) -> None:
@@ -101,6 +105,7 @@ def say_short(parcel_id: str, line_no: int, body: dict[str, Any]) -> None:
 @blueprint.post(f"{LINE}/substitute")
 @serves(Role.PICKER)
 @blueprint.refuses(SubstituteNotWanted, SubstituteUnsuitable, MissingAbsurd, SoldOut, PickedAlready, IllegalMove)
+@blueprint.once
 @blueprint.arguments(schemas.WantedLine)
 @blueprint.response(204)
 def substitute(parcel_id: str, line_no: int, body: dict[str, Any]) -> None:
@@ -113,6 +118,7 @@ def substitute(parcel_id: str, line_no: int, body: dict[str, Any]) -> None:
 @blueprint.post("/parcels/<parcel_id>/seal")
 @serves(Role.PICKER)
 @blueprint.refuses(LinesOpen, MustBeWeighed, SealAbsurd, IllegalMove)
+@blueprint.once
 @blueprint.arguments(schemas.SealedWith)
 @blueprint.response(204)
 def seal(parcel_id: str, body: dict[str, Any]) -> None:

@@ -40,6 +40,7 @@ def list_parcels(run_no: int, part: Part) -> Sequence[pages.Row]:
 @blueprint.post("/parcels/<parcel_id>/packed")
 @serves(Role.PICKER)
 @blueprint.refuses(IllegalMove)
+@blueprint.once
 @blueprint.response(204)
 def mark_packed(parcel_id: str) -> None:
     """Say that a parcel is packed."""
@@ -50,6 +51,7 @@ def mark_packed(parcel_id: str) -> None:
 @blueprint.post("/sites/<site_id>/doors/<int(max=999):door_no>/open")
 @serves(Role.OPERATOR)
 @blueprint.refuses(TooManyWaiting)
+@blueprint.once
 @blueprint.arguments(schemas.Reason)
 @blueprint.response(202, schemas.CommandAsked)
 def ask_to_open(site_id: str, door_no: int, body: dict[str, Any]) -> dict[str, str]:

@@ -52,6 +52,7 @@ LABEL_REFUSALS = (
 
 @blueprint.post("/sites/<site_id>/visits")
 @serves(Role.DRIVER)
+@blueprint.once
 @blueprint.response(201, schemas.BegunVisit)
 def begin(site_id: str) -> Any:  # noqa: ANN401  what the schema reads from
     """Begin a visit, or join the one under way."""
@@ -88,6 +89,7 @@ def show_visit(site_id: str) -> dict[str, Any]:
 @blueprint.post("/sites/<site_id>/doors/open")
 @serves(Role.DRIVER, Role.OPERATOR)
 @blueprint.refuses(ReasonNeeded, NotDue, NotToCheck, DoorInHand)
+@blueprint.once
 @blueprint.arguments(schemas.DoorsWanted)
 @blueprint.response(202, schemas.CommandAsked)
 def ask_for_doors(site_id: str, body: dict[str, Any]) -> dict[str, str]:
@@ -114,6 +116,7 @@ def ask_for_doors(site_id: str, body: dict[str, Any]) -> dict[str, str]:
 @blueprint.post("/sites/<site_id>/loads")
 @serves(Role.DRIVER)
 @blueprint.refuses(*LABEL_REFUSALS, LabelInHand, ZoneTooWarm, ZoneUnmeasured)
+@blueprint.once
 @blueprint.arguments(schemas.ScannedLabel)
 @blueprint.response(202, schemas.CommandAsked)
 def ask_to_load(site_id: str, body: dict[str, Any]) -> dict[str, str]:
@@ -137,6 +140,7 @@ def ask_to_load(site_id: str, body: dict[str, Any]) -> dict[str, str]:
 @blueprint.post("/visits/<visit_id>/gate")
 @serves(Role.DRIVER)
 @blueprint.refuses(VisitOver, GateJustJudged)
+@blueprint.once
 @blueprint.response(204)
 def measure(visit_id: str) -> None:
     """Measure the zones again."""
@@ -147,6 +151,7 @@ def measure(visit_id: str) -> None:
 @blueprint.post("/visits/<visit_id>/end")
 @serves(Role.DRIVER)
 @blueprint.refuses(VisitOver)
+@blueprint.once
 @blueprint.arguments(schemas.VisitEnd)
 @blueprint.response(200, schemas.EndedVisit)
 def end(visit_id: str, body: dict[str, Any]) -> dict[str, Any]:
