@@ -82,6 +82,13 @@ class WebhookAddressRefused(DomainError):
     status = 422
 
 
+class NoKindChosen(DomainError):
+    """An endpoint that is told of nothing is no use."""
+
+    code = "no_kind_chosen"
+    status = 422
+
+
 class NotDead(DomainError):
     """Only a message that was given up can be sent again by hand."""
 

@@ -26,6 +26,7 @@ from app.web import (
     ops_people,
     ops_runs,
     ops_stock,
+    ops_webhooks,
     orders,
     payment_webhook,
     photos,
@@ -62,6 +63,7 @@ PAGES = (
     ops_money,  # refunds
     ops_openings,  # who opened what; a second person's yes
     ops_people,  # roles, sessions
+    ops_webhooks,  # which programs are told what happens
     ops_runs,
     inbox,  # the demo's mail and text messages
     demo_clock,

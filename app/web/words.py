@@ -105,6 +105,7 @@ WORDS: Mapping[str, LazyString] = {
     "product_twice": _l("%(field)s: %(product)s stands in this request twice."),
     "no_such_jump": _l("The clock cannot jump there."),
     "too_many_endpoints": _l("There are %(most)s endpoints already. End one first."),
+    "no_kind_chosen": _l("Choose at least one kind of event."),
     "webhook_address_refused": _l("We send only to public https addresses that a name server knows."),
     "not_dead": _l("This message was not given up: it has arrived or is still tried."),
     "request_key_reused": _l("That Idempotency-Key was used for another request. Make a new key for each."),

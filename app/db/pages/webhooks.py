@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, select
 
 from app.db.pages.api import After, Row, behind
-from app.db.tables import webhook_delivery, webhook_endpoint
+from app.db.tables import site, webhook_delivery, webhook_endpoint
 from app.domain.webhook_event import DeliveryState
 
 
@@ -34,6 +34,19 @@ def deliveries(
     if state is not None:
         theirs = theirs.where(webhook_delivery.c.state == state.value)
     return conn.execute(theirs.order_by(webhook_delivery.c.id.desc()).limit(limit)).mappings().all()
+
+
+def not_arrived(conn: Connection, *, limit: int) -> Sequence[Row]:
+    """What was given up or failed at least once, to endpoints that are still told: the latest first."""
+    failed = select(webhook_delivery, webhook_endpoint.c.url).join_from(webhook_delivery, webhook_endpoint)
+    late = webhook_delivery.c.state.in_([DeliveryState.DEAD.value, DeliveryState.WAITING.value])
+    tried = failed.where(late, webhook_delivery.c.tried_at.is_not(None), webhook_endpoint.c.ended_at.is_(None))
+    return conn.execute(tried.order_by(webhook_delivery.c.id.desc()).limit(limit)).mappings().all()
+
+
+def timezone(conn: Connection) -> str:
+    """The zone of what belongs to no site: that of the first."""
+    return str(conn.execute(select(site.c.timezone).order_by(site.c.site_no).limit(1)).scalar_one())
 
 
 def _endpoints() -> Select[Any]:

@@ -2,16 +2,31 @@
 
 from flask import Flask
 
-from app.web.api import catalogue, demo, description, orders, packing, products, sessions, staff, visits, webhooks
+from app.web.api import (
+    catalogue,
+    demo,
+    description,
+    office,
+    orders,
+    packing,
+    products,
+    selling,
+    sessions,
+    staff,
+    visits,
+    webhooks,
+)
 
 TOPICS = (
     sessions,  # sign in, sign out
     catalogue,  # sites, windows, products
     products,  # what operators put on sale
+    selling,  # terms and stock
     orders,  # a resident's own orders
     packing,
     staff,
     visits,  # a driver's steps at a site
+    office,  # runs, refunds, doors, roles
     webhooks,  # what other programs are told
     demo,
 )

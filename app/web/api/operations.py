@@ -6,7 +6,7 @@ An operation is declared in this order: its route, whom it serves, `refuses`, `e
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
 from typing import Any, TypeVar, cast
 
@@ -34,7 +34,7 @@ OURS = "_ours"
 KEY_SCHEMA = {"type": "string", "pattern": "^[!-~]{8,128}$"}
 KEY_SAYS = "Of your making, one a request. For a day the same request under the same key is answered the same."
 # What any operation may answer: text that is no text, a form we do not speak, a database that is away.
-ANYWHERE = {400: ("bad_request",), 406: ("not_acceptable",), 500: ("unexpected",), 503: ("unavailable",)}
+ANYWHERE = ((400, "bad_request"), (406, "not_acceptable"), (500, "unexpected"), (503, "unavailable"))
 
 
 class Operations(Blueprint):  # type: ignore[misc]  # flask-smorest has no types
@@ -182,14 +182,14 @@ def _write_operation(doc: dict[str, Any], doc_info: Mapping[str, Any], **_more: 
     ours = doc_info[OURS]
     doc["operationId"] = ours["operation_id"]
     doc.setdefault("parameters", []).extend(ours.get("headers", []))
-    doc.setdefault("responses", {}).update(_problems(_refusals(ours)))
+    doc.setdefault("responses", {}).update(_problems(ours))
     if ours["roles"]:
         doc["security"] = [{"session": []}]
         doc["x-roles"] = sorted(ours["roles"])
     return doc
 
 
-def _refusals(ours: Mapping[str, Any]) -> Iterable[type[DomainError]]:
+def _refusals(ours: Mapping[str, Any]) -> Iterator[type[DomainError]]:
     yield from ours.get("refusals", ())
     if ours.get("once"):
         yield from (IdempotencyKeyInvalid, RequestKeyReused, RequestUnderWay)
@@ -203,14 +203,19 @@ def _refusals(ours: Mapping[str, Any]) -> Iterable[type[DomainError]]:
         yield NotFound
 
 
-def _problems(refusals: Iterable[type[DomainError]]) -> dict[int, Any]:
+def _of_library(ours: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
+    """What is answered before a view is asked."""
+    yield from ANYWHERE
+    if ours.get("has_body"):
+        yield 413, "too_large"
+    if "<int(" in ours["rule"]:
+        yield 405, "method_not_allowed"  # so the library answers to a number beyond what a path takes
+
+
+def _problems(ours: Mapping[str, Any]) -> dict[int, Any]:
     codes: dict[int, dict[str, None]] = defaultdict(dict)
-    for status, anywhere in ANYWHERE.items():
-        codes[status].update(dict.fromkeys(anywhere))
-    for refusal in refusals:
-        codes[refusal.status][refusal.code] = None
-        if refusal is NotJson:
-            codes[413]["too_large"] = None
+    for status, code in [*_of_library(ours), *((each.status, each.code) for each in _refusals(ours))]:
+        codes[status][code] = None
     return {
         status: {
             "description": " · ".join(f"`{code}`" for code in listed),

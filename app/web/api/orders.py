@@ -16,40 +16,49 @@ from app.domain.basket import (
     QuantityAbsurd,
     SoldOut,
     Substitution,
+    TooManyLines,
     WindowFull,
 )
-from app.domain.errors import NotFound
+from app.domain.capacity import RunFull
+from app.domain.errors import IllegalMove, NotFound
 from app.domain.holding import HoldEnded, NotToBePaid
+from app.domain.parcelling import TooLargeForLockers
+from app.domain.shelf_life import KeepsTooShort
 from app.use_cases.collecting.issue_credential import NoLiveCode
 from app.use_cases.collecting.show_code import ShownCode, show_code
 from app.use_cases.money.start_payment import start_payment
+from app.use_cases.ordering.give_up_order import give_up_order
 from app.use_cases.ordering.place_order import place_order
+from app.use_cases.ordering.quote_basket import Quote, quote_basket
 from app.web.access import serves_signed_in
 from app.web.api import schemas
 from app.web.api.listing import Part
+from app.web.api.once import HEADER
 from app.web.api.operations import Operations
 from app.web.parts import civil_now, parts, read, signed_in, write
 from locker_protocol.ids import random_bytes
 
 blueprint = Operations("orders", says="A resident's own orders")
 
-IDEMPOTENCY_KEY = "Idempotency-Key"
+PLACING = (
+    NotFound,
+    OrderCycleClosed,
+    WindowFull,
+    RunFull,
+    SoldOut,
+    ProductUnavailable,
+    LiveGoods,
+    KeepsTooShort,
+    TooLargeForLockers,
+    TooManyLines,
+    QuantityAbsurd,
+)
 
 
 @blueprint.post("/orders")
 @serves_signed_in()
-@blueprint.refuses(
-    IdempotencyKeyInvalid,
-    IdempotencyKeyReused,
-    NotFound,
-    OrderCycleClosed,
-    WindowFull,
-    SoldOut,
-    ProductUnavailable,
-    LiveGoods,
-    QuantityAbsurd,
-)
-@blueprint.needs_header(IDEMPOTENCY_KEY)
+@blueprint.refuses(IdempotencyKeyInvalid, IdempotencyKeyReused, *PLACING)
+@blueprint.needs_header(HEADER)
 @blueprint.arguments(schemas.WantedOrder)
 @blueprint.response(201, schemas.Order)
 def create_order(body: dict[str, Any]) -> pages.Row:
@@ -57,12 +66,9 @@ def create_order(body: dict[str, Any]) -> pages.Row:
     with write() as conn:
         placed = place_order(
             conn,
+            **_wanted(body),
             person_id=signed_in().id,
-            window_id=body["window_id"],
-            lines=[BasketLine(line["product_id"], line["quantity"]) for line in body["lines"]],
-            idempotency_key=request.headers.get(IDEMPOTENCY_KEY, ""),
-            low_door=body["low_door"],
-            substitution=Substitution(body["substitution"]),
+            idempotency_key=request.headers.get(HEADER, ""),
             now=civil_now(),
             random=random_bytes,
         )
@@ -86,6 +92,28 @@ def list_orders(part: Part) -> Sequence[pages.Row]:
 def show_order(order_id: str) -> pages.Row:
     """Show one of my orders."""
     return own_order(order_id)
+
+
+@blueprint.post("/orders/<order_id>/giving-up")
+@serves_signed_in()
+@blueprint.refuses(IllegalMove)
+@blueprint.once
+@blueprint.response(204)
+def give_up(order_id: str) -> None:
+    """Give up an order of mine that is not paid; what it held is free again."""
+    with write() as conn:
+        give_up_order(conn, order_id=order_id, person_id=signed_in().id, now=civil_now())
+
+
+@blueprint.post("/quotes")
+@serves_signed_in()
+@blueprint.refuses(*PLACING)
+@blueprint.arguments(schemas.WantedOrder)
+@blueprint.response(200, schemas.Quote)
+def quote(body: dict[str, Any]) -> Quote:
+    """Check a basket: what it would cost now, and behind how many doors it would lie. Holds nothing."""
+    with write() as conn:
+        return quote_basket(conn, **_wanted(body), person_id=signed_in().id, now=civil_now(), random=random_bytes)
 
 
 @blueprint.post("/orders/<order_id>/payment")
@@ -124,3 +152,12 @@ def own_order(order_id: str) -> pages.Row:
     if found is None:
         raise NotFound
     return found
+
+
+def _wanted(body: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "window_id": body["window_id"],
+        "lines": [BasketLine(line["product_id"], line["quantity"]) for line in body["lines"]],
+        "low_door": body["low_door"],
+        "substitution": Substitution(body["substitution"]),
+    }

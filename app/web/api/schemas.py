@@ -3,7 +3,7 @@
 from typing import Any
 
 from flask_babel import lazy_gettext as _
-from marshmallow import Schema, fields, validate
+from marshmallow import INCLUDE, Schema, fields, validate
 
 from app.domain.basket import Substitution
 from app.domain.order_state import OrderState
@@ -115,7 +115,7 @@ class Names(Schema):
     en = fields.String(required=True)
 
 
-class _InBothLanguages(fields.Field[dict[str, str]]):
+class InBothLanguages(fields.Field[dict[str, str]]):
     """`name` from `name_zh` and `name_en`."""
 
     _CHECK_ATTRIBUTE = False
@@ -134,14 +134,14 @@ class Session(Schema):
 
 class Locker(Schema):
     id = fields.String(required=True)
-    name = _InBothLanguages(required=True)
+    name = InBothLanguages(required=True)
     doors = fields.Integer(required=True)
 
 
 class Site(Schema):
     id = fields.String(required=True)
-    name = _InBothLanguages(required=True)
-    address = _InBothLanguages(required=True)
+    name = InBothLanguages(required=True)
+    address = InBothLanguages(required=True)
     timezone = fields.String(required=True)
     currency = fields.String(required=True)
     lockers = fields.List(fields.Nested(Locker), required=True)
@@ -161,9 +161,9 @@ class Window(Schema):
 class Product(Schema):
     id = fields.String(required=True)
     category_id = fields.String(required=True)
-    name = _InBothLanguages(required=True)
-    unit = _InBothLanguages(required=True)
-    origin = _InBothLanguages(required=True)
+    name = InBothLanguages(required=True)
+    unit = InBothLanguages(required=True)
+    origin = InBothLanguages(required=True)
     zone = word(Zone, required=True)
     price_minor = fields.Integer(required=True, metadata={"description": "Of one, in the site's currency."})
     cap_minor = fields.Integer(
@@ -211,6 +211,25 @@ class Order(OrderInList):
     substitution = word(Substitution, required=True)
     lines = fields.List(fields.Nested(Line), required=True)
     parcels = fields.List(fields.Nested(Parcel), required=True)
+
+
+class QuotedLine(Schema):
+    product_id = fields.String(required=True)
+    quantity = fields.Integer(required=True)
+    price_minor = fields.Integer(required=True, metadata={"description": "Sold by weight: the most it can be."})
+    line_minor = fields.Integer(required=True)
+
+
+class QuotedParcel(Schema):
+    zone = word(Zone, required=True)
+    size = word(SizeClass, required=True)
+
+
+class Quote(Schema):
+    total_minor = fields.Integer(required=True)
+    currency = fields.String(required=True)
+    lines = fields.List(fields.Nested(QuotedLine), required=True)
+    parcels = fields.List(fields.Nested(QuotedParcel), required=True, metadata={"description": "A door each."})
 
 
 class Payment(Schema):
@@ -332,6 +351,9 @@ class FieldFault(Schema):
 
 class Problem(Schema):
     """RFC 9457, `application/problem+json`; what fills a sentence's gaps stands beside it as fields."""
+
+    class Meta:
+        unknown = INCLUDE
 
     type = fields.String(required=True, metadata={"description": "An address that explains it."})
     title = fields.String(required=True)
