@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from app.domain.webhook_event import OF_MOVE
 from app.use_cases.audit_chains import Kept, broken_chains
 
 # How long two ends may disagree before it counts; and how long a paid order may stand after its run was cleared.
@@ -242,6 +243,22 @@ def no_parcel_is_loaded_twice(conn: Connection, moment: Moment) -> Iterator[str]
 
 Rule = Callable[[Connection, Moment], Iterator[str]]
 
+
+def every_move_is_told_to_who_asks(conn: Connection, moment: Moment) -> Iterator[str]:
+    """I25: for each endpoint, a message for each move it asks for since it was registered. Older ones are forgotten."""
+    kinds = ", ".join(f"('{subject}', '{state}', '{kind}')" for (subject, state), kind in OF_MOVE.items())
+    yield from _each(
+        conn,
+        "SELECT 'move ' || h.id || ' was not told to ' || e.id FROM webhook_endpoint e"  # noqa: S608  words of ours
+        " JOIN history h ON h.at > e.made_at + interval '60 seconds'"
+        " AND h.at > CAST(:quiet_since AS timestamptz) - interval '29 days'"
+        f" JOIN (VALUES {kinds}) AS k(subject, to_state, kind) USING (subject, to_state)"
+        " WHERE e.ended_at IS NULL AND k.kind = ANY(e.kinds) AND h.from_state <> h.to_state"
+        " AND NOT EXISTS (SELECT FROM webhook_delivery d WHERE d.endpoint_id = e.id AND d.event_id = 'move-' || h.id)",
+        moment=moment,
+    )
+
+
 INVARIANTS: tuple[tuple[str, Rule], ...] = (
     ("I1", a_paid_order_ends_once_and_none_is_stuck),
     ("I2", a_door_never_holds_two_parcels),
@@ -254,6 +271,7 @@ INVARIANTS: tuple[tuple[str, Rule], ...] = (
     ("I12", the_audit_chains_are_whole),
     ("I14", site_and_service_agree),
     ("I15", no_parcel_is_loaded_twice),
+    ("I25", every_move_is_told_to_who_asks),
 )
 
 

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -32,12 +32,26 @@ from app.domain.webhook_event import (
 from app.factory import Parts, make_parts
 from app.notify.webhook_address import check_url, is_public, resolve
 from app.notify.webhook_message import Outcome
+from app.use_cases.audit import Moment, every_move_is_told_to_who_asks
 from app.use_cases.telling.deliver_webhooks import claim_due, forget_delivered, record_outcome
 from app.use_cases.telling.end_endpoint import end_endpoint
 from app.use_cases.telling.register_endpoint import register_endpoint
 from app.use_cases.telling.send_again import send_again
 from app.webhook_sender import WebhookSender
-from tests.link.world import START, add_order, add_person, add_run, add_site, make_settings, one, rows
+from locker_protocol.uplink_messages import DoorWasOpened, DoorWasShut
+from tests.link.world import (
+    LOCKER,
+    START,
+    Service,
+    add_order,
+    add_person,
+    add_run,
+    add_site,
+    make_settings,
+    one,
+    rows,
+    up_batch,
+)
 
 ALL = list(WebhookKind)
 
@@ -119,7 +133,7 @@ def register(parts: Parts, url: str, kinds: list[WebhookKind] = ALL) -> tuple[st
         return register_endpoint(conn, url=url, kinds=kinds, person_id="person-a", now=START, settings=parts.settings)
 
 
-def pay(parts: Parts) -> None:
+def pay(parts: Parts, at: datetime = START) -> None:
     with transaction(parts.engine) as conn:
         move_order(
             conn,
@@ -127,7 +141,7 @@ def pay(parts: Parts) -> None:
             state=OrderState.AWAITING_PAYMENT,
             event=OrderEvent.PAYMENT_CAPTURED,
             actor="clock",
-            now=START,
+            now=at,
         )
 
 
@@ -184,6 +198,24 @@ def test_each_parcel_is_told_of_with_its_order(parts: Parts) -> None:
         )
     told = rows(parts.engine, "SELECT kind, facts FROM webhook_delivery ORDER BY facts->>'parcel_id'")
     assert told == [("parcel.packed", {"order_id": "o1", "parcel_id": parcel_id}) for parcel_id in ids]
+
+
+def test_a_door_is_told_of_with_its_site(parts: Parts) -> None:
+    register(parts, "http://127.0.0.1:1/", [WebhookKind.DOOR_OPENED])
+    Service(parts.engine).hear(up_batch([DoorWasOpened(LOCKER, 1), DoorWasShut(LOCKER, 1)]))
+    told = rows(parts.engine, "SELECT kind, facts FROM webhook_delivery")
+    assert told == [("door.opened", {"site_id": "site-test", "door": 1, "order_id": None})]
+
+
+def test_the_audit_finds_a_move_that_nobody_was_told_of(parts: Parts) -> None:
+    register(parts, "http://127.0.0.1:1/")
+    pay(parts, at=START + timedelta(minutes=2))
+    moment = Moment(START + timedelta(hours=1))
+    with parts.engine.begin() as conn:
+        assert list(every_move_is_told_to_who_asks(conn, moment)) == []
+        conn.execute(text("DELETE FROM webhook_delivery"))
+        (found,) = every_move_is_told_to_who_asks(conn, moment)
+    assert "was not told to" in found
 
 
 def test_who_did_not_ask_for_a_kind_or_was_ended_is_not_told(parts: Parts) -> None:

@@ -103,6 +103,7 @@ LOADED_AGAIN = '{"parcel_id": "o2-p1"}'
 
 EXPIRED_BEFORE = START - timedelta(minutes=6)
 
+ASKS = "INSERT INTO webhook_endpoint (id, url, kinds, salt, made_at, made_by) VALUES "
 DAMAGE = [
     ("I1", [MOVE + "(now(), 'o1', 'order', 'o1', 'ready', 'all_collected', 'collected', 'clock')"]),
     ("I1", ["UPDATE customer_order SET state = 'packed' WHERE id = 'o1'"]),
@@ -126,6 +127,7 @@ DAMAGE = [
     ("I14", [EVENT + f"('{GATEWAY}', 'log-a', 7, now(), now(), 'ParcelLoaded', NULL, '{{}}', 'illegal_move')"]),
     ("I14", ["UPDATE outbox SET fault = 'invalid_field'"]),
     ("I14", ["UPDATE outbox SET acked_at = NULL"]),
+    ("I25", [ASKS + "('w1', 'https://example.org/', '{parcel.loaded}', '', '2026-01-01', 'person-a')"]),
     ("I15", [EVENT + f"('{GATEWAY}', 'log-a', 7, now(), now(), 'ParcelLoaded', NULL, '{LOADED_AGAIN}', NULL)"]),
 ]
 

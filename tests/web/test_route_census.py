@@ -82,6 +82,7 @@ def test_every_route_says_whom_it_serves(day: Day) -> None:
         ("ops_stock", {Role.OPERATOR, Role.ADMIN}),
         ("ops_money", {Role.OPERATOR, Role.ADMIN}),
         ("ops_people", {Role.OPERATOR, Role.ADMIN}),
+        ("ops_webhooks", {Role.OPERATOR, Role.ADMIN}),
     ],
 )
 def test_staff_pages_serve_their_own_staff_only(day: Day, blueprint: str, roles: set[Role]) -> None:
