@@ -30,6 +30,7 @@ from app.use_cases.ordering.release_holds import release_holds
 from app.use_cases.people.answer_once import forget_answers
 from app.use_cases.planning.replan_broken import replan_broken
 from app.use_cases.site.decide_opening import expire_openings
+from app.use_cases.supply.recall_orders import recall_orders
 from app.use_cases.telling.deliver_webhooks import forget_delivered
 from app.use_cases.telling.send_due import send_due
 
@@ -59,6 +60,7 @@ class Deadlines:
         self.wake = threading.Event()
         self._duties = [
             Duty("send_due", 1_000, self._send_due),
+            Duty("recall_orders", 1_000, self._recall_orders),
             Duty("release_holds", 1_000, self._release_holds),
             Duty("send_refunds", 1_000, self._send_refunds),
             Duty("discard_overdue", 1_000, self._discard_overdue),
@@ -98,6 +100,9 @@ class Deadlines:
     def _release_holds(self) -> int:
         with transaction(self._parts.engine) as conn:
             return release_holds(conn, now=self._parts.clock.now().civil)
+
+    def _recall_orders(self) -> int:
+        return recall_orders(self._parts.engine, now=self._parts.clock.now().civil)
 
     def _discard_overdue(self) -> int:
         with transaction(self._parts.engine) as conn:

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from benchmarks import checkout, codes, demo, drain, orders, unlock_over_tls
+from benchmarks import checkout, codes, demo, drain, orders, recall, unlock_over_tls
 
 OUT = Path("build/bench.json")
 ORDERS = 50
@@ -19,6 +19,8 @@ def main() -> None:
     print(f"a demo, started again: {start}")
     drained = drain.measure()
     print(f"events that waited at a site: {drained}")
+    drill = recall.measure()
+    print(f"the recall of a lot: {drill}")
     journey = orders.measure(ORDERS, "nats")
     print(f"{ORDERS} orders one by one: {journey}")
     unlock = unlock_over_tls.measure(SCANS, ROUNDS)
@@ -28,6 +30,7 @@ def main() -> None:
         "figures": [figure.as_json() for figure in figures],
         "demo": start,
         "drain": drained,
+        "recall": drill,
         "orders": journey,
         "unlock": unlock,
     }

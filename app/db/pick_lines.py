@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, text, update
 
 from app.db.engine import announce
+from app.db.lots import LotInHand, keep_lots
 from app.db.tables import order_line
 from app.domain.errors import IllegalMove, NotFound
 from app.domain.order_state import OrderState
@@ -83,8 +84,19 @@ def parcel_of(conn: Connection, *, run_no: int, ref: str) -> str | None:
     return found
 
 
-def write_line(conn: Connection, line: Row[Any], *, person_id: str | None, now: datetime, **values: Any) -> None:  # noqa: ANN401  columns
-    """Write what was done with a locked line, and by whom; `picked_quantity=None` takes all of it back."""
+def write_line(
+    conn: Connection,
+    line: Row[Any],
+    *,
+    person_id: str | None,
+    now: datetime,
+    lot: LotInHand | None = None,
+    **values: Any,  # noqa: ANN401  columns
+) -> None:
+    """Write what was done with a locked line, by whom and of which lots; `picked_quantity=None` takes all of it back.
+
+    Raises LotNotForThis or LotShort for a lot that was chosen.
+    """
     nothing = {"picked_quantity": None, "weight_g": None, "short_reason": None}
     none_instead = {"substitute_id": None, "substitute_quantity": None}
     row = {**nothing, **none_instead, **values}
@@ -92,6 +104,10 @@ def write_line(conn: Connection, line: Row[Any], *, person_id: str | None, now: 
     row |= {"picked_at": None, "picked_by": None} if undone else {"picked_at": now, "picked_by": person_id}
     at = (order_line.c.order_id == line.order_id, order_line.c.line_no == line.line_no)
     conn.execute(update(order_line).where(*at).values(**row))
+    pieces = {line.product_id: row["picked_quantity"] or 0}
+    if row["substitute_id"] is not None:
+        pieces[row["substitute_id"]] = row["substitute_quantity"]
+    keep_lots(conn, line, pieces=pieces, in_hand=lot)
     announce(conn, f"order:{line.order_id}")
 
 

@@ -197,7 +197,7 @@ def _category(position: int, one: catalogue.Category) -> dict[str, Any]:
 def _product(position: int, one: catalogue.DemoProduct) -> dict[str, Any]:
     same = (
         "name_zh name_en unit_zh unit_en origin_zh origin_en picture search price_minor cap_minor unit_price_minor"
-        " unit_price_per tax_code food_class life_h volume_ml longest_mm weight_g net_g"
+        " tax_code food_class life_h volume_ml longest_mm weight_g net_g"
     )
     return {
         "id": one.sku,
@@ -207,6 +207,7 @@ def _product(position: int, one: catalogue.DemoProduct) -> dict[str, Any]:
         "tolerates": {zone.value: hours for zone, hours in one.tolerates.items()},
         "flags": sorted(one.flags),
         "stock_a_run": one.stock,
+        "unit_price_per": None if one.unit_price_per == "none" else one.unit_price_per,
         **{name: getattr(one, name) for name in same.split()},
     }
 

@@ -21,6 +21,7 @@ class RefundCause(StrEnum):
     NOT_BROUGHT = "not_brought"
     LATE_PAYMENT = "late_payment"
     SECOND_PAYMENT = "second_payment"
+    RECALLED = "recalled"
     STAFF = "staff"
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from app.domain.picking import ShortReason
+from app.domain.recalling import RecallStep
 from app.domain.refunding import RefundCause
 
 
@@ -27,6 +28,7 @@ class NoticeKind(StrEnum):
     NOT_LOADED = "order_not_loaded"
     NOT_COLLECTED = "order_not_collected"
     MOVED = "order_moved"
+    RECALLED = "lot_recalled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,25 @@ TEXTS: Mapping[tuple[NoticeKind, str], Notice] = {
         "Order {order_no} has a new time",
         "Caibox: order {order_no} now comes {window}, {site}. We send your code once it is in the locker.",
     ),
+    (NoticeKind.RECALLED, "zh"): Notice(
+        "请勿食用：{names}被召回", "【菜箱】请勿食用！订单 {order_no} 的{names}（批号 {lot}）被召回。{what}{back}"
+    ),
+    (NoticeKind.RECALLED, "en"): Notice(
+        "Do not eat: {names} recalled",
+        "Caibox: do not eat it! {names} (lot {lot}) of order {order_no} is recalled.{what}{back}",
+    ),
+}
+
+# What a recall did with an order, added to its notice.
+RECALL_STEPS: Mapping[tuple[RecallStep, str], str] = {
+    (RecallStep.WARN, "zh"): "已取走的请扔掉，不用退回。",
+    (RecallStep.WARN, "en"): " Throw away what you collected; nothing is to be sent back.",
+    (RecallStep.WITHDRAW, "zh"): "柜里的不再开门，余下的钱随后退。",
+    (RecallStep.WITHDRAW, "en"): " What lies in the locker stays shut; the rest of your money follows.",
+}
+RECALL_BACK = {
+    "zh": "现退您 {amount}，按原路退回，1–3 个工作日到账。编号 {refund_no}。",
+    "en": " {amount} goes back now, the way you paid, in 1–3 working days. Ref {refund_no}.",
 }
 
 REFUND_REASONS: Mapping[tuple[RefundCause, str], str] = {
@@ -171,6 +192,8 @@ REFUND_REASONS: Mapping[tuple[RefundCause, str], str] = {
     (RefundCause.LATE_PAYMENT, "en"): "the payment came after its place was given away",
     (RefundCause.SECOND_PAYMENT, "zh"): "这单付了两次",
     (RefundCause.SECOND_PAYMENT, "en"): "it was paid twice",
+    (RefundCause.RECALLED, "zh"): "有食品被召回",
+    (RefundCause.RECALLED, "en"): "some of the food is recalled",
     (RefundCause.STAFF, "zh"): "我们决定退给您",
     (RefundCause.STAFF, "en"): "we decided to give it back",
 }

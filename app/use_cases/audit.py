@@ -259,6 +259,26 @@ def every_move_is_told_to_who_asks(conn: Connection, moment: Moment) -> Iterator
     )
 
 
+def lots_are_what_their_lines_took(conn: Connection, moment: Moment) -> Iterator[str]:
+    """I18: a lot counts what its lines took of it, and once its recall has ended nothing of it can be collected."""
+    yield from _each(
+        conn,
+        "SELECT 'lot ' || t.id || ' counts ' || t.taken || ', its lines have ' || coalesce(sum(x.quantity), 0)"
+        " FROM lot t LEFT JOIN line_lot x ON x.lot_id = t.id GROUP BY t.id, t.taken"
+        " HAVING t.taken <> coalesce(sum(x.quantity), 0)",
+        "SELECT 'order ' || x.order_id || ' line ' || x.line_no || ' has more of lots than was packed' FROM line_lot x"
+        " JOIN order_line l USING (order_id, line_no)"
+        " GROUP BY x.order_id, x.line_no, l.picked_quantity, l.substitute_quantity"
+        " HAVING sum(x.quantity) > coalesce(l.picked_quantity, 0) + coalesce(l.substitute_quantity, 0)",
+        "SELECT 'order ' || x.order_id || ' can still be collected with recalled lot ' || x.lot_id FROM line_lot x"
+        " JOIN lot_recall r USING (lot_id) JOIN customer_order o ON o.id = x.order_id"
+        " JOIN order_line l USING (order_id, line_no) JOIN parcel p ON p.id = l.parcel_id"
+        " WHERE r.ended_at < :quiet_since AND o.state IN ('paid', 'packed', 'ready')"
+        " AND p.state IN ('planned', 'packed', 'loaded', 'rescued')",
+        moment=moment,
+    )
+
+
 INVARIANTS: tuple[tuple[str, Rule], ...] = (
     ("I1", a_paid_order_ends_once_and_none_is_stuck),
     ("I2", a_door_never_holds_two_parcels),
@@ -272,6 +292,7 @@ INVARIANTS: tuple[tuple[str, Rule], ...] = (
     ("I14", site_and_service_agree),
     ("I15", no_parcel_is_loaded_twice),
     ("I25", every_move_is_told_to_who_asks),
+    ("I18", lots_are_what_their_lines_took),
 )
 
 

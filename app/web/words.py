@@ -91,6 +91,8 @@ WORDS: Mapping[str, LazyString] = {
     "lines_open": _l("Not everything is in it yet: %(left)s to go."),
     "missing_absurd": _l("Say how many: 1 to %(most)s."),
     "seal_absurd": _l("A seal’s number has at most %(most)s letters and digits."),
+    "lot_not_for_this": _l("Lot %(lot)s is not for this: other goods, held back, recalled, or it expires too soon."),
+    "lot_short": _l("At most %(left)s of lot %(lot)s can be in this line. Take the others from another lot."),
     "substitute_not_wanted": _l("This household wants the money instead. Mark it as missing."),
     "substitute_unsuitable": _l("That cannot be packed instead: another kind, temperature or shelf life."),
     "weight_absurd": _l("%(net_g)s g cannot be right (1 to %(most_g)s g). Check the scale and the tare."),
@@ -132,6 +134,10 @@ WORDS: Mapping[str, LazyString] = {
     "cap_below_price": _l("The most that is charged cannot be less than the price."),
     "run_closed": _l("Nobody can order for this run any more, so its stock stays as it is."),
     "stock_below_taken": _l("%(taken)s are ordered already. The stock cannot be less."),
+    # suppliers and lots
+    "recall_count_wrong": _l("%(orders)s orders have this lot now. Look at them, then type that number."),
+    "lines_wrong": _l("Nothing was taken over: %(wrong)s of %(all)s lines have a mistake."),
+    "supplier_known": _l("There is a supplier of that name already."),
     # when something does not come as promised
     "choice_over": _l("This was answered already, or the time to answer is over. The page shows where it stands."),
     "choice_gone": _l("That is gone meanwhile. Here is what is left."),

@@ -104,6 +104,28 @@ LOADED_AGAIN = '{"parcel_id": "o2-p1"}'
 EXPIRED_BEFORE = START - timedelta(minutes=6)
 
 ASKS = "INSERT INTO webhook_endpoint (id, url, kinds, salt, made_at, made_by) VALUES "
+SHELF = "INSERT INTO category (id, position, name_zh, name_en) VALUES ('all', 0, '', '')"
+MILK = (
+    "INSERT INTO product (id, category_id, position, name_zh, name_en, unit_zh, unit_en, origin_zh, origin_en, picture,"
+    " search, price_minor, tax_code, food_class, zone, tolerates, life_h, volume_ml, longest_mm, weight_g, flags,"
+    " stock_a_run) VALUES ('milk', 'all', 0, '', '', '', '', '', '', '', '', 1, '', '', 'cool', '{}', 9, 9, 9, 9,"
+    " '{}', 9)"
+)
+PICKED = (
+    "INSERT INTO order_line (order_id, line_no, product_id, parcel_id, quantity, price_minor, line_minor,"
+    " picked_quantity, picked_at) VALUES ('o2', 1, 'milk', 'o2-p1', 1, 1, 1, 1, now())"
+)
+GOODS = [SHELF, MILK, PICKED]
+LOT = (
+    "INSERT INTO lot (id, product_id, code, state, origin_zh, origin_en, expires_on, received_at, received, taken)"
+    " VALUES ('lot', 'milk', 'A', 'recalled', '', '', now(), now(), 9, {taken})"
+)
+LINE_LOT = "INSERT INTO line_lot (order_id, line_no, lot_id, quantity) VALUES ('o2', 1, 'lot', {taken})"
+RECALL = (
+    "INSERT INTO lot_recall (lot_id, begun_at, person_id, reason, orders, ended_at)"
+    " SELECT 'lot', now(), id, 'smells', 1, '2020-01-01' FROM person LIMIT 1"
+)
+
 DAMAGE = [
     ("I1", [MOVE + "(now(), 'o1', 'order', 'o1', 'ready', 'all_collected', 'collected', 'clock')"]),
     ("I1", ["UPDATE customer_order SET state = 'packed' WHERE id = 'o1'"]),
@@ -128,6 +150,9 @@ DAMAGE = [
     ("I14", ["UPDATE outbox SET fault = 'invalid_field'"]),
     ("I14", ["UPDATE outbox SET acked_at = NULL"]),
     ("I25", [ASKS + "('w1', 'https://example.org/', '{parcel.loaded}', '', '2026-01-01', 'person-a')"]),
+    ("I18", [*GOODS, LOT.format(taken=1)]),
+    ("I18", [*GOODS, LOT.format(taken=2), LINE_LOT.format(taken=2)]),
+    ("I18", [*GOODS, LOT.format(taken=1), LINE_LOT.format(taken=1), RECALL]),
     ("I15", [EVENT + f"('{GATEWAY}', 'log-a', 7, now(), now(), 'ParcelLoaded', NULL, '{LOADED_AGAIN}', NULL)"]),
 ]
 

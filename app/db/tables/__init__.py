@@ -32,6 +32,7 @@ from app.db.tables.orders import (
 from app.db.tables.people import notification, person, sign_in_code, web_session
 from app.db.tables.records import audit, audit_head, audit_told, change, history, keeper_look, trouble_report
 from app.db.tables.sites import compartment, gateway, locker, site, site_calendar, zone_reading
+from app.db.tables.supply import line_lot, lot, lot_photo, lot_recall, lot_recall_order, supplier
 from app.db.tables.webhooks import webhook_delivery, webhook_endpoint
 
 __all__ = [
@@ -50,8 +51,13 @@ __all__ = [
     "idempotent_request",
     "keeper_look",
     "ledger_entry",
+    "line_lot",
     "load_run",
     "locker",
+    "lot",
+    "lot_photo",
+    "lot_recall",
+    "lot_recall_order",
     "metadata",
     "notification",
     "offer",
@@ -78,6 +84,7 @@ __all__ = [
     "site",
     "site_calendar",
     "site_event",
+    "supplier",
     "trouble_report",
     "visit",
     "visit_driver",

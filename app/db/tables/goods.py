@@ -60,12 +60,16 @@ product = Table(
     Column("net_g", Integer),  # of one, where it is sold by weight: as declared, or the estimate of catch weight
     Column("flags", ARRAY(Text), nullable=False),
     Column("stock_a_run", Integer, nullable=False),
+    Column("supplier_id", ForeignKey("supplier.id"), index=True),
     one_of("zone", Zone),
     CheckConstraint("price_minor > 0", name="price_positive"),
     CheckConstraint("cap_minor IS NULL OR cap_minor >= price_minor", name="cap_covers_price"),
     CheckConstraint(
         "(net_g IS NULL OR net_g > 0) AND (cap_minor IS NULL OR net_g IS NOT NULL)", name="weighed_has_net"
     ),
+    # By the half kilogram, kilogram, litre or piece: a price by the 斤 is no legal one (SAMR order 90). 公斤 is.
+    CheckConstraint("unit_price_per IN ('500g', 'kg', 'L', 'each')", name="legal_unit_price"),
+    CheckConstraint("replace(unit_zh, '公斤', '') NOT LIKE '%斤%'", name="legal_unit"),
 )
 
 load_run = Table(

@@ -71,7 +71,7 @@ refund = Table(
     CheckConstraint("amount_minor > 0", name="amount_positive"),
     CheckConstraint(
         "cause IN ('short', 'substitute', 'weight', 'not_collected', 'given_up', 'not_brought', 'late_payment',"
-        " 'second_payment', 'staff')",
+        " 'second_payment', 'recalled', 'staff')",
         name="cause",
     ),
     Index("ix_refund_due", "next_try_at", postgresql_where=text("done_at IS NULL AND failed IS NULL")),

@@ -27,10 +27,12 @@ person = Table(
     Column("display_name", Text, nullable=False, server_default=""),
     Column("site_id", ForeignKey("site.id")),
     Column("language", Text, nullable=False, server_default="zh"),
+    Column("substitution", Text, nullable=False, server_default="refund"),  # what they want where something is short
     Column("created_at", TIME, nullable=False),
     one_of("role", Role),
     CheckConstraint("phone IS NOT NULL OR mail IS NOT NULL", name="reachable"),
     CheckConstraint("language IN ('zh', 'en')", name="language"),
+    CheckConstraint("substitution IN ('similar', 'refund')", name="substitution"),
 )
 
 sign_in_code = Table(

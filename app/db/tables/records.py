@@ -41,12 +41,14 @@ change = Table(
     Column("at", TIME, nullable=False),
     Column("person_id", ForeignKey("person.id"), nullable=False),
     Column("subject", Text, nullable=False),
-    Column("subject_id", Text, nullable=False),  # SKU; run/SKU; site/door; person, order or refund
+    Column("subject_id", Text, nullable=False),  # SKU; run/SKU; site/door; or what its subject says
     Column("field", Text, nullable=False),
     Column("before", Text),
     Column("after", Text),
     Column("reason", Text, nullable=False, server_default=""),
-    CheckConstraint("subject IN ('product', 'stock', 'door', 'person', 'order', 'refund')", name="subject"),
+    CheckConstraint(
+        "subject IN ('product', 'stock', 'door', 'person', 'order', 'refund', 'lot', 'supplier')", name="subject"
+    ),
     Index("ix_change_subject", "subject", "subject_id", "id"),
 )
 

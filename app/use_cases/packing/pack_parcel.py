@@ -66,7 +66,8 @@ def record_packed(
 ) -> None:
     """Record a parcel as packed, whoever found that it is, with further columns. Raises as `pack_parcel` does."""
     order = lock_order(conn, parcel_id=parcel_id)
-    for line in read_lines(conn, parcel_id=parcel_id):
+    # In the order of the products, so that two bags with the same goods lock their lots one after the other.
+    for line in sorted(read_lines(conn, parcel_id=parcel_id), key=lambda line: str(line.product_id)):
         if line.picked_at is None:
             write_line(conn, line, person_id=person_id, now=now, picked_quantity=line.quantity)
     lines = read_lines(conn, parcel_id=parcel_id)

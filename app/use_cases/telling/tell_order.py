@@ -59,8 +59,13 @@ def tell_order(
     conn: Connection, *, order_id: str, kind: NoticeKind, now: datetime, random: RandomBytes = random_bytes
 ) -> None:
     """Queue a notice that needs no code: paid, collected, refunded."""
-    order = conn.execute(LOAD, {"order_id": order_id}).one()
-    _queue(conn, order, order_id, kind, _facts(order), now, random)
+    order = load_order(conn, order_id=order_id)
+    queue_for(conn, order, order_id, kind, _facts(order), now, random)
+
+
+def load_order(conn: Connection, *, order_id: str) -> Row[Any]:
+    """An order as notices need it: its number, its owner's language and contact, its site, window and live code."""
+    return conn.execute(LOAD, {"order_id": order_id}).one()
 
 
 class Amount(Protocol):
@@ -83,14 +88,14 @@ def tell_refund(
     random: RandomBytes = random_bytes,
 ) -> None:
     """Queue the notice that money goes back, how much and why."""
-    order = conn.execute(LOAD, {"order_id": order_id}).one()
+    order = load_order(conn, order_id=order_id)
     facts = {
         **_facts(order),
-        "amount": _money(decided.amount_minor, order.currency),
+        "amount": money_words(decided.amount_minor, order.currency),
         "refund_no": decided.refund_no,
         "why": REFUND_REASONS[cause, order.language],
     }
-    _queue(conn, order, order_id, NoticeKind.REFUNDED, facts, now, random)
+    queue_for(conn, order, order_id, NoticeKind.REFUNDED, facts, now, random)
 
 
 def tell_rescued(
@@ -103,17 +108,17 @@ def tell_rescued(
     random: RandomBytes = random_bytes,
 ) -> None:
     """Queue the notice that a keeper has the food, and until when; `keeper` is a display name, or empty."""
-    order = conn.execute(LOAD, {"order_id": order_id}).one()
+    order = load_order(conn, order_id=order_id)
     nameless = {"zh": "柜长", "en": "the keeper"}[order.language]
     facts = {**_facts(order), "keeper": keeper or nameless, "until": _moment(until, order)}
-    _queue(conn, order, order_id, NoticeKind.RESCUED, facts, now, random)
+    queue_for(conn, order, order_id, NoticeKind.RESCUED, facts, now, random)
 
 
 def tell_packing(
     conn: Connection, *, order_id: str, nothing_left: bool, now: datetime, random: RandomBytes = random_bytes
 ) -> None:
     """Queue the one notice of what was short, replaced or weighed; none when all was packed as it was ordered."""
-    order = conn.execute(LOAD, {"order_id": order_id}).one()
+    order = load_order(conn, order_id=order_id)
     lines = conn.execute(PACKED, {"order_id": order_id}).all()
     changes = [words for line in lines for words in _changes(line, order.language)]
     if not changes:
@@ -122,10 +127,10 @@ def tell_packing(
     facts = {
         **_facts(order),
         "changes": ("；" if order.language == "zh" else "; ").join(changes),
-        "back": BACK[order.language].format(amount=_money(back, order.currency)) if back else "",
+        "back": BACK[order.language].format(amount=money_words(back, order.currency)) if back else "",
     }
     kind = NoticeKind.NOTHING_PACKED if nothing_left else NoticeKind.PACKED
-    _queue(conn, order, order_id, kind, facts, now, random)
+    queue_for(conn, order, order_id, kind, facts, now, random)
 
 
 def _changes(line: Row[Any], language: str) -> list[str]:
@@ -156,19 +161,19 @@ def tell_choice(
     random: RandomBytes = random_bytes,
 ) -> None:
     """Queue a notice that something is not as promised, with the link to the offer if there is one."""
-    order = conn.execute(LOAD, {"order_id": order_id}).one()
+    order = load_order(conn, order_id=order_id)
     facts = {**_facts(order), "until": _soon(until, order, now), "minutes": str(minutes)}
     if offer_id is not None:
         link = make_choice_link(settings.secret_key, offer_id=offer_id, ends_at=order.removal_from)
         facts["link"] = f"{settings.public_url}/{PREFIXES[order.language]}/choice/{link}"
-    _queue(conn, order, order_id, kind, facts, now, random)
+    queue_for(conn, order, order_id, kind, facts, now, random)
 
 
 def tell_order_ready(
     conn: Connection, *, order_id: str, settings: Settings, now: datetime, random: RandomBytes = random_bytes
 ) -> None:
     """Queue the notice that all parcels lie in the locker: where, the typed code, until when, the page with the QR."""
-    order = conn.execute(LOAD, {"order_id": order_id}).one()
+    order = load_order(conn, order_id=order_id)
     assert order.credential_id is not None, "an order is ready only after its code was made"
     secret = typed_secret(settings.secret_key, credential_id=order.credential_id, generation=order.generation)
     link = make_collect_link(settings.secret_key, order_id=order_id, ends_at=order.removal_from)
@@ -179,10 +184,10 @@ def tell_order_ready(
         "until": _moment(order.expires_at, order),
         "link": f"{settings.public_url}/{PREFIXES[order.language]}/c/{link}",
     }
-    _queue(conn, order, order_id, NoticeKind.READY, facts, now, random)
+    queue_for(conn, order, order_id, NoticeKind.READY, facts, now, random)
 
 
-def _queue(
+def queue_for(
     conn: Connection,
     order: Row[Any],
     order_id: str,
@@ -191,6 +196,7 @@ def _queue(
     now: datetime,
     random: RandomBytes,
 ) -> None:
+    """Queue a notice for the owner of an order that `load_order` gave."""
     queue_notification(
         conn,
         contact=order.contact,
@@ -208,13 +214,14 @@ def _facts(order: Row[Any]) -> dict[str, str]:
     ends = order.closes_at.astimezone(ZoneInfo(order.timezone))
     return {
         "order_no": order.order_no,
-        "total": _money(order.total_minor, order.currency),
+        "total": money_words(order.total_minor, order.currency),
         "site": order.name_zh if order.language == "zh" else order.name_en,
         "window": f"{_moment(order.opens_at, order)}–{ends:%H:%M}",
     }
 
 
-def _money(minor: int, currency: str) -> str:
+def money_words(minor: int, currency: str) -> str:
+    """Write minor units as money, the same in both languages: `¥3.90`."""
     amount = Decimal(minor).scaleb(-get_currency_precision(currency))
     written = str(format_currency(amount, currency, locale="en"))
     # A site has one currency, so `CN¥` would tell an English reader nothing that `¥` does not.

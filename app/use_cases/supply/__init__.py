@@ -1,0 +1,1 @@
+"""Where the goods come from: suppliers, lots, recalls."""
