@@ -21,6 +21,7 @@ class SessionPerson:
     site_id: str | None
     language: str
     contact: str
+    substitution: str
 
 
 def token_hash(token: str) -> bytes:
@@ -45,4 +46,5 @@ def person_of_session(conn: Connection, *, token: str, now: datetime) -> Session
         site_id=row.site_id,
         language=row.language,
         contact=row.phone or row.mail,
+        substitution=row.substitution,
     )

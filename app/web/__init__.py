@@ -26,6 +26,7 @@ from app.web import (
     ops_people,
     ops_runs,
     ops_stock,
+    ops_supply,
     ops_webhooks,
     orders,
     payment_webhook,
@@ -60,6 +61,7 @@ PAGES = (
     ops,
     ops_day,  # what is at risk, the ten numbers
     ops_stock,  # prices and stock
+    ops_supply,  # suppliers, lots, recalls
     ops_money,  # refunds
     ops_openings,  # who opened what; a second person's yes
     ops_people,  # roles, sessions

@@ -26,7 +26,7 @@ from locker_protocol.ids import random_bytes
 blueprint = Blueprint("account", __name__, url_prefix="/<lang_code>")
 
 # Of an old session only what was chosen lives on; its token and whatever else was in it do not.
-KEPT = ("basket", "site", "window", "low_door", "large")
+KEPT = ("basket", "site", "window", "low_door", "substitution", "large")
 
 
 @blueprint.get("/sign-in")

@@ -18,6 +18,7 @@ from app.domain.errors import DomainError, NotFound
 from app.payments.provider import Unavailable
 from app.use_cases.money.start_payment import start_payment
 from app.use_cases.ordering.place_order import place_order
+from app.use_cases.people.choose_substitution import choose_substitution
 from app.web import basket, words
 from app.web.access import serves_everybody
 from app.web.page import local, money
@@ -58,6 +59,7 @@ def order() -> Response | tuple[Response | str, int]:
     person = visitor()
     if person is None:
         return redirect(url_for("account.sign_in_page", next=url_for("checkout.basket_page")), 303)
+    _remember(person, Substitution(session["substitution"]))
     try:
         order_id = _place(person, request.form.get("idempotency_key", ""))
     except NotFound:
@@ -66,7 +68,14 @@ def order() -> Response | tuple[Response | str, int]:
         return _show(_take_out(refusal) or words.sentence(refusal)), refusal.status
     basket.keep({})
     session.pop("low_door", None)
+    session.pop("substitution", None)
     return redirect(pay(order_id, person), 303)
+
+
+def _remember(person: Visitor, wanted: Substitution) -> None:
+    """What somebody wants where something is short is theirs, not this order's: it holds until they say otherwise."""
+    with write() as conn:
+        choose_substitution(conn, person_id=person.id, wanted=wanted)
 
 
 def pay(order_id: str, person: Visitor) -> str:
@@ -164,6 +173,8 @@ def _show(changed: str = "") -> Response | str:
         )
     if shop is None:
         return redirect(url_for("front.sites_page"))
+    person = visitor()
+    theirs = person.substitution if person else Substitution.REFUND.value
     chosen = [
         Chosen(product, lines[product.id], lines[product.id] * (product.cap_minor or product.price_minor))
         for product in shop.products
@@ -176,6 +187,6 @@ def _show(changed: str = "") -> Response | str:
         short=[line for line in chosen if line.product.left < line.quantity],
         changed=changed,
         low_door=session.get("low_door", False),
-        substitution=session.get("substitution", Substitution.REFUND.value),
+        substitution=session.get("substitution", theirs),
         idempotency_key=random_id(),
     )

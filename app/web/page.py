@@ -4,7 +4,7 @@ Decides how figures look to people, never which figures. Times are shown in the 
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -31,7 +31,18 @@ HTML_LANGUAGES: Mapping[str, str] = {"zh": "zh-Hans", "en": "en"}
 def register(app: Flask) -> None:
     """Give templates these functions, as filters and names."""
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    filters: tuple[Callable[..., str], ...] = (money, unit_price, local, hhmm, day, moment, span, ago, celsius)
+    filters: tuple[Callable[..., str], ...] = (
+        money,
+        unit_price,
+        local,
+        hhmm,
+        day,
+        moment,
+        calendar_day,
+        span,
+        ago,
+        celsius,
+    )
     for one in filters:
         app.add_template_filter(one)
     names: tuple[Callable[..., object], ...] = (asset, icon, picture, other_language)
@@ -94,6 +105,11 @@ def day(at: datetime, zone: str) -> str:
 def moment(at: datetime, zone: str) -> str:
     """Write time and day as the language orders them: `16:30 tomorrow`."""
     return str(gettext("%(time)s %(day)s", time=hhmm(at, zone), day=day(at, zone)))
+
+
+def calendar_day(on: date) -> str:
+    """Write a date with its year: `30 Nov 2026`."""
+    return str(format_date(on, "yyyy年M月d日" if short() == "zh" else "d MMM yyyy", locale=locale()))
 
 
 def span(opens: datetime, closes: datetime, zone: str) -> str:

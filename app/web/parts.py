@@ -33,6 +33,7 @@ class Visitor:
     site_id: str | None
     language: str
     contact: str
+    substitution: str
 
 
 class WebParts:

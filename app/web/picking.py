@@ -4,21 +4,25 @@ Scanning is typing: the product, then the tote's label, in one field. Without a 
 wrong stops with a word and changes nothing.
 """
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
 import segno
 from flask import Blueprint, redirect, render_template, request, session, url_for
 from flask_babel import gettext
+from sqlalchemy import Row
 from werkzeug.wrappers import Response
 
 from app.db.pages import picking as pages
 from app.db.pages import staff as staff_pages
+from app.db.pages import supply as supply_pages
 from app.domain.errors import DomainError, NotFound
 from app.domain.parcel_state import ParcelState
 from app.domain.picking import InnerBag, MustBeWeighed, ShortReason, WrongProduct
 from app.domain.roles import Role
 from app.media.photo import LARGEST_IN_BYTES, reencode
+from app.use_cases.packing.choose_lot import choose_lot
 from app.use_cases.packing.pick_line import pick_line
 from app.use_cases.packing.seal_parcel import seal_parcel
 from app.use_cases.packing.short_line import short_line
@@ -60,17 +64,20 @@ def run_page(run_no: int) -> str:
 @serves(Role.PICKER)
 def wave_page(run_no: int, wave_no: int) -> str:
     """Show one product of the walk and the totes it goes into; `have`: it was scanned, a tote comes next."""
-    return _show_wave(run_no, wave_no, request.args.get("product", ""), have=request.args.get("have") == "1")
+    have, lot = request.args.get("have") == "1", request.args.get("lot", "")[:LONGEST_CODE]
+    return _show_wave(run_no, wave_no, request.args.get("product", ""), have=have, lot=lot)
 
 
 @blueprint.post("/runs/<int(max=2147483647):run_no>/waves/<int(max=9999):wave_no>")
 @serves(Role.PICKER)
 def scan(run_no: int, wave_no: int) -> Response | tuple[str, int]:
-    """Take what was scanned, typed or tapped: the product first, then a tote."""
-    asked = {name: request.form.get(name, "").strip()[:LONGEST_CODE] for name in ("product", "have", "code")}
-    product_id, have = asked["product"], asked["have"] == "1"
+    """Take what was scanned, typed or tapped: the product or a lot of it first, then a tote."""
+    asked = {name: request.form.get(name, "").strip()[:LONGEST_CODE] for name in ("product", "have", "code", "lot")}
+    product_id, have, lot = asked["product"], asked["have"] == "1", asked["lot"]
     here = {"run_no": run_no, "wave_no": wave_no}
     try:
+        if _is_lot(run_no, wave_no, product_id, asked["code"]):
+            return _to("wave_page", **here, product=product_id, have=1, lot=asked["code"])
         if not have or asked["code"] == product_id:
             _refuse_other_product(run_no, wave_no, product_id, asked["code"])
             return _to("wave_page", **here, product=product_id, have=1)
@@ -82,12 +89,14 @@ def scan(run_no: int, wave_no: int) -> Response | tuple[str, int]:
                 label_text=asked["code"],
                 person_id=signed_in().id,
                 now=civil_now(),
+                lot_code=lot,
             )
     except MustBeWeighed as weigh:
         return _to("line_page", **weigh.facts)
     except DomainError as refusal:
-        return _show_wave(run_no, wave_no, product_id, have=have, refusal=refusal), refusal.status
-    return _to("wave_page", **here, **_further(run_no, wave_no, product_id), put=asked["code"][-8:])
+        return _show_wave(run_no, wave_no, product_id, have=have, lot=lot, refusal=refusal), refusal.status
+    further = _further(run_no, wave_no, product_id)
+    return _to("wave_page", **here, **further, lot=(lot or None) if further else None, put=asked["code"][-8:])
 
 
 @blueprint.get("/parcels/<parcel_id>/lines/<int(max=32767):line_no>")
@@ -179,6 +188,9 @@ def _change(parcel_id: str, line_no: int) -> None:
             weigh_line(conn, **line, scale_id=scale, gross_g=_number("gross"), tare_g=_number("tare"))
         elif act in set(ShortReason):
             short_line(conn, **line, missing=_number("missing"), reason=ShortReason(act))
+        elif act == "lot":
+            lot = request.form.get("lot", "").strip()[:LONGEST_CODE]
+            choose_lot(conn, parcel_id=parcel_id, line_no=line_no, lot_code=lot, pieces=_number("pieces"))
         elif act == "unpick":
             unpick_line(conn, **line)
         elif act.startswith("instead:"):
@@ -193,6 +205,20 @@ def _number(field: str) -> int:
     if not (text.isascii() and text.isdecimal()) or len(text) > len(str(LARGEST_NUMBER)):
         raise ValueError(gettext("Type a whole number, digits only."))
     return int(text)
+
+
+def _is_lot(run_no: int, wave_no: int, product_id: str, code: str) -> bool:
+    """Whether a code is that of a lot on the shelf of the product at hand, and not the product's own."""
+    stop = _wave(run_no, wave_no)[1].stop(product_id)
+    return stop is not None and code != product_id and code in {lot.code for lot in _shelf(stop)}
+
+
+def _shelf(stop: pages.Stop | None) -> Sequence[Row[Any]]:
+    """The lots that totes of a stop may take from; none in a shop that works without lots."""
+    if stop is None or not stop.open:
+        return ()
+    with read() as conn:
+        return supply_pages.on_shelf(conn, product_id=stop.product_id, parcel_ids=[tote.id for tote, _ in stop.open])
 
 
 def _refuse_other_product(run_no: int, wave_no: int, product_id: str, code: str) -> None:
@@ -257,13 +283,19 @@ def _line(tote: pages.Tote, line_no: int) -> pages.ToteLine:
     raise NotFound
 
 
-def _show_wave(run_no: int, wave_no: int, product_id: str, *, have: bool, refusal: DomainError | None = None) -> str:
+def _show_wave(
+    run_no: int, wave_no: int, product_id: str, *, have: bool, lot: str = "", refusal: DomainError | None = None
+) -> str:
     allow("script-src", "'wasm-unsafe-eval'")  # the camera's reader is compiled WebAssembly
     found, wave = _wave(run_no, wave_no)
     stop = wave.stop(product_id)
     have = have and stop is not None and stop.product_id == product_id and bool(stop.open)
     said = _sentence(refusal, stop) if refusal else ""
-    return render_template("staff/picking_wave.html", found=found, wave=wave, stop=stop, have=have, refusal=said)
+    shelf = _shelf(stop)
+    lot = lot if have and lot in {each.code for each in shelf} else ""
+    return render_template(
+        "staff/picking_wave.html", found=found, wave=wave, stop=stop, have=have, shelf=shelf, lot=lot, refusal=said
+    )
 
 
 def _sentence(refusal: DomainError, stop: pages.Stop | None) -> str:
@@ -276,6 +308,9 @@ def _show_line(parcel_id: str, line_no: int, refused: str = "") -> str:
     line = _line(tote, line_no)
     missing = line.missing or line.quantity
     similar = []
+    with read() as conn:
+        lots = supply_pages.in_line(conn, parcel_id=parcel_id, line_no=line_no)
+        shelf = supply_pages.on_shelf(conn, product_id=line.product_id, parcel_ids=[parcel_id])
     if tote.waits and tote.wants_similar and line.substitute is None:
         with read() as conn:
             similar = list(pages.candidates(conn, parcel_id=parcel_id, line_no=line_no, quantity=missing))
@@ -286,6 +321,8 @@ def _show_line(parcel_id: str, line_no: int, refused: str = "") -> str:
         tote=tote,
         line=line,
         missing=missing,
+        lots=lots,
+        shelf=shelf,
         similar=similar,
         typed=request.form,
         scale=session.get("scale", ""),

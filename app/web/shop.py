@@ -4,12 +4,14 @@ Works by plain form posts; with htmx a stepper answers with itself and the baske
 """
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from sqlalchemy import Connection, Row
 from werkzeug.wrappers import Response
 
 from app.db.pages import shop as pages
+from app.db.pages import supply
 from app.domain.errors import NotFound
 from app.web import basket
 from app.web.access import serves_everybody
@@ -52,9 +54,11 @@ def product_page(product_id: str) -> Response | str:
             conn, site_id=site_id, window_id=basket.window_id(), now=civil_now(), product_ids=[product_id]
         )
         chosen = basket_facts(conn)
-    if shop is None or not shop.products:
-        raise NotFound(what="product")
-    return render_template("product.html", shop=shop, product=shop.products[0], chosen=chosen)
+        if shop is None or not shop.products:
+            raise NotFound(what="product")
+        today = civil_now().astimezone(ZoneInfo(shop.site.timezone)).date()
+        lot = supply.lot_of_the_day(conn, product_id=product_id, today=today)
+    return render_template("product.html", shop=shop, product=shop.products[0], chosen=chosen, lot=lot)
 
 
 @blueprint.post("/basket/items")

@@ -137,6 +137,7 @@ WORDS: Mapping[str, LazyString] = {
     # suppliers and lots
     "recall_count_wrong": _l("%(orders)s orders have this lot now. Look at them, then type that number."),
     "lines_wrong": _l("Nothing was taken over: %(wrong)s of %(all)s lines have a mistake."),
+    "supplier_field_wrong": _l("Fill this in, with at most %(most)s characters (a margin: 0 to %(most)s percent)."),
     "supplier_known": _l("There is a supplier of that name already."),
     # when something does not come as promised
     "choice_over": _l("This was answered already, or the time to answer is over. The page shows where it stands."),

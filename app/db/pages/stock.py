@@ -39,7 +39,7 @@ CHANGES = text("""
         coalesce(nullif(w.display_name, ''), w.role) AS who
     FROM change c JOIN person w ON w.id = c.person_id
     JOIN product p ON p.id = CASE c.subject WHEN 'product' THEN c.subject_id ELSE split_part(c.subject_id, '/', 2) END
-    WHERE c.subject IN ('product', 'stock') ORDER BY c.id DESC LIMIT :latest
+    WHERE c.subject IN ('product', 'stock') AND c.field <> 'supplier_id' ORDER BY c.id DESC LIMIT :latest
 """)
 
 
