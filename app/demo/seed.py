@@ -15,8 +15,20 @@ from sqlalchemy import Connection, Table
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db.engine import make_engine, transaction
-from app.db.tables import category, compartment, gateway, locker, person, product, scale, site, site_calendar
-from app.demo import catalogue, runs, sites
+from app.db.tables import (
+    category,
+    compartment,
+    gateway,
+    locker,
+    lot,
+    person,
+    product,
+    scale,
+    site,
+    site_calendar,
+    supplier,
+)
+from app.demo import catalogue, runs, sites, supply
 from app.demo.cabinet import Column, Compartment, Locker
 from app.demo.environment import SHARD
 from app.domain.calendar import Calendar, Closure, DayTime, MovedLoad, RunRule, WindowRule
@@ -80,7 +92,9 @@ def seed(conn: Connection, *, gateway_keys: Mapping[str, bytes], now: datetime) 
     written += _add(conn, gateway, [_gateway(one, gateway_keys[one.gateway_id]) for one in demo_sites])
     written += _add(conn, site_calendar, [_calendar(one) for one in demo_sites])
     written += _add(conn, category, [_category(at, one) for at, one in enumerate(catalogue.load_categories())])
+    written += _add(conn, supplier, list(supply.supplier_rows()))
     written += _add(conn, product, [_product(at, one) for at, one in enumerate(catalogue.load_products())])
+    written += _add(conn, lot, list(supply.lot_rows(now)))
     verified = (now + SCALES_VERIFIED_FOR).date()
     written += _add(conn, scale, [{"id": number, "verified_until": verified} for number in SCALES])
     written += _add(conn, person, [_person(number, login, now) for number, login in enumerate(DEMO_LOGINS)])
@@ -207,6 +221,7 @@ def _product(position: int, one: catalogue.DemoProduct) -> dict[str, Any]:
         "tolerates": {zone.value: hours for zone, hours in one.tolerates.items()},
         "flags": sorted(one.flags),
         "stock_a_run": one.stock,
+        "supplier_id": supply.supplier_of(one.sku),
         "unit_price_per": None if one.unit_price_per == "none" else one.unit_price_per,
         **{name: getattr(one, name) for name in same.split()},
     }

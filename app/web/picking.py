@@ -18,6 +18,7 @@ from app.db.pages import picking as pages
 from app.db.pages import staff as staff_pages
 from app.db.pages import supply as supply_pages
 from app.domain.errors import DomainError, NotFound
+from app.domain.lots import LotNotForThis
 from app.domain.parcel_state import ParcelState
 from app.domain.picking import InnerBag, MustBeWeighed, ShortReason, WrongProduct
 from app.domain.roles import Role
@@ -208,9 +209,12 @@ def _number(field: str) -> int:
 
 
 def _is_lot(run_no: int, wave_no: int, product_id: str, code: str) -> bool:
-    """Whether a code is that of a lot on the shelf of the product at hand, and not the product's own."""
-    stop = _wave(run_no, wave_no)[1].stop(product_id)
-    return stop is not None and code != product_id and code in {lot.code for lot in _shelf(stop)}
+    """Whether a code is that of a lot of the product at hand. Raises LotNotForThis for one that is not to be taken."""
+    with read() as conn:
+        known = code != product_id and supply_pages.is_lot(conn, product_id=product_id, code=code)
+    if known and code not in {lot.code for lot in _shelf(_wave(run_no, wave_no)[1].stop(product_id))}:
+        raise LotNotForThis(lot=code)
+    return known
 
 
 def _shelf(stop: pages.Stop | None) -> Sequence[Row[Any]]:
@@ -292,7 +296,7 @@ def _show_wave(
     have = have and stop is not None and stop.product_id == product_id and bool(stop.open)
     said = _sentence(refusal, stop) if refusal else ""
     shelf = _shelf(stop)
-    lot = lot if have and lot in {each.code for each in shelf} else ""
+    lot = lot if have else ""
     return render_template(
         "staff/picking_wave.html", found=found, wave=wave, stop=stop, have=have, shelf=shelf, lot=lot, refusal=said
     )

@@ -119,6 +119,7 @@ def test_five_hundred_products_go_at_once_and_not_one_more(day: Day) -> None:
         ({"net_g": 0}, "net_g"),
         ({"unit_price_per": None}, "unit_price_minor"),
         ({"unit_price_per": "斤"}, "unit_price_per"),
+        ({"unit_zh": "1 市斤"}, "unit_zh"),
         ({"zone": "warm"}, "zone"),
         ({"food_class": 7}, "food_class"),
         ({"tolerates": {"cool": 3}}, "tolerates"),

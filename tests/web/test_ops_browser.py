@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
-from sqlalchemy import Engine, insert, select, update
+from sqlalchemy import Connection, Engine, insert, select, update
 
 from app.db import tables as t
 from app.domain.roles import Role
@@ -68,7 +68,20 @@ def day(db: Engine, tmp_path: Path) -> Iterator[Day]:
             chilled = (t.run_capacity.c.run_no == made.run_no) & (t.run_capacity.c.zone == "chilled")
             small = chilled & (t.run_capacity.c.size_or_larger == "S")
             conn.execute(update(t.run_capacity).where(small).values(blocked=t.run_capacity.c.total))
+            supply(conn, made)
         yield made
+
+
+def supply(conn: Connection, day: Day) -> None:
+    """A supplier, and a lot of theirs that lies in the order's first bag."""
+    line = conn.execute(select(t.order_line).where(t.order_line.c.order_id == day.order_id).limit(1)).one()
+    conn.execute(insert(t.supplier).values(id="kunshan", name_zh="昆山合作社", name_en="Kunshan growers"))
+    conn.execute(update(t.product).where(t.product.c.id == line.product_id).values(supplier_id="kunshan"))
+    days = {"expires_on": (NOW + timedelta(days=4)).date(), "received_at": NOW, "harvested_at": NOW}
+    origin = {"origin_zh": "江苏昆山", "origin_en": "Kunshan, Jiangsu", "grower": "沈家田", "certificate": "HGZ-7"}
+    counts = {"received": 40, "taken": 2}
+    conn.execute(insert(t.lot).values(id="lot", product_id=line.product_id, code="1122-A", **origin, **days, **counts))
+    conn.execute(insert(t.line_lot).values(order_id=day.order_id, line_no=line.line_no, lot_id="lot", quantity=2))
 
 
 def open_page(browser: Browser, url: str, path: str, viewport: ViewportSize, role: Role = Role.ADMIN) -> Page:
@@ -103,6 +116,11 @@ def test_every_page_of_the_day_fits_and_is_accessible(
         "order": f"orders/{day.order_id}",
         "door": f"sites/{day.site_id}/doors/7",
         "openings": "openings",
+        "suppliers": "suppliers",
+        "supplier": "suppliers/kunshan",
+        "needs": f"suppliers/kunshan/runs/{day.run_no}",
+        "lots": "lots",
+        "lot": "lots/lot",
     }
     for name, path in paths.items():
         answer = page.goto(f"{url}/{language}/ops/{path}")

@@ -86,6 +86,7 @@ SHELF = text("""
         JOIN customer_order o ON o.id = p.order_id JOIN site s ON s.id = o.site_id WHERE p.id = ANY(:parcels)
     ) ORDER BY t.expires_on, t.id LIMIT 8
 """)
+IS_LOT = text("SELECT 1 FROM lot WHERE product_id = :product_id AND code = :code")
 IN_LINE = text("""
     SELECT t.code, t.expires_on, x.quantity, x.by_hand FROM line_lot x JOIN lot t ON t.id = x.lot_id
     JOIN order_line l USING (order_id, line_no)
@@ -170,6 +171,11 @@ def orders_with(conn: Connection, *, lot_id: str) -> tuple[int, Sequence[Row[Any
 def on_shelf(conn: Connection, *, product_id: str, parcel_ids: Sequence[str]) -> Sequence[Row[Any]]:
     """Open lots that are good for all of these bags, the one to take first."""
     return conn.execute(SHELF, {"product_id": product_id, "parcels": list(parcel_ids)}).all()
+
+
+def is_lot(conn: Connection, *, product_id: str, code: str) -> bool:
+    """Whether a product has a lot of that code, in whatever state."""
+    return conn.execute(IS_LOT, {"product_id": product_id, "code": code}).one_or_none() is not None
 
 
 def in_line(conn: Connection, *, parcel_id: str, line_no: int) -> Sequence[Row[Any]]:

@@ -95,6 +95,9 @@ class WantedProduct(Body):
             raise ValidationError(str(_("this may not be less than the price")), "cap_minor")
         if data["cap_minor"] is not None and data["net_g"] is None:
             raise ValidationError(str(_("what is sold by weight needs its usual net weight")), "net_g")
+        if "斤" in data["unit_zh"].replace("公斤", ""):
+            reason = _("this is sold by a unit that is no legal one: use 500 g, kg, L or each")
+            raise ValidationError(str(reason), "unit_zh")
         if (data["unit_price_minor"] is None) != (data["unit_price_per"] is None):
             raise ValidationError(str(_("a unit price and its unit belong together")), "unit_price_minor")
         if data["zone"] in data["tolerates"]:
