@@ -23,6 +23,12 @@ class RefundCause(StrEnum):
     SECOND_PAYMENT = "second_payment"
     RECALLED = "recalled"
     STAFF = "staff"
+    EDITED = "edited"  # its owner made the order cheaper
+    EDIT_GONE = "edit_gone"  # a change was paid for that could not be had any more
+
+
+# The payment was none of the order's: it goes back whole, and the order has nothing of it.
+NOT_OF_THE_ORDER = frozenset({RefundCause.LATE_PAYMENT, RefundCause.SECOND_PAYMENT, RefundCause.EDIT_GONE})
 
 
 class NothingToRefund(DomainError):
@@ -50,3 +56,16 @@ def shares(lines: Sequence[ChargedLine], wanted: Mapping[int, int] | None) -> di
     asked = {line.line_no: line.left_minor if wanted is None else wanted.get(line.line_no, 0) for line in lines}
     found = {line.line_no: min(asked[line.line_no], line.left_minor) for line in lines}
     return {line_no: amount for line_no, amount in found.items() if amount > 0}
+
+
+def spread(amounts: Mapping[int, int], rooms: Sequence[int]) -> list[dict[int, int]]:
+    """Divide amounts by line over payments that can still give back so much each, in their order."""
+    left = dict(amounts)
+    found: list[dict[int, int]] = []
+    for room in rooms:
+        part: dict[int, int] = {}
+        for line_no, amount in left.items():
+            part[line_no] = min(amount, room - sum(part.values()))
+        left = {line_no: amount - part[line_no] for line_no, amount in left.items()}
+        found.append({line_no: amount for line_no, amount in part.items() if amount > 0})
+    return found

@@ -29,6 +29,7 @@ class NoticeKind(StrEnum):
     NOT_COLLECTED = "order_not_collected"
     MOVED = "order_moved"
     RECALLED = "lot_recalled"
+    EDITED = "order_edited"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +162,14 @@ TEXTS: Mapping[tuple[NoticeKind, str], Notice] = {
         "Do not eat: {names} recalled",
         "Caibox: do not eat it! {names} (lot {lot}) of order {order_no} is recalled.{what}{back}",
     ),
+    (NoticeKind.EDITED, "zh"): Notice(
+        "订单 {order_no} 已按您的要求改好",
+        "【菜箱】订单 {order_no} 已改好，现在共 {total}。取货：{site}，{window}。{back}",
+    ),
+    (NoticeKind.EDITED, "en"): Notice(
+        "Order {order_no} is changed",
+        "Caibox: order {order_no} is changed and now comes to {total}. Collect at {site}, {window}.{back}",
+    ),
 }
 
 # What a recall did with an order, added to its notice.
@@ -194,6 +203,10 @@ REFUND_REASONS: Mapping[tuple[RefundCause, str], str] = {
     (RefundCause.SECOND_PAYMENT, "en"): "it was paid twice",
     (RefundCause.RECALLED, "zh"): "有食品被召回",
     (RefundCause.RECALLED, "en"): "some of the food is recalled",
+    (RefundCause.EDITED, "zh"): "您改了订单",
+    (RefundCause.EDITED, "en"): "you changed the order",
+    (RefundCause.EDIT_GONE, "zh"): "您要的改动已经做不到了，订单没有变",
+    (RefundCause.EDIT_GONE, "en"): "your change was not possible any more; the order stays as it was",
     (RefundCause.STAFF, "zh"): "我们决定退给您",
     (RefundCause.STAFF, "en"): "we decided to give it back",
 }

@@ -38,6 +38,24 @@ WORDS: Mapping[str, LazyString] = {
     "idempotency_key_invalid": _l("The order form was not whole. Reload the basket and order again."),
     "idempotency_key_reused": _l("This order was sent before with other things in it. Reload the basket and look."),
     "order_cycle_closed": _l("Orders for that time have closed. Choose a later one; your basket is kept."),
+    # changing and cancelling what is paid
+    "edit_closed": _l(
+        "Orders for that time have closed, so nothing can be changed any more. Your order comes as it is."
+    ),
+    "not_to_be_edited": _l("Only an order that is paid and not packed can be changed. Its page shows where it stands."),
+    "picking_began": _l("Somebody is packing it at this moment, so it cannot be changed any more. It comes as it is."),
+    "moved_order": _l("This order was moved to another van and cannot be changed. You can still cancel it."),
+    "partly_refunded": _l("Money of this order went back already, so it cannot be changed. You can still cancel it."),
+    "nothing_changed": _l("That is what you ordered already. Nothing was changed."),
+    "too_many_edits": _l("This order was changed too often. Cancel it and order anew."),
+    "edit_meanwhile": _l("The order was changed in the meantime. Look at it again."),
+    "not_to_be_cancelled": _l("There is nothing left to cancel. The order’s page shows where it stands."),
+    "too_late_to_cancel": _l(
+        "It is too late to cancel: nothing would come back. Your food is there for you to collect."
+    ),
+    "cancel_terms_changed": _l(
+        "Meanwhile something else would come back. Look at the new amount; nothing was cancelled."
+    ),
     "live_goods": _l("%(name)s is alive and no locker takes it. Buy it at the staffed table."),
     "product_unavailable": _l("One of the products is not sold at that time. Choose another time, or take it out."),
     "window_full": _l("That time is full now. Choose another; your basket is kept."),

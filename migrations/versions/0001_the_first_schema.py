@@ -43,6 +43,8 @@ CREATE TRIGGER insert_only BEFORE UPDATE OR DELETE ON audit
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER insert_only BEFORE UPDATE OR DELETE ON audit_told
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER insert_only BEFORE UPDATE OR DELETE ON receipt
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 """
 
 
@@ -158,23 +160,24 @@ def upgrade() -> None:
         sa.UniqueConstraint("site_no", name=op.f("uq_site_site_no")),
     )
     op.create_table(
-        "supplier",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("name_zh", sa.Text(), nullable=False),
-        sa.Column("name_en", sa.Text(), nullable=False),
-        sa.Column("contact", sa.Text(), server_default="", nullable=False),
-        sa.Column("active", sa.Boolean(), server_default=sa.text("true"), nullable=False),
-        sa.Column("margin_percent", sa.SmallInteger(), server_default="0", nullable=False),
-        sa.CheckConstraint("margin_percent BETWEEN 0 AND 100", name=op.f("ck_supplier_margin")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_supplier")),
-        sa.UniqueConstraint("name_zh", name=op.f("uq_supplier_name_zh")),
-    )
-    op.create_table(
         "worker_beat",
         sa.Column("shard", sa.Text(), nullable=False),
         sa.Column("connected", sa.Boolean(), nullable=False),
         sa.Column("beat_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("shard", name=op.f("pk_worker_beat")),
+    )
+    op.create_table(
+        "cancel_policy",
+        sa.Column("site_id", sa.Text(), nullable=False),
+        sa.Column("closed_percent", sa.SmallInteger(), nullable=False),
+        sa.Column("packed_percent", sa.SmallInteger(), nullable=False),
+        sa.Column("ready_percent", sa.SmallInteger(), nullable=False),
+        sa.CheckConstraint(
+            "closed_percent BETWEEN 0 AND 100 AND packed_percent BETWEEN 0 AND 100 AND ready_percent BETWEEN 0 AND 100",
+            name=op.f("ck_cancel_policy_percents"),
+        ),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_cancel_policy_site_id")),
+        sa.PrimaryKeyConstraint("site_id", name=op.f("pk_cancel_policy")),
     )
     op.create_table(
         "gateway",
@@ -244,13 +247,11 @@ def upgrade() -> None:
         sa.Column("display_name", sa.Text(), server_default="", nullable=False),
         sa.Column("site_id", sa.Text(), nullable=True),
         sa.Column("language", sa.Text(), server_default="zh", nullable=False),
-        sa.Column("substitution", sa.Text(), server_default="refund", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("language IN ('zh', 'en')", name=op.f("ck_person_language")),
         sa.CheckConstraint(
             "role IN ('resident', 'picker', 'driver', 'keeper', 'operator', 'admin')", name=op.f("ck_person_role")
         ),
-        sa.CheckConstraint("substitution IN ('similar', 'refund')", name=op.f("ck_person_substitution")),
         sa.CheckConstraint("phone IS NOT NULL OR mail IS NOT NULL", name=op.f("ck_person_reachable")),
         sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_person_site_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_person")),
@@ -287,9 +288,6 @@ def upgrade() -> None:
         sa.Column("net_g", sa.Integer(), nullable=True),
         sa.Column("flags", sa.ARRAY(sa.Text()), nullable=False),
         sa.Column("stock_a_run", sa.Integer(), nullable=False),
-        sa.Column("supplier_id", sa.Text(), nullable=True),
-        sa.CheckConstraint("replace(unit_zh, '公斤', '') NOT LIKE '%斤%'", name=op.f("ck_product_legal_unit")),
-        sa.CheckConstraint("unit_price_per IN ('500g', 'kg', 'L', 'each')", name=op.f("ck_product_legal_unit_price")),
         sa.CheckConstraint("zone IN ('frozen', 'chilled', 'cool', 'ambient')", name=op.f("ck_product_zone")),
         sa.CheckConstraint(
             "(net_g IS NULL OR net_g > 0) AND (cap_minor IS NULL OR net_g IS NOT NULL)",
@@ -298,17 +296,33 @@ def upgrade() -> None:
         sa.CheckConstraint("cap_minor IS NULL OR cap_minor >= price_minor", name=op.f("ck_product_cap_covers_price")),
         sa.CheckConstraint("price_minor > 0", name=op.f("ck_product_price_positive")),
         sa.ForeignKeyConstraint(["category_id"], ["category.id"], name=op.f("fk_product_category_id")),
-        sa.ForeignKeyConstraint(["supplier_id"], ["supplier.id"], name=op.f("fk_product_supplier_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_product")),
     )
     op.create_index(op.f("ix_product_category_id"), "product", ["category_id"], unique=False)
-    op.create_index(op.f("ix_product_supplier_id"), "product", ["supplier_id"], unique=False)
+    op.create_table(
+        "receipt_counter",
+        sa.Column("site_id", sa.Text(), nullable=False),
+        sa.Column("last_no", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_receipt_counter_site_id")),
+        sa.PrimaryKeyConstraint("site_id", name=op.f("pk_receipt_counter")),
+    )
     op.create_table(
         "site_calendar",
         sa.Column("site_id", sa.Text(), nullable=False),
         sa.Column("calendar", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_site_calendar_site_id")),
         sa.PrimaryKeyConstraint("site_id", name=op.f("pk_site_calendar")),
+    )
+    op.create_table(
+        "tax_rate",
+        sa.Column("site_id", sa.Text(), nullable=False),
+        sa.Column("tax_code", sa.Text(), nullable=False),
+        sa.Column("rate_bp", sa.Integer(), nullable=False),
+        sa.Column("name_zh", sa.Text(), nullable=False),
+        sa.Column("name_en", sa.Text(), nullable=False),
+        sa.CheckConstraint("rate_bp BETWEEN 0 AND 10000", name=op.f("ck_tax_rate_rate")),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_tax_rate_site_id")),
+        sa.PrimaryKeyConstraint("site_id", "tax_code", name=op.f("pk_tax_rate")),
     )
     op.create_table(
         "answered_request",
@@ -345,8 +359,7 @@ def upgrade() -> None:
         sa.Column("after", sa.Text(), nullable=True),
         sa.Column("reason", sa.Text(), server_default="", nullable=False),
         sa.CheckConstraint(
-            "subject IN ('product', 'stock', 'door', 'person', 'order', 'refund', 'lot', 'supplier')",
-            name=op.f("ck_change_subject"),
+            "subject IN ('product', 'stock', 'door', 'person', 'order', 'refund')", name=op.f("ck_change_subject")
         ),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_change_person_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_change")),
@@ -398,34 +411,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_idempotent_request_person_id")),
         sa.PrimaryKeyConstraint("person_id", "key", name=op.f("pk_idempotent_request")),
     )
-    op.create_table(
-        "lot",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("product_id", sa.Text(), nullable=False),
-        sa.Column("supplier_id", sa.Text(), nullable=True),
-        sa.Column("code", sa.Text(), nullable=False),
-        sa.Column("state", sa.Text(), server_default="open", nullable=False),
-        sa.Column("origin_zh", sa.Text(), nullable=False),
-        sa.Column("origin_en", sa.Text(), nullable=False),
-        sa.Column("grower", sa.Text(), server_default="", nullable=False),
-        sa.Column("harvested_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("certificate", sa.Text(), server_default="", nullable=False),
-        sa.Column("expires_on", sa.Date(), nullable=False),
-        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("received", sa.Integer(), nullable=False),
-        sa.Column("taken", sa.Integer(), server_default="0", nullable=False),
-        sa.CheckConstraint("state IN ('open', 'held', 'recalled')", name=op.f("ck_lot_state")),
-        sa.CheckConstraint("received > 0", name=op.f("ck_lot_received")),
-        sa.CheckConstraint("taken BETWEEN 0 AND received", name=op.f("ck_lot_taken")),
-        sa.ForeignKeyConstraint(["product_id"], ["product.id"], name=op.f("fk_lot_product_id")),
-        sa.ForeignKeyConstraint(["supplier_id"], ["supplier.id"], name=op.f("fk_lot_supplier_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_lot")),
-        sa.UniqueConstraint("product_id", "code", name=op.f("uq_lot_product_id_code")),
-    )
-    op.create_index(
-        "ix_lot_open", "lot", ["product_id", "expires_on"], unique=False, postgresql_where=sa.text("state = 'open'")
-    )
-    op.create_index(op.f("ix_lot_supplier_id"), "lot", ["supplier_id"], unique=False)
     op.create_table(
         "outbox",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -663,6 +648,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_customer_order")),
         sa.UniqueConstraint("order_no", name=op.f("uq_customer_order_order_no")),
     )
+    op.create_index("ix_customer_order_history", "customer_order", ["person_id", "placed_at", "id"], unique=False)
     op.create_index(
         "ix_customer_order_open_holds",
         "customer_order",
@@ -670,7 +656,6 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("state = 'awaiting_payment'"),
     )
-    op.create_index(op.f("ix_customer_order_person_id"), "customer_order", ["person_id"], unique=False)
     op.create_index(op.f("ix_customer_order_run_no"), "customer_order", ["run_no"], unique=False)
     op.create_index(
         "ix_customer_order_under_way",
@@ -678,31 +663,6 @@ def upgrade() -> None:
         ["id"],
         unique=False,
         postgresql_where=sa.text("state IN ('paid', 'packed', 'ready')"),
-    )
-    op.create_table(
-        "lot_photo",
-        sa.Column("lot_id", sa.Text(), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("person_id", sa.Text(), nullable=False),
-        sa.Column("jpeg", sa.LargeBinary(), nullable=False),
-        sa.ForeignKeyConstraint(["lot_id"], ["lot.id"], name=op.f("fk_lot_photo_lot_id")),
-        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_lot_photo_person_id")),
-        sa.PrimaryKeyConstraint("lot_id", name=op.f("pk_lot_photo")),
-    )
-    op.create_table(
-        "lot_recall",
-        sa.Column("lot_id", sa.Text(), nullable=False),
-        sa.Column("begun_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("person_id", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("orders", sa.Integer(), nullable=False),
-        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(["lot_id"], ["lot.id"], name=op.f("fk_lot_recall_lot_id")),
-        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_lot_recall_person_id")),
-        sa.PrimaryKeyConstraint("lot_id", name=op.f("pk_lot_recall")),
-    )
-    op.create_index(
-        "ix_lot_recall_open", "lot_recall", ["begun_at"], unique=False, postgresql_where=sa.text("ended_at IS NULL")
     )
     op.create_table(
         "visit_driver",
@@ -849,23 +809,6 @@ def upgrade() -> None:
     op.create_index(op.f("ix_ledger_entry_order_id"), "ledger_entry", ["order_id"], unique=False)
     op.create_index(op.f("ix_ledger_entry_transaction_id"), "ledger_entry", ["transaction_id"], unique=False)
     op.create_table(
-        "lot_recall_order",
-        sa.Column("lot_id", sa.Text(), nullable=False),
-        sa.Column("order_id", sa.Text(), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("step", sa.Text(), nullable=True),
-        sa.ForeignKeyConstraint(["lot_id"], ["lot_recall.lot_id"], name=op.f("fk_lot_recall_order_lot_id")),
-        sa.ForeignKeyConstraint(["order_id"], ["customer_order.id"], name=op.f("fk_lot_recall_order_order_id")),
-        sa.PrimaryKeyConstraint("lot_id", "order_id", name=op.f("pk_lot_recall_order")),
-    )
-    op.create_index(
-        "ix_lot_recall_order_left",
-        "lot_recall_order",
-        ["lot_id", "order_id"],
-        unique=False,
-        postgresql_where=sa.text("at IS NULL"),
-    )
-    op.create_table(
         "notification",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("person_id", sa.Text(), nullable=True),
@@ -911,6 +854,17 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_offer_order_id"), "offer", ["order_id"], unique=False)
     op.create_index("uq_offer_open", "offer", ["order_id"], unique=True, postgresql_where=sa.text("closed_at IS NULL"))
+    op.create_table(
+        "order_cancellation",
+        sa.Column("order_id", sa.Text(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("percent", sa.SmallInteger(), nullable=False),
+        sa.Column("lines", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.CheckConstraint("stage IN ('open', 'closed', 'packed', 'ready')", name=op.f("ck_order_cancellation_stage")),
+        sa.ForeignKeyConstraint(["order_id"], ["customer_order.id"], name=op.f("fk_order_cancellation_order_id")),
+        sa.PrimaryKeyConstraint("order_id", name=op.f("pk_order_cancellation")),
+    )
     op.create_table(
         "parcel",
         sa.Column("id", sa.Text(), nullable=False),
@@ -970,12 +924,20 @@ def upgrade() -> None:
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("checked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("receipted", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.CheckConstraint("state IN ('open', 'captured', 'failed')", name=op.f("ck_payment_state")),
         sa.ForeignKeyConstraint(["order_id"], ["customer_order.id"], name=op.f("fk_payment_order_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_payment")),
         sa.UniqueConstraint("provider", "provider_ref", name=op.f("uq_payment_provider_provider_ref")),
     )
     op.create_index(op.f("ix_payment_order_id"), "payment", ["order_id"], unique=False)
+    op.create_index(
+        "ix_payment_unreceipted",
+        "payment",
+        ["order_id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'captured' AND NOT receipted"),
+    )
     op.create_table(
         "order_line",
         sa.Column("order_id", sa.Text(), nullable=False),
@@ -1048,9 +1010,10 @@ def upgrade() -> None:
         sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("failed", sa.Text(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("receipted", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.CheckConstraint(
             "cause IN ('short', 'substitute', 'weight', 'not_collected', 'given_up', 'not_brought',"
-            " 'late_payment', 'second_payment', 'recalled', 'staff')",
+            " 'late_payment', 'second_payment', 'staff', 'edited', 'edit_gone')",
             name=op.f("ck_refund_cause"),
         ),
         sa.CheckConstraint("amount_minor > 0", name=op.f("ck_refund_amount_positive")),
@@ -1068,23 +1031,79 @@ def upgrade() -> None:
         postgresql_where=sa.text("done_at IS NULL AND failed IS NULL"),
     )
     op.create_index(op.f("ix_refund_payment_id"), "refund", ["payment_id"], unique=False)
-    op.create_table(
-        "line_lot",
-        sa.Column("order_id", sa.Text(), nullable=False),
-        sa.Column("line_no", sa.SmallInteger(), nullable=False),
-        sa.Column("lot_id", sa.Text(), nullable=False),
-        sa.Column("quantity", sa.Integer(), nullable=False),
-        sa.Column("by_hand", sa.Boolean(), server_default=sa.text("false"), nullable=False),
-        sa.CheckConstraint("quantity > 0", name=op.f("ck_line_lot_quantity_positive")),
-        sa.ForeignKeyConstraint(["lot_id"], ["lot.id"], name=op.f("fk_line_lot_lot_id")),
-        sa.ForeignKeyConstraint(
-            ["order_id", "line_no"],
-            ["order_line.order_id", "order_line.line_no"],
-            name=op.f("fk_line_lot_order_id_line_no"),
-        ),
-        sa.PrimaryKeyConstraint("order_id", "line_no", "lot_id", name=op.f("pk_line_lot")),
+    op.create_index(
+        "ix_refund_unreceipted",
+        "refund",
+        ["order_id"],
+        unique=False,
+        postgresql_where=sa.text("done_at IS NOT NULL AND NOT receipted"),
     )
-    op.create_index(op.f("ix_line_lot_lot_id"), "line_lot", ["lot_id"], unique=False)
+    op.create_table(
+        "order_edit",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("order_id", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("window_id", sa.Integer(), nullable=False),
+        sa.Column("before_window_id", sa.Integer(), nullable=False),
+        sa.Column("difference_minor", sa.BigInteger(), nullable=False),
+        sa.Column("payment_id", sa.Text(), nullable=True),
+        sa.Column("refund_id", sa.Text(), nullable=True),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("dropped_for", sa.Text(), nullable=True),
+        sa.CheckConstraint("(state = 'awaiting_payment') = (closed_at IS NULL)", name=op.f("ck_order_edit_closed")),
+        sa.CheckConstraint("(state = 'dropped') = (dropped_for IS NOT NULL)", name=op.f("ck_order_edit_dropped")),
+        sa.CheckConstraint("state IN ('awaiting_payment', 'applied', 'dropped')", name=op.f("ck_order_edit_state")),
+        sa.ForeignKeyConstraint(
+            ["before_window_id"], ["pickup_window.id"], name=op.f("fk_order_edit_before_window_id")
+        ),
+        sa.ForeignKeyConstraint(["order_id"], ["customer_order.id"], name=op.f("fk_order_edit_order_id")),
+        sa.ForeignKeyConstraint(["payment_id"], ["payment.id"], name=op.f("fk_order_edit_payment_id")),
+        sa.ForeignKeyConstraint(["refund_id"], ["refund.id"], name=op.f("fk_order_edit_refund_id")),
+        sa.ForeignKeyConstraint(["window_id"], ["pickup_window.id"], name=op.f("fk_order_edit_window_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_order_edit")),
+        sa.UniqueConstraint("order_id", "key", name=op.f("uq_order_edit_order_id_key")),
+        sa.UniqueConstraint("payment_id", name=op.f("uq_order_edit_payment_id")),
+        sa.UniqueConstraint("refund_id", name=op.f("uq_order_edit_refund_id")),
+    )
+    op.create_index(op.f("ix_order_edit_order_id"), "order_edit", ["order_id"], unique=False)
+    op.create_index(
+        "uq_order_edit_open",
+        "order_edit",
+        ["order_id"],
+        unique=True,
+        postgresql_where=sa.text("state = 'awaiting_payment'"),
+    )
+    op.create_table(
+        "receipt",
+        sa.Column("site_id", sa.Text(), nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("order_id", sa.Text(), nullable=False),
+        sa.Column("payment_id", sa.Text(), nullable=True),
+        sa.Column("refund_id", sa.Text(), nullable=True),
+        sa.Column("refers_to", sa.Integer(), nullable=True),
+        sa.Column("issued_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("gross_minor", sa.BigInteger(), nullable=False),
+        sa.Column("tax_minor", sa.BigInteger(), nullable=False),
+        sa.Column("lines", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("taxes", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.CheckConstraint("(gross_minor > 0) = (payment_id IS NOT NULL)", name=op.f("ck_receipt_sign")),
+        sa.CheckConstraint("(payment_id IS NULL) <> (refund_id IS NULL)", name=op.f("ck_receipt_for_one")),
+        sa.CheckConstraint("number > 0", name=op.f("ck_receipt_number_positive")),
+        sa.ForeignKeyConstraint(["order_id"], ["customer_order.id"], name=op.f("fk_receipt_order_id")),
+        sa.ForeignKeyConstraint(["payment_id"], ["payment.id"], name=op.f("fk_receipt_payment_id")),
+        sa.ForeignKeyConstraint(["refund_id"], ["refund.id"], name=op.f("fk_receipt_refund_id")),
+        sa.ForeignKeyConstraint(
+            ["site_id", "refers_to"], ["receipt.site_id", "receipt.number"], name=op.f("fk_receipt_site_id_refers_to")
+        ),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_receipt_site_id")),
+        sa.PrimaryKeyConstraint("site_id", "number", name=op.f("pk_receipt")),
+        sa.UniqueConstraint("payment_id", name=op.f("uq_receipt_payment_id")),
+        sa.UniqueConstraint("refund_id", name=op.f("uq_receipt_refund_id")),
+    )
+    op.create_index("ix_receipt_order", "receipt", ["order_id"], unique=False)
     op.create_table(
         "refund_line",
         sa.Column("refund_id", sa.Text(), nullable=False),
@@ -1120,6 +1139,18 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["scale_id"], ["scale.id"], name=op.f("fk_weighing_scale_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_weighing")),
     )
+    op.create_table(
+        "order_edit_line",
+        sa.Column("edit_id", sa.Text(), nullable=False),
+        sa.Column("product_id", sa.Text(), nullable=False),
+        sa.Column("price_minor", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("before", sa.Integer(), nullable=False),
+        sa.Column("after", sa.Integer(), nullable=False),
+        sa.CheckConstraint("before >= 0 AND after >= 0 AND before + after > 0", name=op.f("ck_order_edit_line_counts")),
+        sa.ForeignKeyConstraint(["edit_id"], ["order_edit.id"], name=op.f("fk_order_edit_line_edit_id")),
+        sa.ForeignKeyConstraint(["product_id"], ["product.id"], name=op.f("fk_order_edit_line_product_id")),
+        sa.PrimaryKeyConstraint("edit_id", "product_id", "price_minor", name=op.f("pk_order_edit_line")),
+    )
     op.execute(LEDGER_SUMS_TO_ZERO)
     op.execute(INSERT_ONLY)
 
@@ -1135,17 +1166,19 @@ def downgrade() -> None:
 
 # In the order in which they can be dropped.
 TABLES = (
+    "order_edit_line",
     "weighing",
     "refund_line",
-    "line_lot",
+    "receipt",
+    "order_edit",
     "refund",
     "photo",
     "order_line",
     "payment",
     "parcel",
+    "order_cancellation",
     "offer",
     "notification",
-    "lot_recall_order",
     "ledger_entry",
     "keeper_look",
     "history",
@@ -1153,8 +1186,6 @@ TABLES = (
     "capacity_hold",
     "webhook_delivery",
     "visit_driver",
-    "lot_recall",
-    "lot_photo",
     "customer_order",
     "zone_reading",
     "webhook_endpoint",
@@ -1167,20 +1198,21 @@ TABLES = (
     "remote_command",
     "pickup_window",
     "outbox",
-    "lot",
     "idempotent_request",
     "compartment",
     "change",
     "audit_told",
     "answered_request",
+    "tax_rate",
     "site_calendar",
+    "receipt_counter",
     "product",
     "person",
     "locker",
     "load_run",
     "gateway",
+    "cancel_policy",
     "worker_beat",
-    "supplier",
     "site",
     "sign_in_code",
     "scale",

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import Engine
 
 from tests.use_cases.cast import Shop, open_shop
+from tests.use_cases.changes import Changes
 from tests.use_cases.evening import Evening
 
 
@@ -15,3 +16,8 @@ def shop(db: Engine) -> Shop:
 @pytest.fixture
 def evening(shop: Shop) -> Evening:
     return Evening(shop)
+
+
+@pytest.fixture
+def changes(shop: Shop) -> Changes:
+    return Changes(shop)

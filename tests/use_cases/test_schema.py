@@ -63,4 +63,5 @@ def test_the_rules_only_a_database_can_keep_are_there(db: Engine) -> None:
             ("history", "insert_only"),
             ("ledger_entry", "insert_only"),
             ("ledger_entry", "ledger_sums_to_zero"),
+            ("receipt", "insert_only"),
         ]

@@ -7,6 +7,7 @@ Times are `timestamptz` in UTC; money is integer minor units; identifiers are 32
 
 from app.db.tables.answers import answered_request
 from app.db.tables.columns import metadata
+from app.db.tables.edits import cancel_policy, order_cancellation, order_edit, order_edit_line
 from app.db.tables.goods import category, load_run, pickup_window, product, run_capacity, run_stock
 from app.db.tables.handling import photo, scale, visit, visit_driver, weighing
 from app.db.tables.links import outbox, rejected_message, remote_command, site_event, worker_beat
@@ -30,6 +31,7 @@ from app.db.tables.orders import (
     parcel,
 )
 from app.db.tables.people import notification, person, sign_in_code, web_session
+from app.db.tables.receipts import receipt, receipt_counter, tax_rate
 from app.db.tables.records import audit, audit_head, audit_told, change, history, keeper_look, trouble_report
 from app.db.tables.sites import compartment, gateway, locker, site, site_calendar, zone_reading
 from app.db.tables.supply import line_lot, lot, lot_photo, lot_recall, lot_recall_order, supplier
@@ -40,6 +42,7 @@ __all__ = [
     "audit",
     "audit_head",
     "audit_told",
+    "cancel_policy",
     "capacity_hold",
     "category",
     "change",
@@ -61,6 +64,9 @@ __all__ = [
     "metadata",
     "notification",
     "offer",
+    "order_cancellation",
+    "order_edit",
+    "order_edit_line",
     "order_line",
     "order_number",
     "outbox",
@@ -71,6 +77,8 @@ __all__ = [
     "photo",
     "pickup_window",
     "product",
+    "receipt",
+    "receipt_counter",
     "refund",
     "refund_line",
     "refund_number",
@@ -85,6 +93,7 @@ __all__ = [
     "site_calendar",
     "site_event",
     "supplier",
+    "tax_rate",
     "trouble_report",
     "visit",
     "visit_driver",

@@ -3,6 +3,7 @@
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -20,6 +21,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from app.db.tables.columns import TIME, metadata, one_of
 from app.domain.payment_state import PaymentState
+from app.domain.refunding import RefundCause
 
 payment = Table(
     "payment",
@@ -33,8 +35,10 @@ payment = Table(
     Column("currency", Text, nullable=False),
     Column("made_at", TIME, nullable=False),
     Column("checked_at", TIME),  # when the provider was last asked
+    Column("receipted", Boolean, nullable=False, server_default=text("false")),  # has its receipt, or needs none
     one_of("state", PaymentState),
     UniqueConstraint("provider", "provider_ref"),
+    Index("ix_payment_unreceipted", "order_id", postgresql_where=text("state = 'captured' AND NOT receipted")),
 )
 
 payment_webhook = Table(
@@ -67,13 +71,11 @@ refund = Table(
     Column("done_at", TIME),
     Column("failed", Text),  # the provider will not do it; staff must
     Column("reason", Text),  # in the words of staff who decided it by hand
+    Column("receipted", Boolean, nullable=False, server_default=text("false")),  # as of a payment
     UniqueConstraint("order_id", "cause_key"),
     CheckConstraint("amount_minor > 0", name="amount_positive"),
-    CheckConstraint(
-        "cause IN ('short', 'substitute', 'weight', 'not_collected', 'given_up', 'not_brought', 'late_payment',"
-        " 'second_payment', 'recalled', 'staff')",
-        name="cause",
-    ),
+    one_of("cause", RefundCause),
+    Index("ix_refund_unreceipted", "order_id", postgresql_where=text("done_at IS NOT NULL AND NOT receipted")),
     Index("ix_refund_due", "next_try_at", postgresql_where=text("done_at IS NULL AND failed IS NULL")),
 )
 

@@ -34,7 +34,7 @@ customer_order = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("order_no", Text, nullable=False, unique=True),  # short, for people
-    Column("person_id", ForeignKey("person.id"), nullable=False, index=True),
+    Column("person_id", ForeignKey("person.id"), nullable=False),
     Column("site_id", ForeignKey("site.id"), nullable=False),
     Column("run_no", ForeignKey("load_run.run_no"), nullable=False, index=True),
     Column("window_id", ForeignKey("pickup_window.id"), nullable=False),
@@ -52,6 +52,7 @@ customer_order = Table(
     one_of("state", OrderState),
     CheckConstraint("substitution IN ('similar', 'refund')", name="substitution"),
     CheckConstraint("total_minor > 0", name="total_positive"),
+    Index("ix_customer_order_history", "person_id", "placed_at", "id"),
     Index("ix_customer_order_under_way", "id", postgresql_where=text("state IN ('paid', 'packed', 'ready')")),
     Index("ix_customer_order_open_holds", "hold_until", postgresql_where=text("state = 'awaiting_payment'")),
 )

@@ -3,8 +3,8 @@
 Decides how much, never more than was captured and not yet given back. The provider is asked later by `send_refunds`.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,18 +15,19 @@ from app.db.ledger import book
 from app.db.tables import refund, refund_line
 from app.domain.ledger import Kind
 from app.domain.order_state import OrderState
-from app.domain.refunding import ChargedLine, RefundCause, shares
+from app.domain.refunding import NOT_OF_THE_ORDER, ChargedLine, RefundCause, shares, spread
 from app.use_cases.site.wire_time import to_wire
 from locker_protocol.ids import RandomBytes, new_id, random_bytes
 
 LOCK_ORDER = text("SELECT id, state FROM customer_order WHERE id = :order_id FOR UPDATE")
 DECIDED = text("SELECT 1 FROM refund WHERE order_id = :order_id AND cause_key = :cause_key")
-# A payment that came too late or twice goes back whole and is none of the order's.
+# A payment that came too late, twice, or for a change that was gone goes back whole and is none of the order's.
 PAID_WITH = text("""
-    SELECT p.id, p.amount_minor, p.currency FROM payment p
-    WHERE p.order_id = :order_id AND p.state = 'captured' AND NOT EXISTS (
-        SELECT FROM refund r WHERE r.payment_id = p.id AND r.cause IN ('late_payment', 'second_payment')
-    ) ORDER BY p.made_at LIMIT 1
+    SELECT p.id, p.currency, p.amount_minor - coalesce(sum(r.amount_minor), 0)::bigint AS room_minor
+    FROM payment p LEFT JOIN refund r ON r.payment_id = p.id
+    WHERE p.order_id = :order_id AND p.state = 'captured'
+    GROUP BY p.id HAVING NOT coalesce(bool_or(r.cause = ANY(:not_of_the_order)), false)
+    ORDER BY p.made_at, p.id
 """)
 LINES = text("""
     SELECT l.line_no, l.line_minor, coalesce(sum(r.amount_minor), 0)::bigint AS refunded
@@ -38,10 +39,11 @@ NUMBER = text("SELECT nextval('refund_number')")
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A refund under way."""
+    """A refund under way; where several payments give it back, the first one's number, and all of the amount."""
 
     refund_no: str
     amount_minor: int
+    refund_id: str = field(default="", compare=False)
 
 
 def decide_refund(
@@ -60,30 +62,43 @@ def decide_refund(
     Returns `None` when it was decided before, or when nothing is left to give back.
     """
     order = conn.execute(LOCK_ORDER, {"order_id": order_id}).one()
-    paid = conn.execute(PAID_WITH, {"order_id": order_id}).one_or_none()
-    if paid is None or conn.execute(DECIDED, {"order_id": order_id, "cause_key": cause_key}).one_or_none():
+    if conn.execute(DECIDED, {"order_id": order_id, "cause_key": cause_key}).one_or_none():
         return None
     rows = conn.execute(LINES, {"order_id": order_id})
     amounts = shares([ChargedLine(row.line_no, row.line_minor, row.refunded) for row in rows], lines)
-    if not amounts:
-        return None
-    refund_id, decided = _write(conn, order_id, paid, cause, cause_key, sum(amounts.values()), actor, now, random)
-    parts = [
-        {"refund_id": refund_id, "order_id": order_id, "line_no": line_no, "amount_minor": amount}
-        for line_no, amount in amounts.items()
+    earned = OrderState(order.state) is OrderState.COLLECTED
+    found: list[Decided] = []
+    for paid, part in _spread(conn, order_id, amounts):
+        key = f"{cause_key}#{len(found) + 1}" if found else cause_key
+        decided = _write(conn, order_id, paid, cause, key, sum(part.values()), actor, now, random)
+        parts = [
+            {"refund_id": decided.refund_id, "order_id": order_id, "line_no": line_no, "amount_minor": amount}
+            for line_no, amount in part.items()
+        ]
+        conn.execute(insert(refund_line), parts)
+        if earned:
+            _owe_again(conn, order_id, decided, paid.currency, now)
+        found.append(decided)
+    return replace(found[0], amount_minor=sum(each.amount_minor for each in found)) if found else None
+
+
+def refund_difference(
+    conn: Connection,
+    *,
+    order_id: str,
+    cause_key: str,
+    amount_minor: int,
+    actor: str,
+    now: datetime,
+    random: RandomBytes = random_bytes,
+) -> Decided:
+    """Give back what an order became cheaper by; its lines are changed in the same transaction, so none is charged."""
+    found = [
+        _write(conn, order_id, paid, RefundCause.EDITED, f"{cause_key}#{at}", sum(part.values()), actor, now, random)
+        for at, (paid, part) in enumerate(_spread(conn, order_id, {0: amount_minor}), start=1)
     ]
-    conn.execute(insert(refund_line), parts)
-    if OrderState(order.state) is OrderState.COLLECTED:  # it was earned: first it is owed again
-        book(
-            conn,
-            transaction_id=f"return-{refund_id}",
-            kind=Kind.RETURN,
-            order_id=order_id,
-            amount_minor=decided.amount_minor,
-            currency=paid.currency,
-            now=now,
-        )
-    return decided
+    assert sum(each.amount_minor for each in found) == amount_minor, "a paid order was paid for whole"
+    return replace(found[0], amount_minor=amount_minor)
 
 
 def refund_payment(
@@ -97,8 +112,28 @@ def refund_payment(
 ) -> Decided:
     """Give a payment back whole that is none of its order's; `payment` has `id`, `order_id`, amount and currency."""
     key = f"{cause.value}:{payment.id}"
-    _, decided = _write(conn, payment.order_id, payment, cause, key, payment.amount_minor, actor, now, random)
-    return decided
+    return _write(conn, payment.order_id, payment, cause, key, payment.amount_minor, actor, now, random)
+
+
+def _spread(conn: Connection, order_id: str, amounts: Mapping[int, int]) -> Iterator[tuple[Row[Any], dict[int, int]]]:
+    """An order that was edited may have been paid for in parts: each gives back at most what is left of it."""
+    asked = {"order_id": order_id, "not_of_the_order": sorted(NOT_OF_THE_ORDER)}
+    payments = conn.execute(PAID_WITH, asked).all()
+    parts = spread(amounts, [paid.room_minor for paid in payments])
+    return ((paid, part) for paid, part in zip(payments, parts, strict=True) if part)
+
+
+def _owe_again(conn: Connection, order_id: str, decided: Decided, currency: str, now: datetime) -> None:
+    """It was earned: first it is owed again."""
+    book(
+        conn,
+        transaction_id=f"return-{decided.refund_id}",
+        kind=Kind.RETURN,
+        order_id=order_id,
+        amount_minor=decided.amount_minor,
+        currency=currency,
+        now=now,
+    )
 
 
 def _write(
@@ -111,7 +146,7 @@ def _write(
     actor: str,
     now: datetime,
     random: RandomBytes,
-) -> tuple[str, Decided]:
+) -> Decided:
     refund_id = new_id(to_wire(now), random)
     refund_no = f"R-{conn.execute(NUMBER).scalar_one()}"
     conn.execute(
@@ -131,4 +166,4 @@ def _write(
     )
     announce(conn, f"order:{order_id}")
     announce(conn, "refund")
-    return refund_id, Decided(refund_no, amount_minor)
+    return Decided(refund_no, amount_minor, refund_id)

@@ -25,6 +25,7 @@ from app.domain.refunding import RefundCause
 from app.notify.texts import NoticeKind
 from app.payments.provider import Charge, ChargeState, PaymentProvider
 from app.use_cases.money.decide_refund import refund_payment
+from app.use_cases.ordering.edit_order import follow_paid_edit
 from app.use_cases.planning.allocate_order import allocate_order
 from app.use_cases.telling.tell_order import tell_order, tell_refund
 from locker_protocol.ids import RandomBytes, random_bytes
@@ -85,6 +86,8 @@ def _capture(conn: Connection, paid: Row[Any], now: datetime, random: RandomByte
     order = conn.execute(LOCK_ORDER, {"order_id": paid.order_id}).one()
     if _is_ours_again(conn, order, now):
         _pay_order(conn, order, paid.provider, now, random)
+        return
+    if follow_paid_edit(conn, paid=paid, actor=f"provider:{paid.provider}", now=now, random=random):
         return
     late = OrderState(order.state) is OrderState.RELEASED
     cause = RefundCause.LATE_PAYMENT if late else RefundCause.SECOND_PAYMENT

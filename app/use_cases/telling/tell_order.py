@@ -98,6 +98,15 @@ def tell_refund(
     queue_for(conn, order, order_id, NoticeKind.REFUNDED, facts, now, random)
 
 
+def tell_edited(
+    conn: Connection, *, order_id: str, back_minor: int, now: datetime, random: RandomBytes = random_bytes
+) -> None:
+    """Queue the notice that an order was changed as its owner wished, and what goes back for it."""
+    order = conn.execute(LOAD, {"order_id": order_id}).one()
+    back = BACK[order.language].format(amount=_money(back_minor, order.currency)) if back_minor else ""
+    _queue(conn, order, order_id, NoticeKind.EDITED, {**_facts(order), "back": back}, now, random)
+
+
 def tell_rescued(
     conn: Connection,
     *,
