@@ -22,8 +22,10 @@ from app.use_cases.evening.close_offers import close_offers
 from app.use_cases.evening.expire_orders import expire_orders
 from app.use_cases.evening.offer_not_collected import offer_not_collected
 from app.use_cases.keeping.discard_rescued import discard_overdue
+from app.use_cases.money.issue_receipt import issue_receipts
 from app.use_cases.money.poll_payments import poll_payments
 from app.use_cases.money.send_refunds import send_refunds
+from app.use_cases.ordering.drop_edit import drop_stale_edits
 from app.use_cases.ordering.open_runs import open_runs
 from app.use_cases.ordering.recount_blocked import recount_blocked
 from app.use_cases.ordering.release_holds import release_holds
@@ -63,6 +65,8 @@ class Deadlines:
             Duty("recall_orders", 1_000, self._recall_orders),
             Duty("release_holds", 1_000, self._release_holds),
             Duty("send_refunds", 1_000, self._send_refunds),
+            Duty("drop_stale_edits", 5_000, self._drop_stale_edits),
+            Duty("issue_receipts", 1_000, self._issue_receipts),
             Duty("discard_overdue", 1_000, self._discard_overdue),
             Duty("expire_openings", 1_000, self._expire_openings),
             Duty("expire_orders", 1_000, self._expire_orders),
@@ -103,6 +107,13 @@ class Deadlines:
 
     def _recall_orders(self) -> int:
         return recall_orders(self._parts.engine, now=self._parts.clock.now().civil)
+
+    def _drop_stale_edits(self) -> int:
+        with transaction(self._parts.engine) as conn:
+            return drop_stale_edits(conn, now=self._parts.clock.now().civil)
+
+    def _issue_receipts(self) -> int:
+        return issue_receipts(self._parts.engine, now=self._parts.clock.now().civil)
 
     def _discard_overdue(self) -> int:
         with transaction(self._parts.engine) as conn:

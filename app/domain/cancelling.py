@@ -1,6 +1,7 @@
 """What comes back when a resident cancels a paid order: all of it until the cut-off, then what its site's policy says.
 
-Decides amounts only, line by line, rounded in the resident's favour. Never whether the food is still handed out.
+What we do not bring as promised can be cancelled freely at any time. Decides amounts only, line by line, rounded in the
+resident's favour. Never whether the food is still handed out.
 """
 
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from app.domain.order_state import OrderState
 class Stage(StrEnum):
     """How far an order has come when it is cancelled."""
 
-    OPEN = "open"  # orders for its run are still taken
+    OPEN = "open"  # orders for its run are still taken, or it does not come as promised
     CLOSED = "closed"
     PACKED = "packed"
     READY = "ready"
@@ -58,13 +59,15 @@ class Policy:
         return shares[stage]
 
 
-def stage_of(state: OrderState, *, order_by: datetime, now: datetime) -> Stage:
-    """Raises NotToBeCancelled."""
+def stage_of(state: OrderState, *, order_by: datetime, broken_promise: bool, now: datetime) -> Stage:
+    """How far it has come; `broken_promise`: its van was called off, or comes too late. Raises NotToBeCancelled."""
     later = {OrderState.PACKED: Stage.PACKED, OrderState.READY: Stage.READY}
+    if state is not OrderState.PAID and state not in later:
+        raise NotToBeCancelled(state=state.value)
+    if broken_promise and state is not OrderState.READY:
+        return Stage.OPEN
     if state is OrderState.PAID:
         return Stage.OPEN if now < order_by else Stage.CLOSED
-    if state not in later:
-        raise NotToBeCancelled(state=state.value)
     return later[state]
 
 

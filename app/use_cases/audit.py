@@ -205,6 +205,67 @@ def refunds_never_exceed_captures(conn: Connection, moment: Moment) -> Iterator[
     )
 
 
+def an_order_costs_what_its_lines_say(conn: Connection, moment: Moment) -> Iterator[str]:
+    """I18: an order's total is the sum of its lines, and what was paid for it less what edits gave back."""
+    yield from _each(
+        conn,
+        "SELECT 'order ' || o.id || ' says ' || o.total_minor || ', its lines ' || l.minor FROM customer_order o"
+        " JOIN (SELECT order_id, sum(line_minor) AS minor FROM order_line GROUP BY order_id) l ON l.order_id = o.id"
+        " WHERE o.total_minor <> l.minor",
+        "SELECT 'order ' || o.id || ' says ' || o.total_minor || ' and was paid ' || p.minor FROM customer_order o"
+        " JOIN (SELECT order_id, sum(amount_minor) AS minor FROM payment p WHERE state = 'captured' AND NOT EXISTS ("
+        " SELECT FROM refund r WHERE r.payment_id = p.id AND r.cause IN ('late_payment', 'second_payment',"
+        " 'edit_gone')) GROUP BY order_id) p ON p.order_id = o.id"
+        " LEFT JOIN (SELECT order_id, sum(amount_minor) AS minor FROM refund WHERE cause = 'edited'"
+        " GROUP BY order_id) r ON r.order_id = o.id"
+        " WHERE o.total_minor <> p.minor - coalesce(r.minor, 0)",
+        moment=moment,
+    )
+
+
+def nothing_is_promised_twice(conn: Connection, moment: Moment) -> Iterator[str]:
+    """I19: doors, goods and places that live orders have were all taken of their runs."""
+    yield from _each(
+        conn,
+        "SELECT 'run ' || h.run_no || ' gave ' || c.taken || ' doors of ' || h.zone || ' ' || h.size_or_larger ||"
+        " ' and promised ' || sum(h.count) FROM capacity_hold h JOIN customer_order o ON o.id = h.order_id"
+        " JOIN run_capacity c ON c.run_no = h.run_no AND c.zone = h.zone AND c.size_or_larger = h.size_or_larger"
+        " WHERE o.state IN ('awaiting_payment', 'paid', 'packed', 'ready')"
+        " GROUP BY h.run_no, h.zone, h.size_or_larger, c.taken HAVING sum(h.count) > c.taken",
+        "SELECT 'run ' || s.run_no || ' gave ' || s.taken || ' of ' || s.product_id || ' and promised '"
+        " || sum(l.quantity) FROM order_line l JOIN customer_order o ON o.id = l.order_id JOIN run_stock s"
+        " ON s.run_no = coalesce(o.stock_run_no, o.run_no) AND s.product_id = l.product_id"
+        " WHERE o.state IN ('awaiting_payment', 'paid', 'packed', 'ready')"
+        " GROUP BY s.run_no, s.product_id, s.taken HAVING sum(l.quantity) > s.taken",
+        "SELECT 'window ' || w.id || ' gave ' || w.orders_taken || ' places and promised ' || count(*)"
+        " FROM pickup_window w JOIN customer_order o ON o.window_id = w.id"
+        " WHERE o.state IN ('awaiting_payment', 'paid', 'packed', 'ready')"
+        " GROUP BY w.id, w.orders_taken HAVING count(*) > w.orders_taken",
+        moment=moment,
+    )
+
+
+def receipts_are_numbered_without_a_gap_and_add_up(conn: Connection, moment: Moment) -> Iterator[str]:
+    """I20: no number of a site is missing, and an order's receipts come to what was paid less what went back."""
+    yield from _each(
+        conn,
+        "SELECT 'site ' || c.site_id || ' has ' || count(r.number) || ' receipts of ' || c.last_no"
+        " FROM receipt_counter c LEFT JOIN receipt r USING (site_id) GROUP BY c.site_id, c.last_no"
+        " HAVING count(r.number) <> c.last_no OR coalesce(max(r.number), 0) <> c.last_no",
+        "SELECT 'receipt ' || site_id || '-' || number || ' does not add up' FROM receipt WHERE gross_minor <>"
+        " (SELECT sum((t->>'net_minor')::bigint + (t->>'tax_minor')::bigint) FROM jsonb_array_elements(taxes) t)"
+        " OR gross_minor <> (SELECT sum((l->>'gross_minor')::bigint) FROM jsonb_array_elements(lines) l)",
+        "SELECT 'order ' || b.order_id || ' has receipts of ' || coalesce(t.minor, 0) || ', its books say ' || b.minor"
+        " FROM (SELECT order_id, sum(amount_minor) AS minor FROM ledger_entry"
+        " WHERE account IN ('provider_clearing', 'refunds') GROUP BY order_id) b LEFT JOIN (SELECT order_id,"
+        " sum(gross_minor) AS minor FROM receipt GROUP BY order_id) t ON t.order_id = b.order_id"
+        " WHERE coalesce(t.minor, 0) <> b.minor AND NOT EXISTS (SELECT FROM payment p WHERE p.order_id = b.order_id"
+        " AND p.state = 'captured' AND NOT p.receipted) AND NOT EXISTS (SELECT FROM refund r"
+        " WHERE r.order_id = b.order_id AND (r.done_at IS NULL OR NOT r.receipted))",
+        moment=moment,
+    )
+
+
 def the_audit_chains_are_whole(conn: Connection, moment: Moment) -> Iterator[str]:
     """I12: no row of the audit was edited, moved or removed, here or at a site, and each unlock has its row."""
     yield from broken_chains(conn, quiet_since=moment.now - moment.quiet, kept=moment.kept)
@@ -291,6 +352,9 @@ INVARIANTS: tuple[tuple[str, Rule], ...] = (
     ("I12", the_audit_chains_are_whole),
     ("I14", site_and_service_agree),
     ("I15", no_parcel_is_loaded_twice),
+    ("I18", an_order_costs_what_its_lines_say),
+    ("I19", nothing_is_promised_twice),
+    ("I20", receipts_are_numbered_without_a_gap_and_add_up),
     ("I25", every_move_is_told_to_who_asks),
     ("I18", lots_are_what_their_lines_took),
 )

@@ -226,6 +226,7 @@ def add_order(
             currency="CNY", total_minor=1_000, placed_at=START, hold_until=START,
         )
     )  # fmt: skip
+    conn.execute(text("UPDATE pickup_window SET orders_taken = orders_taken + 1 WHERE id = :id"), {"id": run[1]})
     ids = [f"{order}-p{place}" for place in range(1, len(parcels) + 1)]
     for place, (parcel, parcel_state) in enumerate(zip(ids, parcels, strict=True), start=1):
         lies = parcel_state in ("loaded", "collected")

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from app.db.engine import transaction
 from app.domain.basket import BasketLine
+from app.use_cases.audit import Moment, audit
 from app.use_cases.money.issue_receipt import issue_receipts
 from app.use_cases.money.pay_edit import pay_edit
 from app.use_cases.ordering.edit_order import Edited, edit_order
@@ -58,7 +59,7 @@ class Changes:
 
     def refunds(self, order: PlacedOrder) -> list[tuple[str, int]]:
         """Cause and minor units, oldest first."""
-        query = "SELECT cause, amount_minor FROM refund WHERE order_id = :id ORDER BY id"
+        query = "SELECT cause, amount_minor FROM refund WHERE order_id = :id ORDER BY length(refund_no), refund_no"
         return [tuple(row) for row in self.shop.rows(query, id=order.order_id)]
 
     def total(self, order: PlacedOrder) -> int:
@@ -74,3 +75,8 @@ class Changes:
 
     def receipts(self, order: PlacedOrder) -> list[Any]:
         return list(self.shop.rows("SELECT * FROM receipt WHERE order_id = :id ORDER BY number", id=order.order_id))
+
+    def broken(self, *, now: datetime = NOW) -> dict[str, list[str]]:
+        """What the audit finds wrong."""
+        with transaction(self.shop.engine) as conn:
+            return {each.invariant: each.examples for each in audit(conn, Moment(now)) if each.violations}

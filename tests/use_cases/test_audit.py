@@ -154,6 +154,9 @@ DAMAGE = [
     ("I18", [*GOODS, LOT.format(taken=2), LINE_LOT.format(taken=2)]),
     ("I18", [*GOODS, LOT.format(taken=1), LINE_LOT.format(taken=1), RECALL]),
     ("I15", [EVENT + f"('{GATEWAY}', 'log-a', 7, now(), now(), 'ParcelLoaded', NULL, '{LOADED_AGAIN}', NULL)"]),
+    ("I18", ["UPDATE customer_order SET total_minor = total_minor + 1"]),
+    ("I19", ["UPDATE pickup_window SET orders_taken = 1"]),
+    ("I20", ["INSERT INTO receipt_counter SELECT id, 1 FROM site LIMIT 1"]),
 ]
 
 

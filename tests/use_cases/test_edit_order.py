@@ -118,7 +118,7 @@ def test_pieces_keep_their_price_and_more_of_them_cost_todays(shop: Shop, change
 
 def test_money_goes_back_to_each_payment_at_most_once(shop: Shop, changes: Changes) -> None:
     order = shop.paid(("milk", 1))
-    changes.pay(order, changes.edit(order, ("milk", 3)))
+    changes.pay(order, changes.edit(order, ("milk", 3), now=NOW + timedelta(minutes=1)))
     changes.edit(order, ("potatoes", 1))
     paid = shop.rows("SELECT amount_minor FROM payment ORDER BY made_at, id")
     assert [tuple(row) for row in paid] == [(1380,), (2760,)]

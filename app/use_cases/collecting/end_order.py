@@ -1,6 +1,7 @@
 """Nothing of an order is left to hand out: it ends, its code ends, and its money is earned or goes back.
 
-Decides how: collected if any parcel was, and then what was not collected is refunded line by line; else refunded whole.
+Decides how: collected if any parcel was, and then what was not collected is refunded line by line; else refunded whole,
+or as much of it as was promised when its owner cancelled it.
 """
 
 from collections.abc import Mapping
@@ -8,6 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text, update
 
+from app.db.cancellations import promised_lines
 from app.db.ledger import book
 from app.db.moves import move_order
 from app.db.tables import credential
@@ -75,7 +77,7 @@ def end_order(
         order_id=order_id,
         cause=cause,
         cause_key="end",
-        lines=lines if collected else None,
+        lines=lines if collected else promised_lines(conn, order_id=order_id),
         actor=actor,
         now=now,
         random=random,

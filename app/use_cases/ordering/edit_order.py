@@ -26,6 +26,7 @@ from app.domain.state_table import step
 from app.use_cases.money.decide_refund import Decided, refund_difference, refund_payment
 from app.use_cases.money.issue_receipt import issue_receipts_of
 from app.use_cases.ordering.apply_edit import Ordered, Revised, apply_edit, lock_ordered, revise_order
+from app.use_cases.ordering.drop_edit import drop_open_edit
 from app.use_cases.site.wire_time import to_wire
 from app.use_cases.telling.tell_order import tell_edited, tell_refund
 from locker_protocol.ids import RandomBytes, new_id, random_bytes
@@ -33,7 +34,6 @@ from locker_protocol.ids import RandomBytes, new_id, random_bytes
 EDIT_DROPPED = "edit_dropped"
 SUPERSEDED = "superseded"
 
-OPEN = text("SELECT id FROM order_edit WHERE order_id = :order_id AND state = 'awaiting_payment'")
 OF_PAYMENT = text("SELECT * FROM order_edit WHERE payment_id = :payment_id")
 LINES = text("SELECT product_id, price_minor, before, after FROM order_edit_line WHERE edit_id = :edit_id")
 
@@ -111,13 +111,6 @@ def follow_paid_edit(
         return True
     tell_edited(conn, order_id=paid.order_id, back_minor=0, now=now, random=random)
     return True
-
-
-def drop_open_edit(conn: Connection, *, order_id: str, reason: str, now: datetime) -> None:
-    """End a wish that waits for its payment, if there is one; a payment that comes later goes back."""
-    edit_id = conn.execute(OPEN, {"order_id": order_id}).scalar_one_or_none()
-    if edit_id is not None:
-        _move(conn, edit_id, EditEvent.DROP, now, dropped_for=reason)
 
 
 def _again(edit: Row[Any]) -> Edited:
@@ -207,26 +200,20 @@ def _do_paid(conn: Connection, edit: Row[Any], actor: str, now: datetime, random
         raise EditMeanwhile
     issue_receipts_of(conn, order_id=edit.order_id, now=now)
     apply_edit(conn, ordered=ordered, revised=revised, actor=actor, now=now, random=random)
-    _move(conn, edit.id, EditEvent.APPLY, now)
+    applied = (order_edit.c.id == edit.id, order_edit.c.state == EditState.AWAITING_PAYMENT.value)
+    conn.execute(update(order_edit).where(*applied).values(state=EditState.APPLIED.value, closed_at=now))
 
 
 def _give_back(
     conn: Connection, edit: Row[Any], paid: Row[Any], code: str, actor: str, now: datetime, random: RandomBytes
 ) -> None:
     if EditState(edit.state) is EditState.AWAITING_PAYMENT:
-        _move(conn, edit.id, EditEvent.DROP, now, dropped_for=code)
+        drop_open_edit(conn, order_id=paid.order_id, reason=code, now=now)
     cause = RefundCause.EDIT_GONE
     decided = refund_payment(conn, payment=paid, cause=cause, actor=actor, now=now, random=random)
     state = OrderState(lock_ordered(conn, order_id=paid.order_id).row.state)
     note(conn, order_id=paid.order_id, state=state, event=EDIT_DROPPED, actor=actor, now=now)
     tell_refund(conn, order_id=paid.order_id, decided=decided, cause=cause, now=now, random=random)
-
-
-def _move(conn: Connection, edit_id: str, event: EditEvent, now: datetime, **values: str | None) -> None:
-    new = step(EDIT_TABLE, EditState.AWAITING_PAYMENT, event)
-    waits = (order_edit.c.id == edit_id, order_edit.c.state == EditState.AWAITING_PAYMENT.value)
-    moved = conn.execute(update(order_edit).where(*waits).values(state=new.value, closed_at=now, **values))
-    assert moved.rowcount == 1, "its order's row is locked"
 
 
 def _actor(ordered: Ordered) -> str:
