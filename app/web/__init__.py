@@ -28,11 +28,13 @@ from app.web import (
     ops_stock,
     ops_supply,
     ops_webhooks,
+    order_edit,
     orders,
     payment_webhook,
     photos,
     picking,
     problems,
+    receipts,
     sandbox_pay,
     shop,
     streams,
@@ -47,6 +49,8 @@ PAGES = (
     shop,  # browse, search, basket
     checkout,  # place and pay
     orders,  # a resident's orders and their timeline
+    order_edit,  # change or cancel one
+    receipts,
     collect,  # the code, the wall, the deadline
     choice,  # when something does not come as promised
     sandbox_pay,  # the sandbox provider's hosted page

@@ -13,8 +13,11 @@ from sqlalchemy import Row
 from werkzeug.wrappers import Response
 
 from app.db.pages import shop as pages
+from app.db.pages.editing import editable_order
+from app.db.pages.reordering import again_page, names
 from app.domain.basket import BasketLine, NothingInBasket, ProductUnavailable, SoldOut, Substitution
 from app.domain.errors import DomainError, NotFound
+from app.domain.reordering import Changed
 from app.payments.provider import Unavailable
 from app.use_cases.money.start_payment import start_payment
 from app.use_cases.ordering.place_order import place_order
@@ -80,7 +83,7 @@ def _remember(person: Visitor, wanted: Substitution) -> None:
 
 def pay(order_id: str, person: Visitor) -> str:
     """Open a payment and say where to go: to the provider's page, or to the order's if the provider does not answer."""
-    own = _own_origin()
+    own = own_origin()
     try:
         pay_url = start_payment(
             parts().engine,
@@ -97,7 +100,7 @@ def pay(order_id: str, person: Visitor) -> str:
     return pay_url.removeprefix(parts().settings.public_url)
 
 
-def _own_origin() -> str:
+def own_origin() -> str:
     """Where the provider sends people back to. A demo is opened by whatever name its machine has."""
     settings = parts().settings
     return request.host_url.rstrip("/") if settings.demo else settings.public_url
@@ -162,6 +165,35 @@ def _products(lines: dict[str, int]) -> dict[str, Row[Any]]:
     return {product.id: product for product in shop.products} if shop else {}
 
 
+def _again(site_id: str) -> list[tuple[Changed, str, str]]:
+    """What is different from the order that was put into the basket anew: with the product's name and another's."""
+    person = visitor()
+    if person is None or "again" not in request.args:
+        return []
+    with read() as conn:
+        found = again_page(
+            conn,
+            order_id=request.args["again"],
+            person_id=person.id,
+            site_id=site_id,
+            window_id=basket.window_id(),
+            now=civil_now(),
+        )
+        changes = found.changes if found else []
+        named = names(conn, product_ids=[each for one in changes for each in (one.product_id, one.other_id)])
+    known = {product_id: local(row) for product_id, row in named.items()}
+    return [(one, known[one.product_id], known.get(one.other_id, "")) for one in changes]
+
+
+def _addable(site_id: str) -> Row[Any] | None:
+    """An order of the visitor's to which all of this can still be added."""
+    person = visitor()
+    if person is None or not basket.lines():
+        return None
+    with read() as conn:
+        return editable_order(conn, person_id=person.id, site_id=site_id, now=civil_now())
+
+
 def _show(changed: str = "") -> Response | str:
     site_id = basket.site_id()
     if site_id is None:
@@ -186,6 +218,8 @@ def _show(changed: str = "") -> Response | str:
         total=money(sum(line.line_minor for line in chosen), shop.site.currency),
         short=[line for line in chosen if line.product.left < line.quantity],
         changed=changed,
+        again=_again(site_id),
+        addable=_addable(site_id),
         low_door=session.get("low_door", False),
         substitution=session.get("substitution", theirs),
         idempotency_key=random_id(),

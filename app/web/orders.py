@@ -1,11 +1,17 @@
 """A resident's own orders: the list, and the page of one whose timeline moves by itself. Another's is not found."""
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
 from app.db.pages import orders as pages
+from app.db.pages.editing import dropped_edit, open_edit
+from app.db.pages.order_history import FILTERS, order_history
 from app.db.pages.orders import OrderPage
+from app.db.pages.receipts import receipts_of
+from app.db.pages.reordering import again_page
+from app.domain.basket import MOST_LINES
 from app.domain.errors import DomainError, NotFound
+from app.domain.order_state import OrderState
 from app.use_cases.ordering.give_up_order import give_up_order
 from app.web import basket, words
 from app.web.access import serves_signed_in
@@ -15,13 +21,19 @@ from app.web.parts import civil_now, read, signed_in, write
 
 blueprint = Blueprint("orders", __name__, url_prefix="/<lang_code>")
 
+MOST_CURSOR = 80
+
 
 @blueprint.get("/orders")
 @serves_signed_in()
 def orders_page() -> str:
-    """Show one's orders, newest first."""
+    """Show one's orders, newest first, some at a time."""
+    shown = request.args.get("shown", "")
     with read() as conn:
-        return render_template("orders.html", orders=pages.order_list(conn, person_id=signed_in().id))
+        found = order_history(
+            conn, person_id=signed_in().id, shown=shown, cursor=request.args.get("after", "")[:MOST_CURSOR]
+        )
+    return render_template("orders.html", history=found, shown=shown, filters=list(FILTERS))
 
 
 @blueprint.get("/orders/<order_id>")
@@ -55,13 +67,24 @@ def give_up(order_id: str) -> Response:
 @blueprint.post("/orders/<order_id>/again")
 @serves_signed_in()
 def order_again(order_id: str) -> Response:
-    """Put what was ordered into the basket, beside what is there; its page says what is sold out now."""
+    """Put what can be had of it into the basket, beside what is there; its page says what is different."""
     shown = own_order(order_id)
+    if basket.site_id() is None:
+        session["site"] = shown.order.site_id
+    with read() as conn:
+        found = again_page(
+            conn,
+            order_id=order_id,
+            person_id=signed_in().id,
+            site_id=basket.site_id() or shown.order.site_id,
+            window_id=basket.window_id(),
+            now=civil_now(),
+        )
     lines = dict(basket.lines())
-    for line in shown.lines:
-        lines[line.product_id] = max(lines.get(line.product_id, 0), line.quantity)
-    basket.keep(lines)
-    return redirect(url_for("checkout.basket_page"), 303)
+    for product_id, count in found.basket.items() if found else ():
+        lines[product_id] = max(lines.get(product_id, 0), count)
+    basket.keep(dict(list(lines.items())[:MOST_LINES]))
+    return redirect(url_for("checkout.basket_page", again=order_id), 303)
 
 
 def own_order(order_id: str) -> OrderPage:
@@ -77,4 +100,18 @@ def _show(order_id: str, *, unpaid: bool = False, refused: str = "") -> str:
     page = own_order(order_id)
     with read() as conn:
         asked = choice_url(conn, order_id=order_id, ends_at=page.order.removal_from)
-    return render_template("order.html", page=page, unpaid=unpaid, refused=refused, asked=asked)
+        waiting = open_edit(conn, order_id=order_id)
+        dropped = dropped_edit(conn, order_id=order_id) if waiting is None else None
+        receipts = receipts_of(conn, order_id=order_id)
+    order = page.order
+    return render_template(
+        "order.html",
+        page=page,
+        unpaid=unpaid,
+        refused=refused,
+        asked=asked,
+        waiting=waiting,
+        dropped=words.of_code(dropped) if dropped and dropped in words.WORDS else dropped,
+        receipts=receipts,
+        editable=order.state == OrderState.PAID and not order.stock_run_no and civil_now() < order.order_by,
+    )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date
+from babel.dates import format_date, format_datetime
 from babel.numbers import format_currency, get_currency_precision, get_currency_symbol
 from flask import Flask, current_app, g, request, session, url_for
 from flask_babel import gettext, ngettext
@@ -39,6 +39,7 @@ def register(app: Flask) -> None:
         day,
         moment,
         calendar_day,
+        date_and_time,
         span,
         ago,
         celsius,
@@ -110,6 +111,11 @@ def moment(at: datetime, zone: str) -> str:
 def calendar_day(on: date) -> str:
     """Write a date with its year: `30 Nov 2026`."""
     return str(format_date(on, "yyyy年M月d日" if short() == "zh" else "d MMM yyyy", locale=locale()))
+
+
+def date_and_time(at: datetime, zone: str) -> str:
+    """Write a date that stays right for ever: `23 Nov 2026, 10:00`."""
+    return str(format_datetime(at.astimezone(ZoneInfo(zone)), "medium", locale=locale()))
 
 
 def span(opens: datetime, closes: datetime, zone: str) -> str:

@@ -48,7 +48,7 @@ WORDS: Mapping[str, LazyString] = {
     "partly_refunded": _l("Money of this order went back already, so it cannot be changed. You can still cancel it."),
     "nothing_changed": _l("That is what you ordered already. Nothing was changed."),
     "too_many_edits": _l("This order was changed too often. Cancel it and order anew."),
-    "edit_meanwhile": _l("The order was changed in the meantime. Look at it again."),
+    "edit_meanwhile": _l("The order or a price changed in the meantime. Look at it again; nothing was done."),
     "not_to_be_cancelled": _l("There is nothing left to cancel. The order’s page shows where it stands."),
     "too_late_to_cancel": _l(
         "It is too late to cancel: nothing would come back. Your food is there for you to collect."

@@ -20,12 +20,12 @@ from app.db.tables import (
     photo,
     pickup_window,
     product,
+    refund,
     refund_line,
     site,
 )
 from app.domain.parcel_state import ParcelState
-
-MOST_ORDERS = 50
+from app.domain.refunding import RefundCause
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +39,11 @@ class OrderPage:
     refunded_minor: int
     photos: Sequence[Row[Any]]
 
-
-def order_list(conn: Connection, *, person_id: str) -> Sequence[Row[Any]]:
-    """A person's orders, newest first, with the pictures of what is in them."""
-    pictures = (
-        select(func.array_agg(product.c.picture.distinct()))
-        .select_from(order_line.join(product, product.c.id == order_line.c.product_id))
-        .where(order_line.c.order_id == customer_order.c.id)
-        .scalar_subquery()
-        .label("pictures")
-    )
-    query = _orders().add_columns(pictures).where(customer_order.c.person_id == person_id)
-    return conn.execute(query.order_by(customer_order.c.placed_at.desc()).limit(MOST_ORDERS)).all()
+    @property
+    def not_whole(self) -> list[Row[Any]]:
+        """Lines of which something did not come: missing from the bag, or in a bag that was never handed out."""
+        never_came = {RefundCause.NOT_BROUGHT, RefundCause.NOT_COLLECTED}
+        return [line for line in self.lines if line.missing or never_came & set(line.causes or ())]
 
 
 def order_page(conn: Connection, *, order_id: str, person_id: str | None = None) -> OrderPage | None:
@@ -88,6 +81,7 @@ def _orders() -> Select[Any]:
             site.c.timezone,
             pickup_window.c.opens_at,
             pickup_window.c.closes_at,
+            load_run.c.order_by,
             load_run.c.removal_from,
             load_run.c.expected_at,
             load_run.c.called_off_at,
@@ -101,13 +95,20 @@ def _orders() -> Select[Any]:
 def _lines(conn: Connection, order_id: str) -> Sequence[Row[Any]]:
     """What was bought, one row a product: that it lies in two bags is the packer's matter.
 
-    `missing` with its `reason`, `replaced` by whatever is in `instead`, net `weight_g`, and what went back for it.
+    `missing` with its `reason`, `replaced` by whatever is in `instead`, net `weight_g`, what went back for it, and the
+    refunds' `causes`.
     """
     columns = (product.c.name_zh, product.c.name_en, product.c.unit_zh, product.c.unit_en, product.c.picture)
     replaced = func.coalesce(order_line.c.substitute_quantity, 0)
     missing = order_line.c.quantity - order_line.c.picked_quantity - replaced
     back = (
         select(func.sum(refund_line.c.amount_minor))
+        .where(refund_line.c.order_id == order_line.c.order_id, refund_line.c.line_no == order_line.c.line_no)
+        .scalar_subquery()
+    )
+    causes = (
+        select(func.array_agg(refund.c.cause.distinct()))
+        .join_from(refund_line, refund)
         .where(refund_line.c.order_id == order_line.c.order_id, refund_line.c.line_no == order_line.c.line_no)
         .scalar_subquery()
     )
@@ -126,6 +127,7 @@ def _lines(conn: Connection, order_id: str) -> Sequence[Row[Any]]:
             func.min(instead.c.name_en).filter(closed).label("instead_en"),
             func.sum(order_line.c.weight_g).filter(closed).label("weight_g"),
             func.coalesce(func.sum(back), 0).label("back_minor"),
+            func.max(causes).label("causes"),
             *columns,
         )
         .join_from(order_line, product, product.c.id == order_line.c.product_id)

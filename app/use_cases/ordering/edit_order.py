@@ -67,12 +67,14 @@ def edit_order(
     idempotency_key: str,
     provider: str,
     now: datetime,
+    shown_minor: int | None = None,
     random: RandomBytes = random_bytes,
 ) -> Edited:
-    """Change an order, or write down what has to be paid for first. `lines`: all it shall hold, not what is added.
+    """Change an order, or write down what has to be paid for first. `lines`: all it shall hold, not what is added;
+    `shown_minor`: what the owner was told that it costs more.
 
-    Raises NotFound, NothingChanged, what is wrong with the wish, or what stands in its way with what is left; the
-    transaction is then to be rolled back, and the order is as it was.
+    Raises NotFound, NothingChanged, EditMeanwhile, what is wrong with the wish, or what stands in its way with what is
+    left; the transaction is then to be rolled back, and the order is as it was.
     """
     wanted, key = checked_basket(lines), checked_key(idempotency_key)
     ordered = lock_ordered(conn, order_id=order_id)
@@ -85,6 +87,8 @@ def edit_order(
     revised = revise_order(conn, ordered=ordered, wanted=wanted, window_id=window_id, now=now)
     if window_id == ordered.row.window_id and all(line.before == line.after for line in revised.lines):
         raise NothingChanged
+    if shown_minor not in (None, difference_minor(revised.lines)):
+        raise EditMeanwhile
     drop_open_edit(conn, order_id=order_id, reason=SUPERSEDED, now=now)
     wish = _Wish(new_id(to_wire(now), random), key, ordered, revised)
     if difference_minor(revised.lines) > 0:
