@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from app.domain.edit_state import EDIT_TABLE, FINAL_EDIT_STATES, EditState
 from app.domain.hold_state import FINAL_HOLD_STATES, HOLD_TABLE, HoldState
 from app.domain.lot_state import FINAL_LOT_STATES, LOT_TABLE, LotState
 from app.domain.order_state import FINAL_ORDER_STATES, ORDER_TABLE, OrderState
@@ -30,6 +31,7 @@ def draw() -> str:
             _diagram("Parcel", ParcelState.PLANNED, PARCEL_TABLE, FINAL_PARCEL_STATES),
             _diagram("Payment", PaymentState.OPEN, PAYMENT_TABLE, PAID_OR_NOT),
             _diagram("Lot", LotState.OPEN, LOT_TABLE, FINAL_LOT_STATES),
+            _diagram("Change of a paid order", EditState.AWAITING_PAYMENT, EDIT_TABLE, FINAL_EDIT_STATES),
             _diagram("Remote opening that waits for a second person", HoldState.WAITING, HOLD_TABLE, FINAL_HOLD_STATES),
             _diagram("Door, as its gateway believes", DoorState.UNKNOWN, MOVES, frozenset()),
             _diagram("Condition of a door", DoorCondition.FREE, conditions.MOVES, frozenset()),

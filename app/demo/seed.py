@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.db.engine import make_engine, transaction
 from app.db.tables import (
+    cancel_policy,
     category,
     compartment,
     gateway,
@@ -27,6 +28,7 @@ from app.db.tables import (
     site,
     site_calendar,
     supplier,
+    tax_rate,
 )
 from app.demo import catalogue, runs, sites, supply
 from app.demo.cabinet import Column, Compartment, Locker
@@ -42,6 +44,8 @@ DOMAIN = "demo.caibox.example"
 # The numbers on the plates of the packing room's two table scales; a verification lasts a year.
 SCALES = ("SZ-0417", "SZ-0418")
 SCALES_VERIFIED_FOR = timedelta(days=200)
+# Percent of the price that comes back after the cut-off: what was bought for one household is not easily sold again.
+CANCEL_POLICY = {"closed_percent": 80, "packed_percent": 80, "ready_percent": 80}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,8 @@ def seed(conn: Connection, *, gateway_keys: Mapping[str, bytes], now: datetime) 
     written += _add(conn, supplier, list(supply.supplier_rows()))
     written += _add(conn, product, [_product(at, one) for at, one in enumerate(catalogue.load_products())])
     written += _add(conn, lot, list(supply.lot_rows(now)))
+    written += _add(conn, tax_rate, [_rate(one, tax) for one in demo_sites for tax in catalogue.load_tax_codes()])
+    written += _add(conn, cancel_policy, [{"site_id": one.site_id, **CANCEL_POLICY} for one in demo_sites])
     verified = (now + SCALES_VERIFIED_FOR).date()
     written += _add(conn, scale, [{"id": number, "verified_until": verified} for number in SCALES])
     written += _add(conn, person, [_person(number, login, now) for number, login in enumerate(DEMO_LOGINS)])
@@ -225,6 +231,11 @@ def _product(position: int, one: catalogue.DemoProduct) -> dict[str, Any]:
         "unit_price_per": None if one.unit_price_per == "none" else one.unit_price_per,
         **{name: getattr(one, name) for name in same.split()},
     }
+
+
+def _rate(one: sites.Site, tax: catalogue.TaxCode) -> dict[str, Any]:
+    same = {"rate_bp": tax.rate_bp, "name_zh": tax.name_zh, "name_en": tax.name_en}
+    return {"site_id": one.site_id, "tax_code": tax.code, **same}
 
 
 def _person(number: int, login: DemoLogin, now: datetime) -> dict[str, Any]:

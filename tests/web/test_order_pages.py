@@ -190,9 +190,15 @@ def test_three_taps_lead_from_the_last_order_to_the_paid_page(browser: Browser, 
 def test_what_did_not_come_is_shown_line_by_line_with_its_reason(day: Day, owner: Any) -> None:
     with transaction(day.engine) as conn:
         line = conn.execute(select(t.order_line).order_by(t.order_line.c.line_no).limit(1)).one()
-        asked = {"order_id": day.order_id, "cause": RefundCause.NOT_BROUGHT, "cause_key": "missing:x"}
-        lines = {line.line_no: line.line_minor}
-        decide_refund(conn, **asked, lines=lines, actor="clock", now=NOW + timedelta(hours=30))
+        decide_refund(
+            conn,
+            order_id=day.order_id,
+            cause=RefundCause.NOT_BROUGHT,
+            cause_key="missing:x",
+            lines={line.line_no: line.line_minor},
+            actor="clock",
+            now=NOW + timedelta(hours=30),
+        )
         conn.execute(update(t.customer_order).values(state="collected"))
     shown = owner.get(f"/en/orders/{day.order_id}").text
     assert "we could not bring it" in shown
