@@ -124,7 +124,7 @@ def test_the_history_is_filtered_and_says_what_all_of_it_comes_to(day: Day, owne
     assert numbers(owner.get("/en/orders?shown=let_go").text) == []
 
 
-@pytest.mark.parametrize("after", ["x", "2026-11-22T00:00:00~", "~~~", "%00"])
+@pytest.mark.parametrize("after", ["x", "2026-11-22T00:00:00~", "~~~"])
 def test_a_cursor_that_is_none_shows_the_first_page(day: Day, owner: Any, after: str) -> None:
     answer = owner.get(f"/en/orders?after={after}")
     assert (answer.status_code, day.order_id in answer.text) == (200, True)
