@@ -106,7 +106,7 @@ def test_a_paid_order_is_not_let_go(day: Day, owner: Any) -> None:
 
 
 def test_the_same_again_fills_the_basket(day: Day, owner: Any) -> None:
-    assert owner.post(f"/en/orders/{day.order_id}/again").headers["Location"] == "/en/basket"
+    assert owner.post(f"/en/orders/{day.order_id}/again").headers["Location"] == f"/en/basket?again={day.order_id}"
     with owner.session_transaction() as session:
         assert set(session["basket"].values()) == {2}
 
