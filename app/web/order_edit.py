@@ -3,7 +3,7 @@
 Shows before it does: the amount on the button is sent with it, and where it has changed meanwhile nothing is done.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -34,11 +34,12 @@ QUANTITY = "q-"
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What the form says: pieces by product, the window, and whether the basket was put in."""
+    """What the form says: pieces by product, the window, whether the basket is in it, and which button was pressed."""
 
     wanted: dict[str, int]
     window_id: int
     with_basket: bool
+    pressed: str = ""
 
 
 @blueprint.get("/edit")
@@ -60,7 +61,10 @@ def draft(order_id: str) -> tuple[str, int]:
     sent = _read_draft(_page(order_id, ()))
     product_id, _, number = request.form.get("set", "").rpartition(":")
     if product_id:
-        sent.wanted[product_id] = basket.read_quantity(number, product_id)
+        count = basket.read_quantity(number, product_id)
+        button = "plus" if count > sent.wanted.get(product_id, 0) else "minus"
+        sent.wanted[product_id] = count
+        sent = replace(sent, pressed=f"{button}-{product_id}")
     return _show(order_id, sent)
 
 

@@ -94,6 +94,7 @@ def test_a_step_shows_what_comes_back_and_keeps_nothing(day: Day, owner: Any) ->
     html = step(owner, day, page(owner, day), product, 1)
     assert "comes back" in html
     assert "before: 2" in html
+    assert re.search(rf'<button class="minus" id="minus-{product}"[^>]* autofocus>', html), "the focus stays there"
     assert goods(day) == before
 
 

@@ -86,7 +86,7 @@ REFUNDS = _sums("""
     SELECT o.site_id, (m.at AT TIME ZONE t.timezone)::date AS day, m.part, m.whole
     FROM (
         SELECT order_id, decided_at AS at, amount_minor AS part, 0 AS whole FROM refund
-        WHERE decided_at > :since AND cause NOT IN ('weight', 'late_payment', 'second_payment')
+        WHERE decided_at > :since AND cause NOT IN ('weight', 'late_payment', 'second_payment', 'edited', 'edit_gone')
         UNION ALL
         SELECT order_id, at, 0, amount_minor FROM ledger_entry
         WHERE at > :since AND kind = 'capture' AND account = 'provider_clearing'
@@ -114,7 +114,7 @@ HOUSEHOLDS = text(f"""
         SELECT count(*) FROM (
             SELECT FROM refund r JOIN customer_order o ON o.id = r.order_id
             WHERE o.site_id = s.id AND r.decided_at > :since
-                AND r.cause NOT IN ('weight', 'late_payment', 'second_payment')
+                AND r.cause NOT IN ('weight', 'late_payment', 'second_payment', 'edited', 'edit_gone')
                 AND (r.decided_at AT TIME ZONE s.timezone)::date BETWEEN first AND last
             GROUP BY o.person_id HAVING count(*) >= 3
         ) often
