@@ -321,7 +321,7 @@ def every_move_is_told_to_who_asks(conn: Connection, moment: Moment) -> Iterator
 
 
 def lots_are_what_their_lines_took(conn: Connection, moment: Moment) -> Iterator[str]:
-    """I18: a lot counts what its lines took of it, and once its recall has ended nothing of it can be collected."""
+    """I26: a lot counts what its lines took of it, and once its recall has ended nothing of it can be collected."""
     yield from _each(
         conn,
         "SELECT 'lot ' || t.id || ' counts ' || t.taken || ', its lines have ' || coalesce(sum(x.quantity), 0)"
@@ -356,7 +356,7 @@ INVARIANTS: tuple[tuple[str, Rule], ...] = (
     ("I19", nothing_is_promised_twice),
     ("I20", receipts_are_numbered_without_a_gap_and_add_up),
     ("I25", every_move_is_told_to_who_asks),
-    ("I18", lots_are_what_their_lines_took),
+    ("I26", lots_are_what_their_lines_took),
 )
 
 

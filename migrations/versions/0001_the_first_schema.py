@@ -160,6 +160,18 @@ def upgrade() -> None:
         sa.UniqueConstraint("site_no", name=op.f("uq_site_site_no")),
     )
     op.create_table(
+        "supplier",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("name_zh", sa.Text(), nullable=False),
+        sa.Column("name_en", sa.Text(), nullable=False),
+        sa.Column("contact", sa.Text(), server_default="", nullable=False),
+        sa.Column("active", sa.Boolean(), server_default=sa.text("true"), nullable=False),
+        sa.Column("margin_percent", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.CheckConstraint("margin_percent BETWEEN 0 AND 100", name=op.f("ck_supplier_margin")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_supplier")),
+        sa.UniqueConstraint("name_zh", name=op.f("uq_supplier_name_zh")),
+    )
+    op.create_table(
         "worker_beat",
         sa.Column("shard", sa.Text(), nullable=False),
         sa.Column("connected", sa.Boolean(), nullable=False),
@@ -247,11 +259,13 @@ def upgrade() -> None:
         sa.Column("display_name", sa.Text(), server_default="", nullable=False),
         sa.Column("site_id", sa.Text(), nullable=True),
         sa.Column("language", sa.Text(), server_default="zh", nullable=False),
+        sa.Column("substitution", sa.Text(), server_default="refund", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("language IN ('zh', 'en')", name=op.f("ck_person_language")),
         sa.CheckConstraint(
             "role IN ('resident', 'picker', 'driver', 'keeper', 'operator', 'admin')", name=op.f("ck_person_role")
         ),
+        sa.CheckConstraint("substitution IN ('similar', 'refund')", name=op.f("ck_person_substitution")),
         sa.CheckConstraint("phone IS NOT NULL OR mail IS NOT NULL", name=op.f("ck_person_reachable")),
         sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_person_site_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_person")),
@@ -288,6 +302,9 @@ def upgrade() -> None:
         sa.Column("net_g", sa.Integer(), nullable=True),
         sa.Column("flags", sa.ARRAY(sa.Text()), nullable=False),
         sa.Column("stock_a_run", sa.Integer(), nullable=False),
+        sa.Column("supplier_id", sa.Text(), nullable=True),
+        sa.CheckConstraint("replace(unit_zh, '公斤', '') NOT LIKE '%斤%'", name=op.f("ck_product_legal_unit")),
+        sa.CheckConstraint("unit_price_per IN ('500g', 'kg', 'L', 'each')", name=op.f("ck_product_legal_unit_price")),
         sa.CheckConstraint("zone IN ('frozen', 'chilled', 'cool', 'ambient')", name=op.f("ck_product_zone")),
         sa.CheckConstraint(
             "(net_g IS NULL OR net_g > 0) AND (cap_minor IS NULL OR net_g IS NOT NULL)",
@@ -296,9 +313,11 @@ def upgrade() -> None:
         sa.CheckConstraint("cap_minor IS NULL OR cap_minor >= price_minor", name=op.f("ck_product_cap_covers_price")),
         sa.CheckConstraint("price_minor > 0", name=op.f("ck_product_price_positive")),
         sa.ForeignKeyConstraint(["category_id"], ["category.id"], name=op.f("fk_product_category_id")),
+        sa.ForeignKeyConstraint(["supplier_id"], ["supplier.id"], name=op.f("fk_product_supplier_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_product")),
     )
     op.create_index(op.f("ix_product_category_id"), "product", ["category_id"], unique=False)
+    op.create_index(op.f("ix_product_supplier_id"), "product", ["supplier_id"], unique=False)
     op.create_table(
         "receipt_counter",
         sa.Column("site_id", sa.Text(), nullable=False),
@@ -359,7 +378,8 @@ def upgrade() -> None:
         sa.Column("after", sa.Text(), nullable=True),
         sa.Column("reason", sa.Text(), server_default="", nullable=False),
         sa.CheckConstraint(
-            "subject IN ('product', 'stock', 'door', 'person', 'order', 'refund')", name=op.f("ck_change_subject")
+            "subject IN ('product', 'stock', 'door', 'person', 'order', 'refund', 'lot', 'supplier')",
+            name=op.f("ck_change_subject"),
         ),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_change_person_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_change")),
@@ -411,6 +431,34 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_idempotent_request_person_id")),
         sa.PrimaryKeyConstraint("person_id", "key", name=op.f("pk_idempotent_request")),
     )
+    op.create_table(
+        "lot",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("product_id", sa.Text(), nullable=False),
+        sa.Column("supplier_id", sa.Text(), nullable=True),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), server_default="open", nullable=False),
+        sa.Column("origin_zh", sa.Text(), nullable=False),
+        sa.Column("origin_en", sa.Text(), nullable=False),
+        sa.Column("grower", sa.Text(), server_default="", nullable=False),
+        sa.Column("harvested_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("certificate", sa.Text(), server_default="", nullable=False),
+        sa.Column("expires_on", sa.Date(), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("received", sa.Integer(), nullable=False),
+        sa.Column("taken", sa.Integer(), server_default="0", nullable=False),
+        sa.CheckConstraint("state IN ('open', 'held', 'recalled')", name=op.f("ck_lot_state")),
+        sa.CheckConstraint("received > 0", name=op.f("ck_lot_received")),
+        sa.CheckConstraint("taken BETWEEN 0 AND received", name=op.f("ck_lot_taken")),
+        sa.ForeignKeyConstraint(["product_id"], ["product.id"], name=op.f("fk_lot_product_id")),
+        sa.ForeignKeyConstraint(["supplier_id"], ["supplier.id"], name=op.f("fk_lot_supplier_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_lot")),
+        sa.UniqueConstraint("product_id", "code", name=op.f("uq_lot_product_id_code")),
+    )
+    op.create_index(
+        "ix_lot_open", "lot", ["product_id", "expires_on"], unique=False, postgresql_where=sa.text("state = 'open'")
+    )
+    op.create_index(op.f("ix_lot_supplier_id"), "lot", ["supplier_id"], unique=False)
     op.create_table(
         "outbox",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -665,6 +713,31 @@ def upgrade() -> None:
         postgresql_where=sa.text("state IN ('paid', 'packed', 'ready')"),
     )
     op.create_table(
+        "lot_photo",
+        sa.Column("lot_id", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("person_id", sa.Text(), nullable=False),
+        sa.Column("jpeg", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["lot_id"], ["lot.id"], name=op.f("fk_lot_photo_lot_id")),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_lot_photo_person_id")),
+        sa.PrimaryKeyConstraint("lot_id", name=op.f("pk_lot_photo")),
+    )
+    op.create_table(
+        "lot_recall",
+        sa.Column("lot_id", sa.Text(), nullable=False),
+        sa.Column("begun_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("person_id", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("orders", sa.Integer(), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["lot_id"], ["lot.id"], name=op.f("fk_lot_recall_lot_id")),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_lot_recall_person_id")),
+        sa.PrimaryKeyConstraint("lot_id", name=op.f("pk_lot_recall")),
+    )
+    op.create_index(
+        "ix_lot_recall_open", "lot_recall", ["begun_at"], unique=False, postgresql_where=sa.text("ended_at IS NULL")
+    )
+    op.create_table(
         "visit_driver",
         sa.Column("visit_id", sa.Text(), nullable=False),
         sa.Column("person_id", sa.Text(), nullable=False),
@@ -808,6 +881,23 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_ledger_entry_order_id"), "ledger_entry", ["order_id"], unique=False)
     op.create_index(op.f("ix_ledger_entry_transaction_id"), "ledger_entry", ["transaction_id"], unique=False)
+    op.create_table(
+        "lot_recall_order",
+        sa.Column("lot_id", sa.Text(), nullable=False),
+        sa.Column("order_id", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("step", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["lot_id"], ["lot_recall.lot_id"], name=op.f("fk_lot_recall_order_lot_id")),
+        sa.ForeignKeyConstraint(["order_id"], ["customer_order.id"], name=op.f("fk_lot_recall_order_order_id")),
+        sa.PrimaryKeyConstraint("lot_id", "order_id", name=op.f("pk_lot_recall_order")),
+    )
+    op.create_index(
+        "ix_lot_recall_order_left",
+        "lot_recall_order",
+        ["lot_id", "order_id"],
+        unique=False,
+        postgresql_where=sa.text("at IS NULL"),
+    )
     op.create_table(
         "notification",
         sa.Column("id", sa.Text(), nullable=False),
@@ -1013,7 +1103,7 @@ def upgrade() -> None:
         sa.Column("receipted", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.CheckConstraint(
             "cause IN ('short', 'substitute', 'weight', 'not_collected', 'given_up', 'not_brought',"
-            " 'late_payment', 'second_payment', 'staff', 'edited', 'edit_gone')",
+            " 'late_payment', 'second_payment', 'recalled', 'staff', 'edited', 'edit_gone')",
             name=op.f("ck_refund_cause"),
         ),
         sa.CheckConstraint("amount_minor > 0", name=op.f("ck_refund_amount_positive")),
@@ -1038,6 +1128,23 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("done_at IS NOT NULL AND NOT receipted"),
     )
+    op.create_table(
+        "line_lot",
+        sa.Column("order_id", sa.Text(), nullable=False),
+        sa.Column("line_no", sa.SmallInteger(), nullable=False),
+        sa.Column("lot_id", sa.Text(), nullable=False),
+        sa.Column("quantity", sa.Integer(), nullable=False),
+        sa.Column("by_hand", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.CheckConstraint("quantity > 0", name=op.f("ck_line_lot_quantity_positive")),
+        sa.ForeignKeyConstraint(["lot_id"], ["lot.id"], name=op.f("fk_line_lot_lot_id")),
+        sa.ForeignKeyConstraint(
+            ["order_id", "line_no"],
+            ["order_line.order_id", "order_line.line_no"],
+            name=op.f("fk_line_lot_order_id_line_no"),
+        ),
+        sa.PrimaryKeyConstraint("order_id", "line_no", "lot_id", name=op.f("pk_line_lot")),
+    )
+    op.create_index(op.f("ix_line_lot_lot_id"), "line_lot", ["lot_id"], unique=False)
     op.create_table(
         "order_edit",
         sa.Column("id", sa.Text(), nullable=False),
@@ -1171,6 +1278,7 @@ TABLES = (
     "refund_line",
     "receipt",
     "order_edit",
+    "line_lot",
     "refund",
     "photo",
     "order_line",
@@ -1179,6 +1287,7 @@ TABLES = (
     "order_cancellation",
     "offer",
     "notification",
+    "lot_recall_order",
     "ledger_entry",
     "keeper_look",
     "history",
@@ -1186,6 +1295,8 @@ TABLES = (
     "capacity_hold",
     "webhook_delivery",
     "visit_driver",
+    "lot_recall",
+    "lot_photo",
     "customer_order",
     "zone_reading",
     "webhook_endpoint",
@@ -1198,6 +1309,7 @@ TABLES = (
     "remote_command",
     "pickup_window",
     "outbox",
+    "lot",
     "idempotent_request",
     "compartment",
     "change",
@@ -1213,6 +1325,7 @@ TABLES = (
     "gateway",
     "cancel_policy",
     "worker_beat",
+    "supplier",
     "site",
     "sign_in_code",
     "scale",

@@ -103,8 +103,8 @@ def tell_edited(
 ) -> None:
     """Queue the notice that an order was changed as its owner wished, and what goes back for it."""
     order = conn.execute(LOAD, {"order_id": order_id}).one()
-    back = BACK[order.language].format(amount=_money(back_minor, order.currency)) if back_minor else ""
-    _queue(conn, order, order_id, NoticeKind.EDITED, {**_facts(order), "back": back}, now, random)
+    back = BACK[order.language].format(amount=money_words(back_minor, order.currency)) if back_minor else ""
+    queue_for(conn, order, order_id, NoticeKind.EDITED, {**_facts(order), "back": back}, now, random)
 
 
 def tell_rescued(
