@@ -16,6 +16,7 @@ from app.factory import Parts
 from app.link.busy import postponed
 from app.notify.channel import Channel, DevInbox
 from app.notify.mail import MailChannel
+from app.payments.sandbox import SandboxProvider
 from app.settings import Settings
 from app.use_cases.evening.call_off_run import ask_called_off
 from app.use_cases.evening.close_offers import close_offers
@@ -78,6 +79,7 @@ class Deadlines:
             Duty("poll_payments", 5_000, self._poll_payments),
             Duty("forget_delivered", 60_000, self._forget_delivered),
             Duty("forget_answers", 60_000, self._forget_answers),
+            Duty("deliver_messages", 1_000, self._deliver_messages),
             # A demo's day may take minutes; looking is cheap, and what exists is left alone.
             Duty("open_runs", 10_000, self._open_runs),
         ]
@@ -125,6 +127,11 @@ class Deadlines:
 
     def _poll_payments(self) -> int:
         return poll_payments(self._parts.engine, self._parts.provider, now=self._parts.clock.now().civil)
+
+    def _deliver_messages(self) -> int:
+        """The sandbox has no worker of its own: what it tells later goes out from here."""
+        provider = self._parts.provider
+        return provider.deliver_due() if isinstance(provider, SandboxProvider) else 0
 
     def _send_refunds(self) -> int:
         return send_refunds(self._parts.engine, self._parts.provider, now=self._parts.clock.now().civil)

@@ -45,6 +45,7 @@ class Settings:
     locker_pages: Mapping[str, str]
     metrics_port: int | None
     uplink_tls: TlsFiles | None = None
+    sandbox_faults: str = ""
 
     @property
     def webhooks_inside(self) -> bool:
@@ -80,6 +81,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         locker_pages=json.loads(environment.get("CAIBOX_LOCKER_PAGES", "{}")),
         metrics_port=int(metrics_port) if metrics_port else None,
         uplink_tls=_uplink_tls(environment),
+        sandbox_faults=environment.get("CAIBOX_SANDBOX_FAULTS", ""),
     )
 
 

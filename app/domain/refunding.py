@@ -69,3 +69,8 @@ def spread(amounts: Mapping[int, int], rooms: Sequence[int]) -> list[dict[int, i
         left = {line_no: amount - part[line_no] for line_no, amount in left.items()}
         found.append({line_no: amount for line_no, amount in part.items() if amount > 0})
     return found
+
+
+def attempt_key(refund_id: str, attempt: int) -> str:
+    """The idempotency key of a refund's nth attempt; only one that surely did not happen is followed by another."""
+    return refund_id if attempt == 1 else f"{refund_id}.{attempt}"

@@ -1,9 +1,12 @@
-"""What a payment provider must be able to do. Two kinds stand behind it: our sandbox today, a real one tomorrow."""
+"""What a payment provider must be able to do. Two stand behind it: our sandbox, and Stripe."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
+
+from app.domain.reconciling import Movement
 
 
 class ChargeState(StrEnum):
@@ -42,7 +45,10 @@ class WebhookEvent:
 
 
 class Unavailable(Exception):
-    """The provider did not do it. `permanent`: do not try again; the words are for the log."""
+    """The provider did not say that it was done. `permanent`: it never will be; else it may have been, or may be yet.
+
+    The words are for the log and for operators.
+    """
 
     def __init__(self, reason: str, *, permanent: bool) -> None:
         super().__init__(reason)
@@ -72,8 +78,19 @@ class PaymentProvider(Protocol):
         """Ask for a charge's current state."""
         ...
 
-    def refund(self, ref: str, *, amount_minor: int, idempotency_key: str) -> None:
-        """Give money back the way it came; the same key refunds once."""
+    def refund(self, ref: str, *, amount_minor: int, idempotency_key: str) -> str:
+        """Give money back the way it came and return the refund's name there; the same key refunds once.
+
+        Providers forget keys after a day or more; then `find_refund` says what happened.
+        """
+        ...
+
+    def find_refund(self, ref: str, *, idempotency_key: str) -> str | None:
+        """Name the refund of a charge that was asked for by this key, if it was done."""
+        ...
+
+    def report(self, *, since: datetime, until: datetime) -> Sequence[Movement]:
+        """List the money that moved from `since` to before `until`: captures and refunds, each once."""
         ...
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> WebhookEvent:

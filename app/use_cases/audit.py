@@ -180,6 +180,14 @@ def the_ledger_balances(conn: Connection, moment: Moment) -> Iterator[str]:
         " FROM ledger_entry WHERE kind = 'capture' AND account = 'provider_clearing' GROUP BY transaction_id) b"
         " ON b.transaction_id = 'capture-' || p.id WHERE coalesce(b.booked, 0) <> CASE p.state WHEN 'captured'"
         " THEN p.amount_minor ELSE 0 END",
+        "SELECT 'order ' || o.id || ' is ' || o.state || ' without a captured payment' FROM customer_order o"
+        " WHERE o.state IN ('paid', 'packed', 'ready', 'expiring', 'collected', 'refunded')"
+        " AND NOT EXISTS (SELECT FROM payment p WHERE p.order_id = o.id AND p.state = 'captured')",
+        "SELECT 'order ' || o.id || ' is ' || o.state || ' and keeps the money of payment ' || p.id"
+        " FROM customer_order o JOIN payment p ON p.order_id = o.id WHERE o.state IN ('awaiting_payment', 'released')"
+        " AND p.state = 'captured' AND p.refund_minor < p.amount_minor",
+        "SELECT 'entry ' || e.id || ' of order ' || e.order_id || ' is in ' || e.currency FROM ledger_entry e"
+        " JOIN customer_order o ON o.id = e.order_id WHERE e.currency <> o.currency",
         moment=moment,
     )
 
@@ -191,6 +199,15 @@ def refunds_never_exceed_captures(conn: Connection, moment: Moment) -> Iterator[
         "SELECT 'payment ' || p.id || ' of ' || p.amount_minor || ' gives back ' || sum(r.amount_minor) FROM refund r"
         " JOIN payment p ON p.id = r.payment_id GROUP BY p.id, p.amount_minor, p.state"
         " HAVING sum(r.amount_minor) > p.amount_minor OR p.state <> 'captured'",
+        "SELECT 'payment ' || p.id || ' counts ' || p.refund_minor || ' of refunds, they are ' || coalesce(r.total, 0)"
+        " FROM payment p LEFT JOIN (SELECT payment_id, sum(amount_minor) AS total FROM refund GROUP BY payment_id) r"
+        " ON r.payment_id = p.id WHERE p.refund_minor <> coalesce(r.total, 0)",
+        "SELECT 'refund ' || r.id || ' of ' || r.amount_minor || ' is for lines of ' || coalesce(l.total, 0)"
+        " FROM refund r JOIN payment p ON p.id = r.payment_id LEFT JOIN (SELECT refund_id, sum(amount_minor) AS total"
+        " FROM refund_line GROUP BY refund_id) l ON l.refund_id = r.id"
+        " WHERE r.amount_minor <> coalesce(l.total, p.amount_minor)",
+        "SELECT 'refund ' || id || ' is done and has no name at its provider' FROM refund"
+        " WHERE done_at IS NOT NULL AND provider_ref IS NULL",
         "SELECT 'line ' || order_id || ':' || line_no || ' gives back more than it was charged' FROM refund_line"
         " JOIN order_line USING (order_id, line_no) GROUP BY order_id, line_no, line_minor"
         " HAVING sum(refund_line.amount_minor) > line_minor",

@@ -5,11 +5,10 @@ from flask import Blueprint, Response, jsonify, request
 from flask.blueprints import BlueprintSetupState
 
 from app.domain.errors import NotFound
-from app.payments.provider import Unavailable, WebhookForged, WebhookUnreadable
-from app.use_cases.money.record_webhook import record_webhook
-from app.use_cases.money.settle_payment import settle_payment
+from app.payments.provider import WebhookForged, WebhookUnreadable
+from app.use_cases.money.hear_webhook import hear_webhook
 from app.web.access import serves_everybody
-from app.web.parts import civil_now, parts, write
+from app.web.parts import civil_now, parts
 
 log = structlog.get_logger()
 
@@ -29,21 +28,14 @@ def take(provider_name: str) -> Response:
     provider = parts().provider
     if provider_name != provider.name:
         raise NotFound
-    body = request.get_data()
     try:
-        event = provider.read_webhook(body, dict(request.headers))
+        hear_webhook(parts().engine, provider, body=request.get_data(), headers=dict(request.headers), now=civil_now())
     except WebhookForged as error:
         log.warning("webhook_refused", provider=provider.name, reason=str(error))
         return _refused("webhook_refused", "The signature does not hold, or the message is too old. Nothing was kept.")
     except WebhookUnreadable as error:
         log.warning("webhook_unreadable", provider=provider.name, reason=str(error))
         return _refused("webhook_unreadable", f"The signature holds, but {error}. Nothing was kept.")
-    with write() as conn:
-        record_webhook(conn, provider=provider.name, event=event, body=body, now=civil_now())
-    try:
-        settle_payment(parts().engine, provider, provider_ref=event.ref, now=civil_now())
-    except (NotFound, Unavailable) as error:
-        log.warning("webhook_not_applied", provider=provider.name, provider_ref=event.ref, reason=str(error))
     return Response(status=204)
 
 

@@ -28,6 +28,19 @@ CREATE CONSTRAINT TRIGGER ledger_sums_to_zero AFTER INSERT ON ledger_entry
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ledger_sums_to_zero();
 """
 
+REFUND_CAPPED = """
+CREATE FUNCTION count_refund() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE payment SET refund_minor = refund_minor + NEW.amount_minor
+    WHERE id = NEW.payment_id AND currency = NEW.currency AND order_id = NEW.order_id;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'refund: % is not of its payment', NEW.id USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER count_refund AFTER INSERT ON refund FOR EACH ROW EXECUTE FUNCTION count_refund();
+"""
+
 INSERT_ONLY = """
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -1259,6 +1272,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("edit_id", "product_id", "price_minor", name=op.f("pk_order_edit_line")),
     )
     op.execute(LEDGER_SUMS_TO_ZERO)
+    op.execute(REFUND_CAPPED)
     op.execute(INSERT_ONLY)
 
 
@@ -1268,7 +1282,7 @@ def downgrade() -> None:
         op.drop_table(table)
     op.execute(sa.schema.DropSequence(sa.Sequence("refund_number")))
     op.execute(sa.schema.DropSequence(sa.Sequence("order_number")))
-    op.execute("DROP FUNCTION ledger_sums_to_zero, refuse_change")
+    op.execute("DROP FUNCTION ledger_sums_to_zero, refuse_change, count_refund")
 
 
 # In the order in which they can be dropped.
@@ -1282,6 +1296,7 @@ TABLES = (
     "refund",
     "photo",
     "order_line",
+    "payment_difference",
     "payment",
     "parcel",
     "order_cancellation",
@@ -1318,6 +1333,7 @@ TABLES = (
     "tax_rate",
     "site_calendar",
     "receipt_counter",
+    "sandbox_refund",
     "product",
     "person",
     "locker",
@@ -1329,8 +1345,11 @@ TABLES = (
     "site",
     "sign_in_code",
     "scale",
+    "sandbox_switch",
+    "sandbox_message",
     "sandbox_charge",
     "rejected_message",
+    "reconciliation",
     "payment_webhook",
     "category",
     "audit_head",

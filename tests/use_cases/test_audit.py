@@ -94,6 +94,8 @@ REFUND = (
     " decided_by, next_try_at) VALUES "
 )
 DONE = "UPDATE refund SET done_at = now()"
+WHOLE = REFUND + "('r1', 'R-1', 'o3', 'pay-o3', 'late_payment', 'x', 1000, 'CNY', now(), 'p', now())"
+BOOKED = booked("o3", "refund", "customer_held", "refunds", 1_000).replace("'t'", "'refund-r1'")
 LEDGER = "INSERT INTO ledger_entry (transaction_id, at, kind, order_id, account, amount_minor, currency) VALUES "
 EVENT = "INSERT INTO site_event (gateway_id, log_id, seq, at, applied_at, type, order_id, body, fault) VALUES "
 MOVE = "INSERT INTO history (at, order_id, subject, subject_id, from_state, event, to_state, actor) VALUES "
@@ -142,7 +144,12 @@ DAMAGE = [
     ("I8", [booked("o3", "sale", "customer_held", "sales", 2_000)]),
     ("I8", [booked("o1", "x", "sales", "customer_held", 5)]),
     ("I8", ["UPDATE payment SET state = 'open' WHERE order_id = 'o3'"]),
-    ("I9", [REFUND + "('r1', 'R-1', 'o3', 'pay-o3', 'staff', 'x', 1001, 'CNY', now(), 'p', now())"]),
+    ("I8", ["UPDATE payment SET amount_minor = 1001 WHERE order_id = 'o3'"]),
+    ("I8", ["UPDATE customer_order SET state = 'released' WHERE id = 'o3'"]),
+    ("I8", ["UPDATE customer_order SET currency = 'USD' WHERE id = 'o3'"]),
+    ("I9", [WHOLE, "UPDATE refund SET amount_minor = 1001"]),
+    ("I9", [WHOLE, "UPDATE payment SET refund_minor = 999 WHERE id = 'pay-o3'"]),
+    ("I9", [WHOLE, "UPDATE refund SET done_at = now(), provider_ref = NULL", BOOKED]),
     ("I9", [REFUND + "('r1', 'R-1', 'o3', 'pay-o3', 'staff', 'x', 9, 'CNY', now(), 'p', now())", DONE]),
     ("I9", [booked("o3", "refund", "customer_held", "refunds", 2_000)]),
     ("I12", [AUDIT_OPEN, "UPDATE audit SET actor = 'o2'", AUDIT_SHUT]),

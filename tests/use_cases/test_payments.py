@@ -290,11 +290,11 @@ class ShyProvider(SandboxProvider):
 
     refunds = 0
 
-    def refund(self, ref: str, *, amount_minor: int, idempotency_key: str) -> None:
+    def refund(self, ref: str, *, amount_minor: int, idempotency_key: str) -> str:
         self.refunds += 1
         if self.refunds == 1:
             raise Unavailable("come back later", permanent=False)
-        super().refund(ref, amount_minor=amount_minor, idempotency_key=idempotency_key)
+        return super().refund(ref, amount_minor=amount_minor, idempotency_key=idempotency_key)
 
 
 def test_a_refund_the_provider_did_not_do_is_asked_for_again_and_done_once(shop: Shop) -> None:
@@ -485,3 +485,39 @@ def test_the_ledger_and_the_history_are_insert_only(shop: Shop, table: str, verb
 
     with pytest.raises((IntegrityError, InternalError), match="insert-only"):
         shop.run_sql(verb.format(table=table))
+
+
+def test_refunds_of_a_payment_together_never_exceed_it_whatever_the_code_does(shop: Shop) -> None:
+    order = shop.paid()
+    pay = shop.one("SELECT id FROM payment")
+
+    def give_back(number: int, amount: int) -> None:
+        shop.run_sql(
+            "INSERT INTO refund (id, refund_no, order_id, payment_id, cause, cause_key, amount_minor, currency,"
+            " decided_at, decided_by, next_try_at)"
+            " VALUES (:id, :id, :order, :pay, 'staff', :id, :amount, 'CNY', now(), 'x', now())",
+            id=f"r{number}", order=order.order_id, pay=pay, amount=amount,
+        )  # fmt: skip
+
+    outcomes = at_once(*[lambda number=number: give_back(number, 400) for number in range(8)], workers=8)
+
+    assert sum(outcome is None for outcome in outcomes) == 3
+    assert all(isinstance(outcome, IntegrityError) for outcome in outcomes if outcome is not None)
+    assert shop.one("SELECT sum(amount_minor) FROM refund") == 1200
+    assert shop.one("SELECT refund_minor FROM payment") == 1200
+
+
+def test_nothing_goes_back_of_what_was_not_captured(shop: Shop) -> None:
+    order = shop.order()
+    shop.start(order)
+    before = shop.everything()
+
+    with pytest.raises(IntegrityError, match="refund_of_captured"):
+        shop.run_sql(
+            "INSERT INTO refund (id, refund_no, order_id, payment_id, cause, cause_key, amount_minor, currency,"
+            " decided_at, decided_by, next_try_at)"
+            " SELECT 'r', 'r', :order, id, 'staff', 'r', 1, 'CNY', now(), 'x', now() FROM payment",
+            order=order.order_id,
+        )
+
+    assert shop.everything() == before

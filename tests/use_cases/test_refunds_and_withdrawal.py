@@ -147,7 +147,7 @@ def test_earned_money_is_owed_again_before_it_goes_back(shop: Shop) -> None:
 class ClosedProvider(SandboxProvider):
     """Never refunds."""
 
-    def refund(self, ref: str, *, amount_minor: int, idempotency_key: str) -> None:  # noqa: ARG002  the protocol's
+    def refund(self, ref: str, *, amount_minor: int, idempotency_key: str) -> str:  # noqa: ARG002  the protocol's
         raise Unavailable("the account is closed", permanent=True)
 
 

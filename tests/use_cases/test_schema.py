@@ -64,4 +64,5 @@ def test_the_rules_only_a_database_can_keep_are_there(db: Engine) -> None:
             ("ledger_entry", "insert_only"),
             ("ledger_entry", "ledger_sums_to_zero"),
             ("receipt", "insert_only"),
+            ("refund", "count_refund"),
         ]

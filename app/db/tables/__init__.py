@@ -14,11 +14,12 @@ from app.db.tables.links import outbox, rejected_message, remote_command, site_e
 from app.db.tables.money import (
     ledger_entry,
     payment,
+    payment_difference,
     payment_webhook,
+    reconciliation,
     refund,
     refund_line,
     refund_number,
-    sandbox_charge,
 )
 from app.db.tables.orders import (
     capacity_hold,
@@ -33,6 +34,7 @@ from app.db.tables.orders import (
 from app.db.tables.people import notification, person, sign_in_code, web_session
 from app.db.tables.receipts import receipt, receipt_counter, tax_rate
 from app.db.tables.records import audit, audit_head, audit_told, change, history, keeper_look, trouble_report
+from app.db.tables.sandbox import sandbox_charge, sandbox_message, sandbox_refund, sandbox_switch
 from app.db.tables.sites import compartment, gateway, locker, site, site_calendar, zone_reading
 from app.db.tables.supply import line_lot, lot, lot_photo, lot_recall, lot_recall_order, supplier
 from app.db.tables.webhooks import webhook_delivery, webhook_endpoint
@@ -72,6 +74,7 @@ __all__ = [
     "outbox",
     "parcel",
     "payment",
+    "payment_difference",
     "payment_webhook",
     "person",
     "photo",
@@ -79,6 +82,7 @@ __all__ = [
     "product",
     "receipt",
     "receipt_counter",
+    "reconciliation",
     "refund",
     "refund_line",
     "refund_number",
@@ -87,6 +91,9 @@ __all__ = [
     "run_capacity",
     "run_stock",
     "sandbox_charge",
+    "sandbox_message",
+    "sandbox_refund",
+    "sandbox_switch",
     "scale",
     "sign_in_code",
     "site",

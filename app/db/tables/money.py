@@ -1,7 +1,6 @@
-"""Payments, refunds and the double-entry ledger."""
+"""Payments, refunds, the double-entry ledger, and where it differs from what a provider reports."""
 
 from sqlalchemy import (
-    ARRAY,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -10,6 +9,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Identity,
     Index,
+    Integer,
     Sequence,
     SmallInteger,
     Table,
@@ -21,6 +21,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from app.db.tables.columns import TIME, metadata, one_of
 from app.domain.payment_state import PaymentState
+from app.domain.reconciling import DifferenceKind, DifferenceState, MovementKind
 from app.domain.refunding import RefundCause
 
 payment = Table(
@@ -36,8 +37,12 @@ payment = Table(
     Column("made_at", TIME, nullable=False),
     Column("checked_at", TIME),  # when the provider was last asked
     Column("receipted", Boolean, nullable=False, server_default=text("false")),  # has its receipt, or needs none
+    # What was decided to go back of it; kept by a trigger, so that no two decisions together exceed what was captured.
+    Column("refund_minor", BigInteger, nullable=False, server_default="0"),
     one_of("state", PaymentState),
     UniqueConstraint("provider", "provider_ref"),
+    CheckConstraint("refund_minor BETWEEN 0 AND amount_minor", name="refund_capped"),
+    CheckConstraint("refund_minor = 0 OR state = 'captured'", name="refund_of_captured"),
     Index("ix_payment_unreceipted", "order_id", postgresql_where=text("state = 'captured' AND NOT receipted")),
 )
 
@@ -52,7 +57,7 @@ payment_webhook = Table(
     Column("applied_at", TIME),
 )
 
-# Money that was decided to go back, once per order and `cause_key`; sent by its id as idempotency key.
+# Money that was decided to go back, once per order and `cause_key`; sent by a key made of its id and `attempt`.
 refund = Table(
     "refund",
     metadata,
@@ -68,11 +73,16 @@ refund = Table(
     Column("decided_by", Text, nullable=False),  # an actor, as in history
     Column("next_try_at", TIME, nullable=False),
     Column("tries", SmallInteger, nullable=False, server_default="0"),
+    # Providers forget keys after a day: from then on they are asked what happened before a new key is used.
+    Column("attempt", SmallInteger, nullable=False, server_default="1"),
+    Column("asked_at", TIME),  # when the provider was first asked by this attempt's key
+    Column("provider_ref", Text),  # the refund's name there, once it is done
     Column("done_at", TIME),
     Column("failed", Text),  # the provider will not do it; staff must
     Column("reason", Text),  # in the words of staff who decided it by hand
     Column("receipted", Boolean, nullable=False, server_default=text("false")),  # as of a payment
     UniqueConstraint("order_id", "cause_key"),
+    UniqueConstraint("payment_id", "provider_ref"),
     CheckConstraint("amount_minor > 0", name="amount_positive"),
     one_of("cause", RefundCause),
     Index("ix_refund_unreceipted", "order_id", postgresql_where=text("done_at IS NOT NULL AND NOT receipted")),
@@ -107,21 +117,49 @@ ledger_entry = Table(
     CheckConstraint("account IN ('provider_clearing', 'customer_held', 'sales', 'refunds')", name="account"),
 )
 
-# What the sandbox provider itself remembers. It shares our database for want of another, and nothing of ours reads it
-# except through the provider protocol.
-sandbox_charge = Table(
-    "sandbox_charge",
+# A stretch of time whose report was compared with our books.
+reconciliation = Table(
+    "reconciliation",
     metadata,
-    Column("ref", Text, primary_key=True),
-    Column("idempotency_key", Text, nullable=False, unique=True),
-    Column("amount_minor", BigInteger, nullable=False),
-    Column("currency", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("description", Text, nullable=False),
-    Column("return_url", Text, nullable=False),
-    Column("refunded_minor", BigInteger, nullable=False, server_default="0"),
-    Column("refund_keys", ARRAY(Text), nullable=False, server_default="{}"),
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("provider", Text, nullable=False),
+    Column("since", TIME, nullable=False),
+    Column("until", TIME, nullable=False),
     Column("made_at", TIME, nullable=False),
-    CheckConstraint("state IN ('open', 'captured', 'declined')", name="state"),
-    CheckConstraint("refunded_minor BETWEEN 0 AND amount_minor", name="refund_capped"),
+    Column("movements", Integer, nullable=False),  # lines of the provider's report
+    Column("found", Integer, nullable=False),  # differences seen for the first time, or again
+    Column("healed", Integer, nullable=False),
+    CheckConstraint("since < until", name="forward"),
+    Index("ix_reconciliation_until", "provider", "until"),
+)
+
+# One thing on which our books and a provider's report do not agree. The same numbers are filed once.
+payment_difference = Table(
+    "payment_difference",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("provider", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("movement", Text, nullable=False),
+    Column("subject", Text, nullable=False),  # the provider's name of it, or our row's id where they have none
+    Column("order_id", ForeignKey("customer_order.id"), index=True),
+    Column("ours_minor", BigInteger),  # null: nothing on this side
+    Column("theirs_minor", BigInteger),
+    Column("ours_currency", Text),
+    Column("theirs_currency", Text),
+    Column("state", Text, nullable=False),
+    Column("found_at", TIME, nullable=False),
+    Column("seen_at", TIME, nullable=False),
+    Column("closed_at", TIME),
+    Column("closed_by", Text),  # an actor, as in history
+    Column("note", Text),
+    one_of("kind", DifferenceKind),
+    one_of("movement", MovementKind),
+    one_of("state", DifferenceState),
+    UniqueConstraint(
+        "provider", "kind", "movement", "subject", "ours_minor", "theirs_minor", postgresql_nulls_not_distinct=True
+    ),
+    CheckConstraint("(state = 'found') = (closed_at IS NULL)", name="closed"),
+    CheckConstraint("state <> 'decided' OR (closed_by IS NOT NULL AND note IS NOT NULL)", name="decided_by_somebody"),
+    Index("ix_payment_difference_open", "found_at", postgresql_where=text("state = 'found'")),
 )

@@ -33,8 +33,9 @@ LINES = text("""
 """)
 KNOWN = text("SELECT 1 FROM refund WHERE refund_no = :refund_no")
 SAY_WHY = text("UPDATE refund SET reason = :reason WHERE refund_no = :refund_no")
+# The provider said no, so it was not done; by the same key it would only say so again.
 TRY_AGAIN = text("""
-    UPDATE refund r SET failed = NULL, tries = 0, next_try_at = :now
+    UPDATE refund r SET failed = NULL, tries = 0, next_try_at = :now, attempt = r.attempt + 1, asked_at = NULL
     FROM (SELECT id, failed FROM refund WHERE refund_no = :refund_no FOR UPDATE) before
     WHERE r.id = before.id AND before.failed IS NOT NULL AND r.done_at IS NULL
     RETURNING r.order_id, before.failed
