@@ -2,6 +2,7 @@
 
 import os
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
@@ -121,6 +122,15 @@ def audit_command(json_path: Path | None, since: Path | None) -> None:
         sys.exit(run_audit(os.environ, json_path, since=since, say=click.echo))
     except NoEarlierAudit as error:
         raise click.UsageError(str(error)) from error
+
+
+@cli.command("reconcile", with_appcontext=False)
+@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="A day in UTC; left out, the last 24 hours.")
+def reconcile_command(day: datetime | None) -> None:
+    """Compare our books with the payment provider's report; exits with 1 while differences wait for a person."""
+    from app.reconciling import run_reconcile
+
+    sys.exit(run_reconcile(os.environ, day, say=click.echo))
 
 
 @cli.command("gateway-key", with_appcontext=False)

@@ -25,6 +25,7 @@ from app.use_cases.evening.offer_not_collected import offer_not_collected
 from app.use_cases.keeping.discard_rescued import discard_overdue
 from app.use_cases.money.issue_receipt import issue_receipts
 from app.use_cases.money.poll_payments import poll_payments
+from app.use_cases.money.reconcile import reconcile_due
 from app.use_cases.money.send_refunds import send_refunds
 from app.use_cases.ordering.drop_edit import drop_stale_edits
 from app.use_cases.ordering.open_runs import open_runs
@@ -80,6 +81,7 @@ class Deadlines:
             Duty("forget_delivered", 60_000, self._forget_delivered),
             Duty("forget_answers", 60_000, self._forget_answers),
             Duty("deliver_messages", 1_000, self._deliver_messages),
+            Duty("reconcile", 60_000, self._reconcile),
             # A demo's day may take minutes; looking is cheap, and what exists is left alone.
             Duty("open_runs", 10_000, self._open_runs),
         ]
@@ -127,6 +129,9 @@ class Deadlines:
 
     def _poll_payments(self) -> int:
         return poll_payments(self._parts.engine, self._parts.provider, now=self._parts.clock.now().civil)
+
+    def _reconcile(self) -> int:
+        return reconcile_due(self._parts.engine, self._parts.provider, now=self._parts.clock.now().civil)
 
     def _deliver_messages(self) -> int:
         """The sandbox has no worker of its own: what it tells later goes out from here."""

@@ -24,6 +24,7 @@ from app.web import (
     ops_money,
     ops_openings,
     ops_people,
+    ops_reconciliation,
     ops_runs,
     ops_stock,
     ops_supply,
@@ -67,6 +68,7 @@ PAGES = (
     ops_stock,  # prices and stock
     ops_supply,  # suppliers, lots, recalls
     ops_money,  # refunds
+    ops_reconciliation,  # where our books and the provider's differ
     ops_openings,  # who opened what; a second person's yes
     ops_people,  # roles, sessions
     ops_webhooks,  # which programs are told what happens

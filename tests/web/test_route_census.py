@@ -80,6 +80,7 @@ def test_every_route_says_whom_it_serves(day: Day) -> None:
         ("visit", {Role.DRIVER, Role.ADMIN}),
         ("ops_day", {Role.OPERATOR, Role.ADMIN}),
         ("ops_supply", {Role.OPERATOR, Role.ADMIN}),
+        ("ops_reconciliation", {Role.OPERATOR, Role.ADMIN}),
         ("ops_stock", {Role.OPERATOR, Role.ADMIN}),
         ("ops_money", {Role.OPERATOR, Role.ADMIN}),
         ("ops_people", {Role.OPERATOR, Role.ADMIN}),

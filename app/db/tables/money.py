@@ -86,6 +86,7 @@ refund = Table(
     CheckConstraint("amount_minor > 0", name="amount_positive"),
     one_of("cause", RefundCause),
     Index("ix_refund_unreceipted", "order_id", postgresql_where=text("done_at IS NOT NULL AND NOT receipted")),
+    Index("ix_refund_done_at", "done_at"),
     Index("ix_refund_due", "next_try_at", postgresql_where=text("done_at IS NULL AND failed IS NULL")),
 )
 
@@ -115,6 +116,8 @@ ledger_entry = Table(
     Column("amount_minor", BigInteger, nullable=False),  # debit > 0, credit < 0; a transaction sums to zero
     Column("currency", Text, nullable=False),
     CheckConstraint("account IN ('provider_clearing', 'customer_held', 'sales', 'refunds')", name="account"),
+    # Entries come in the order of time: a reconciliation finds its hour in a few pages.
+    Index("ix_ledger_entry_at", "at", postgresql_using="brin"),
 )
 
 # A stretch of time whose report was compared with our books.
@@ -142,6 +145,8 @@ payment_difference = Table(
     Column("kind", Text, nullable=False),
     Column("movement", Text, nullable=False),
     Column("subject", Text, nullable=False),  # the provider's name of it, or our row's id where they have none
+    Column("own_id", Text),  # our payment or refund
+    Column("heals", Boolean, nullable=False),  # put right without a person
     Column("order_id", ForeignKey("customer_order.id"), index=True),
     Column("ours_minor", BigInteger),  # null: nothing on this side
     Column("theirs_minor", BigInteger),

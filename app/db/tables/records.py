@@ -47,7 +47,8 @@ change = Table(
     Column("after", Text),
     Column("reason", Text, nullable=False, server_default=""),
     CheckConstraint(
-        "subject IN ('product', 'stock', 'door', 'person', 'order', 'refund', 'lot', 'supplier')", name="subject"
+        "subject IN ('product', 'stock', 'door', 'person', 'order', 'refund', 'lot', 'supplier', 'difference')",
+        name="subject",
     ),
     Index("ix_change_subject", "subject", "subject_id", "id"),
 )
