@@ -10,6 +10,7 @@ from app.db.engine import make_engine
 from app.log import configure_logging
 from app.payments.provider import PaymentProvider
 from app.payments.sandbox import SandboxProvider
+from app.payments.stripe_provider import StripeProvider
 from app.settings import Settings, settings_from
 from app.web import register_web
 from locker_protocol.clock import Clock, DemoClock, RealClock
@@ -29,7 +30,11 @@ def make_parts(settings: Settings) -> Parts:
     """Build the shared parts of web and worker."""
     clock: Clock = DemoClock(settings.clock_file) if settings.clock_file else RealClock()
     engine = make_engine(settings.database_url)
-    return Parts(settings, engine, clock, SandboxProvider(engine, clock, settings))
+    return Parts(settings, engine, clock, _provider(engine, clock, settings))
+
+
+def _provider(engine: Engine, clock: Clock, settings: Settings) -> PaymentProvider:
+    return StripeProvider(settings.stripe) if settings.stripe else SandboxProvider(engine, clock, settings)
 
 
 def create_app(settings: Settings | None = None) -> Flask:

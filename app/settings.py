@@ -28,6 +28,16 @@ class TlsFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class StripeAccount:
+    """Whose money it is, and the shop's page where people pay. `api_url` only where it is not Stripe's own."""
+
+    secret_key: str
+    webhook_secret: str
+    pay_url: str
+    api_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """One reading of the environment."""
 
@@ -46,6 +56,7 @@ class Settings:
     metrics_port: int | None
     uplink_tls: TlsFiles | None = None
     sandbox_faults: str = ""
+    stripe: StripeAccount | None = None
 
     @property
     def webhooks_inside(self) -> bool:
@@ -74,7 +85,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         signing_keys=keys,
         signing_key_id=next(iter(keys)),
         public_url=environment.get("CAIBOX_PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/"),
-        sandbox_secret=required(environment, "CAIBOX_SANDBOX_SECRET"),
+        sandbox_secret=_sandbox_secret(environment),
         smtp_url=environment.get("CAIBOX_SMTP_URL") or None,
         clock_file=Path(clock_file) if clock_file else None,
         demo=demo,
@@ -82,6 +93,38 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         metrics_port=int(metrics_port) if metrics_port else None,
         uplink_tls=_uplink_tls(environment),
         sandbox_faults=environment.get("CAIBOX_SANDBOX_FAULTS", ""),
+        stripe=_stripe(environment),
+    )
+
+
+def _pays_by_stripe(environment: Mapping[str, str]) -> bool:
+    provider = environment.get("CAIBOX_PAYMENT_PROVIDER", "sandbox")
+    if provider not in ("sandbox", "stripe"):
+        raise SettingsError("CAIBOX_PAYMENT_PROVIDER is sandbox or stripe.")
+    return provider == "stripe"
+
+
+def _sandbox_secret(environment: Mapping[str, str]) -> str:
+    if _pays_by_stripe(environment):
+        return environment.get("CAIBOX_SANDBOX_SECRET", "")
+    return required(environment, "CAIBOX_SANDBOX_SECRET")
+
+
+def _stripe(environment: Mapping[str, str]) -> StripeAccount | None:
+    if not _pays_by_stripe(environment):
+        return None
+    if environment.get("CAIBOX_CLOCK_FILE"):
+        raise SettingsError(
+            "Stripe's time cannot be bent: leave CAIBOX_CLOCK_FILE or CAIBOX_PAYMENT_PROVIDER=stripe out."
+        )
+    pay_url = required(environment, "CAIBOX_STRIPE_PAY_URL")
+    if urlsplit(pay_url).scheme not in ("http", "https"):
+        raise SettingsError("CAIBOX_STRIPE_PAY_URL must be the address of the shop's page where people pay.")
+    return StripeAccount(
+        secret_key=required(environment, "CAIBOX_STRIPE_SECRET_KEY"),
+        webhook_secret=required(environment, "CAIBOX_STRIPE_WEBHOOK_SECRET"),
+        pay_url=pay_url,
+        api_url=environment.get("CAIBOX_STRIPE_API_URL") or None,
     )
 
 

@@ -38,7 +38,9 @@ class StartedCharge:
 
 @dataclass(frozen=True, slots=True)
 class WebhookEvent:
-    """A verified message. It says only *that* something changed; the state is asked for."""
+    """A verified message. It says only *that* something changed; the state is asked for. `ref` is empty for what is
+    about no charge.
+    """
 
     event_id: str
     ref: str

@@ -21,7 +21,7 @@ class SandboxFaults(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     """The switches. Chances from 0 to 1; each message and each call throws its own dice."""
 
     copies: Annotated[int, msgspec.Meta(ge=1, le=MOST_COPIES)] = 1  # how often each message is sent
-    lost: Chance = 0.0  # a copy never arrives
+    lost: Chance = 0.0  # a message never arrives, in none of its copies
     late: Chance = 0.0  # a copy waits, up to `late_s`: so messages overtake each other
     late_s: Annotated[int, msgspec.Meta(ge=0, le=LONGEST_DELAY_S)] = 0
     forged: Chance = 0.0  # a stranger's message comes too
@@ -59,9 +59,8 @@ def read_faults(words: str) -> SandboxFaults:
 
 def deliveries(faults: SandboxFaults, random: RandomBytes) -> list[Delivery]:
     """When each copy of a message arrives, and whether a forged one comes too."""
-    copies = [
-        Delivery(_delay(faults, random), forged=False) for _ in range(faults.copies) if not _is(faults.lost, random)
-    ]
+    many = 0 if _is(faults.lost, random) else faults.copies
+    copies = [Delivery(_delay(faults, random), forged=False) for _ in range(many)]
     forged = [Delivery(_delay(faults, random), forged=True)] if _is(faults.forged, random) else []
     return copies + forged
 

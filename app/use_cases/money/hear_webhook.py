@@ -32,6 +32,8 @@ def hear_webhook(
     event = provider.read_webhook(body, headers)
     with transaction(engine) as conn:
         is_new = record_webhook(conn, provider=provider.name, event=event, body=body, now=now)
+    if not event.ref:  # about no payment at all: kept, and nothing to ask
+        return is_new
     try:
         settle_payment(engine, provider, provider_ref=event.ref, now=now, random=random)
     except (NotFound, Unavailable) as error:
