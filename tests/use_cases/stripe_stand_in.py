@@ -8,9 +8,8 @@ from pathlib import Path
 
 import stripe
 
-from app.demo.brokers import answers
 from app.demo.child import Child, Command
-from app.demo.ports import free_port
+from app.demo.ports import answers, free_port
 from app.payments.stripe_provider import StripeProvider
 from app.settings import StripeAccount
 from tests.conftest import wait_until
@@ -59,4 +58,4 @@ def running_stand_in(folder: Path) -> Iterator[StandIn]:
         yield StandIn(url, stripe.StripeClient("sk_test_page", base_addresses={"api": url}, http_client=http))
     finally:
         child.kill()
-        http.close()
+        http.close()  # type: ignore[no-untyped-call]
