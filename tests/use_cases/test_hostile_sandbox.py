@@ -5,7 +5,9 @@ from datetime import timedelta
 
 import pytest
 
+from app.db.pages.risks import matters
 from app.domain.refunding import RefundCause
+from app.domain.risks import RiskKind
 from app.payments.provider import Unavailable, WebhookForged
 from app.payments.sandbox import SandboxProvider
 from app.payments.sandbox_faults import NO_FAULTS, Outcome, SandboxFaults, deliveries, outcome, read_faults
@@ -192,6 +194,23 @@ def test_a_provider_that_never_answers_is_asked_ever_more_rarely(shop: Shop) -> 
     asked = [n for n in range(1, 41) if poll_payments(shop.engine, shop.provider, now=NOW + timedelta(minutes=n))]
 
     assert asked == [1, 2, 4, 8, 16, 32]
+
+
+def test_operators_see_what_is_not_answered_until_it_is(shop: Shop) -> None:
+    shop.start(shop.order())
+
+    def shown() -> list[RiskKind]:
+        with shop.engine.begin() as conn:
+            return [matter.kind for matter in matters(conn, now=NOW + timedelta(hours=1))]
+
+    shop.provider.switch(ALWAYS_UNKNOWN)
+    poll_payments(shop.engine, shop.provider, now=NOW + timedelta(minutes=1))
+    in_vain = shown()
+    shop.provider.switch(NO_FAULTS)
+    poll_payments(shop.engine, shop.provider, now=NOW + timedelta(minutes=2))
+
+    assert RiskKind.PAYMENT_UNCLEAR in in_vain
+    assert RiskKind.PAYMENT_UNCLEAR not in shown()  # open, as the provider says: nobody pays
 
 
 def test_a_charge_whose_name_we_never_heard_is_not_begun_anew_once_keys_are_forgotten(shop: Shop) -> None:

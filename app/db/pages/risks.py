@@ -55,11 +55,11 @@ QUERIES: Mapping[RiskKind, TextClause] = {
         "w.closes_at",
         "FROM customer_order o JOIN pickup_window w ON w.id = o.window_id WHERE o.state = 'ready'",
     ),
-    # `poll_payments` asks every quarter of an hour, for three days; what the provider calls open is not unclear.
+    # What the provider calls open is not unclear; what it does not answer about is, or what nobody asked about.
     RiskKind.PAYMENT_UNCLEAR: _query(
-        "coalesce(p.checked_at, p.made_at)",
+        "coalesce(p.unanswered_since, p.made_at)",
         "FROM customer_order o JOIN payment p ON p.order_id = o.id WHERE p.state = 'open'"
-        " AND (p.checked_at IS NULL OR p.checked_at < p.made_at + interval '3 days' - interval '30 minutes')",
+        " AND (p.unanswered_since IS NOT NULL OR p.checked_at IS NULL)",
     ),
 }
 REFUNDS = text("""

@@ -37,6 +37,7 @@ payment = Table(
     Column("made_at", TIME, nullable=False),
     Column("checked_at", TIME),  # when the provider was last asked
     Column("receipted", Boolean, nullable=False, server_default=text("false")),  # has its receipt, or needs none
+    Column("unanswered_since", TIME),  # when it was first asked in vain; null again when it answered
     # What was decided to go back of it; kept by a trigger, so that no two decisions together exceed what was captured.
     Column("refund_minor", BigInteger, nullable=False, server_default="0"),
     one_of("state", PaymentState),

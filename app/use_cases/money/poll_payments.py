@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Engine, Row, text
+from sqlalchemy import Engine, Row, TextClause, text
 
 from app.db.engine import transaction
 from app.domain.errors import NotFound
@@ -29,7 +29,7 @@ KEYS_LIVE = timedelta(hours=23)
 BATCH = 50
 
 UNCLEAR = text("""
-    SELECT p.id, p.order_id, p.provider_ref, p.amount_minor, p.currency, o.order_no
+    SELECT p.id, p.order_id, p.provider_ref, p.amount_minor, p.currency, p.unanswered_since, o.order_no
     FROM payment p JOIN customer_order o ON o.id = p.order_id
     WHERE p.provider = :provider AND p.made_at > :oldest AND p.state = 'open'
         AND (p.provider_ref IS NOT NULL OR p.made_at > :named)
@@ -45,7 +45,10 @@ UNCLEAR = text("""
 """)
 
 # Also when there was no answer: one that never answers must not be asked in every turn, in the place of others.
-ASKED = text("UPDATE payment SET checked_at = :now WHERE id = :id AND (checked_at IS NULL OR checked_at < :now)")
+IN_VAIN = text("""
+    UPDATE payment SET checked_at = :now, unanswered_since = coalesce(unanswered_since, :now) WHERE id = :id
+""")
+ANSWERED = text("UPDATE payment SET unanswered_since = NULL WHERE id = :id")
 
 
 def poll_payments(
@@ -69,9 +72,16 @@ def poll_payments(
             settle_payment(engine, provider, provider_ref=reference, now=now, random=random)
         except (Unavailable, NotFound) as error:
             log.warning("payment_still_unclear", payment=row.id, order_id=row.order_id, reason=str(error))
-            with transaction(engine) as conn:
-                conn.execute(ASKED, {"id": row.id, "now": now})
+            _note(engine, IN_VAIN, id=row.id, now=now)
+        else:
+            if row.unanswered_since is not None:
+                _note(engine, ANSWERED, id=row.id)
     return len(unclear)
+
+
+def _note(engine: Engine, statement: TextClause, **values: str | datetime) -> None:
+    with transaction(engine) as conn:
+        conn.execute(statement, values)
 
 
 def _find_reference(engine: Engine, provider: PaymentProvider, row: Row[Any]) -> str:
