@@ -80,7 +80,7 @@ class Deadlines:
             Duty("poll_payments", 5_000, self._poll_payments),
             Duty("forget_delivered", 60_000, self._forget_delivered),
             Duty("forget_answers", 60_000, self._forget_answers),
-            Duty("deliver_messages", 1_000, self._deliver_messages),
+            Duty("send_sandbox_messages", 1_000, self._send_sandbox_messages),
             Duty("reconcile", 60_000, self._reconcile),
             # A demo's day may take minutes; looking is cheap, and what exists is left alone.
             Duty("open_runs", 10_000, self._open_runs),
@@ -133,7 +133,7 @@ class Deadlines:
     def _reconcile(self) -> int:
         return reconcile_due(self._parts.engine, self._parts.provider, now=self._parts.clock.now().civil)
 
-    def _deliver_messages(self) -> int:
+    def _send_sandbox_messages(self) -> int:
         """The sandbox has no worker of its own: what it tells later goes out from here."""
         provider = self._parts.provider
         return provider.deliver_due() if isinstance(provider, SandboxProvider) else 0
