@@ -110,6 +110,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("provider", "event_id", name=op.f("pk_payment_webhook")),
     )
     op.create_table(
+        "reconciliation",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("movements", sa.Integer(), nullable=False),
+        sa.Column("found", sa.Integer(), nullable=False),
+        sa.Column("healed", sa.Integer(), nullable=False),
+        sa.CheckConstraint("since < until", name=op.f("ck_reconciliation_forward")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_reconciliation")),
+    )
+    op.create_index("ix_reconciliation_until", "reconciliation", ["provider", "until"], unique=False)
+    op.create_table(
         "rejected_message",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
@@ -129,12 +143,31 @@ def upgrade() -> None:
         sa.Column("description", sa.Text(), nullable=False),
         sa.Column("return_url", sa.Text(), nullable=False),
         sa.Column("refunded_minor", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("refund_keys", sa.ARRAY(sa.Text()), server_default="{}", nullable=False),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("state IN ('open', 'captured', 'declined')", name=op.f("ck_sandbox_charge_state")),
         sa.CheckConstraint("refunded_minor BETWEEN 0 AND amount_minor", name=op.f("ck_sandbox_charge_refund_capped")),
         sa.PrimaryKeyConstraint("ref", name=op.f("pk_sandbox_charge")),
         sa.UniqueConstraint("idempotency_key", name=op.f("uq_sandbox_charge_idempotency_key")),
+    )
+    op.create_index("ix_sandbox_charge_decided_at", "sandbox_charge", ["decided_at"], unique=False)
+    op.create_table(
+        "sandbox_message",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("event_id", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("ref", sa.Text(), nullable=False),
+        sa.Column("forged", sa.Boolean(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sandbox_message")),
+    )
+    op.create_index(op.f("ix_sandbox_message_due_at"), "sandbox_message", ["due_at"], unique=False)
+    op.create_table(
+        "sandbox_switch",
+        sa.Column("id", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("faults", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.CheckConstraint("id = 1", name=op.f("ck_sandbox_switch_one_row")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sandbox_switch")),
     )
     op.create_table(
         "scale",
@@ -339,6 +372,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("site_id", name=op.f("pk_receipt_counter")),
     )
     op.create_table(
+        "sandbox_refund",
+        sa.Column("ref", sa.Text(), nullable=False),
+        sa.Column("charge_ref", sa.Text(), nullable=False),
+        sa.Column("idempotency_key", sa.Text(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("amount_minor > 0", name=op.f("ck_sandbox_refund_amount_positive")),
+        sa.ForeignKeyConstraint(["charge_ref"], ["sandbox_charge.ref"], name=op.f("fk_sandbox_refund_charge_ref")),
+        sa.PrimaryKeyConstraint("ref", name=op.f("pk_sandbox_refund")),
+        sa.UniqueConstraint("idempotency_key", name=op.f("uq_sandbox_refund_idempotency_key")),
+    )
+    op.create_index(op.f("ix_sandbox_refund_charge_ref"), "sandbox_refund", ["charge_ref"], unique=False)
+    op.create_index(op.f("ix_sandbox_refund_made_at"), "sandbox_refund", ["made_at"], unique=False)
+    op.create_table(
         "site_calendar",
         sa.Column("site_id", sa.Text(), nullable=False),
         sa.Column("calendar", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
@@ -391,7 +438,7 @@ def upgrade() -> None:
         sa.Column("after", sa.Text(), nullable=True),
         sa.Column("reason", sa.Text(), server_default="", nullable=False),
         sa.CheckConstraint(
-            "subject IN ('product', 'stock', 'door', 'person', 'order', 'refund', 'lot', 'supplier')",
+            "subject IN ('product', 'stock', 'door', 'person', 'order', 'refund', 'lot', 'supplier', 'difference')",
             name=op.f("ck_change_subject"),
         ),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_change_person_id")),
@@ -892,6 +939,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["order_id"], ["customer_order.id"], name=op.f("fk_ledger_entry_order_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger_entry")),
     )
+    op.create_index("ix_ledger_entry_at", "ledger_entry", ["at"], unique=False, postgresql_using="brin")
     op.create_index(op.f("ix_ledger_entry_order_id"), "ledger_entry", ["order_id"], unique=False)
     op.create_index(op.f("ix_ledger_entry_transaction_id"), "ledger_entry", ["transaction_id"], unique=False)
     op.create_table(
@@ -1028,7 +1076,11 @@ def upgrade() -> None:
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("checked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("receipted", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("unanswered_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("refund_minor", sa.BigInteger(), server_default="0", nullable=False),
+        sa.CheckConstraint("refund_minor = 0 OR state = 'captured'", name=op.f("ck_payment_refund_of_captured")),
         sa.CheckConstraint("state IN ('open', 'captured', 'failed')", name=op.f("ck_payment_state")),
+        sa.CheckConstraint("refund_minor BETWEEN 0 AND amount_minor", name=op.f("ck_payment_refund_capped")),
         sa.ForeignKeyConstraint(["order_id"], ["customer_order.id"], name=op.f("fk_payment_order_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_payment")),
         sa.UniqueConstraint("provider", "provider_ref", name=op.f("uq_payment_provider_provider_ref")),
@@ -1041,6 +1093,58 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("state = 'captured' AND NOT receipted"),
     )
+    op.create_table(
+        "payment_difference",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("movement", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("own_id", sa.Text(), nullable=True),
+        sa.Column("heals", sa.Boolean(), nullable=False),
+        sa.Column("order_id", sa.Text(), nullable=True),
+        sa.Column("ours_minor", sa.BigInteger(), nullable=True),
+        sa.Column("theirs_minor", sa.BigInteger(), nullable=True),
+        sa.Column("ours_currency", sa.Text(), nullable=True),
+        sa.Column("theirs_currency", sa.Text(), nullable=True),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("found_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("closed_by", sa.Text(), nullable=True),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.CheckConstraint("(state = 'found') = (closed_at IS NULL)", name=op.f("ck_payment_difference_closed")),
+        sa.CheckConstraint(
+            "kind IN ('unknown_here', 'not_done_here', 'not_done_there', 'amount', 'currency', 'twice', 'came_back')",
+            name=op.f("ck_payment_difference_kind"),
+        ),
+        sa.CheckConstraint("movement IN ('charge', 'refund')", name=op.f("ck_payment_difference_movement")),
+        sa.CheckConstraint(
+            "state <> 'decided' OR (closed_by IS NOT NULL AND note IS NOT NULL)",
+            name=op.f("ck_payment_difference_decided_by_somebody"),
+        ),
+        sa.CheckConstraint("state IN ('found', 'healed', 'decided')", name=op.f("ck_payment_difference_state")),
+        sa.ForeignKeyConstraint(["order_id"], ["customer_order.id"], name=op.f("fk_payment_difference_order_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_payment_difference")),
+        sa.UniqueConstraint(
+            "provider",
+            "kind",
+            "movement",
+            "subject",
+            "ours_minor",
+            "theirs_minor",
+            name=op.f("uq_payment_difference_provider_kind_movement_subject_ours_minor_theirs_minor"),
+            postgresql_nulls_not_distinct=True,
+        ),
+    )
+    op.create_index(
+        "ix_payment_difference_open",
+        "payment_difference",
+        ["found_at"],
+        unique=False,
+        postgresql_where=sa.text("state = 'found'"),
+    )
+    op.create_index(op.f("ix_payment_difference_order_id"), "payment_difference", ["order_id"], unique=False)
     op.create_table(
         "order_line",
         sa.Column("order_id", sa.Text(), nullable=False),
@@ -1110,6 +1214,9 @@ def upgrade() -> None:
         sa.Column("decided_by", sa.Text(), nullable=False),
         sa.Column("next_try_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("tries", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("attempt", sa.SmallInteger(), server_default="1", nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("provider_ref", sa.Text(), nullable=True),
         sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("failed", sa.Text(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
@@ -1124,8 +1231,10 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["payment_id"], ["payment.id"], name=op.f("fk_refund_payment_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_refund")),
         sa.UniqueConstraint("order_id", "cause_key", name=op.f("uq_refund_order_id_cause_key")),
+        sa.UniqueConstraint("payment_id", "provider_ref", name=op.f("uq_refund_payment_id_provider_ref")),
         sa.UniqueConstraint("refund_no", name=op.f("uq_refund_refund_no")),
     )
+    op.create_index("ix_refund_done_at", "refund", ["done_at"], unique=False)
     op.create_index(
         "ix_refund_due",
         "refund",
@@ -1332,8 +1441,8 @@ TABLES = (
     "answered_request",
     "tax_rate",
     "site_calendar",
-    "receipt_counter",
     "sandbox_refund",
+    "receipt_counter",
     "product",
     "person",
     "locker",
