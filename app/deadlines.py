@@ -32,6 +32,7 @@ from app.use_cases.ordering.open_runs import open_runs
 from app.use_cases.ordering.recount_blocked import recount_blocked
 from app.use_cases.ordering.release_holds import release_holds
 from app.use_cases.people.answer_once import forget_answers
+from app.use_cases.people.forget_old import forget_old
 from app.use_cases.planning.replan_broken import replan_broken
 from app.use_cases.site.decide_opening import expire_openings
 from app.use_cases.supply.recall_orders import recall_orders
@@ -84,6 +85,7 @@ class Deadlines:
             Duty("reconcile", 60_000, self._reconcile),
             # A demo's day may take minutes; looking is cheap, and what exists is left alone.
             Duty("open_runs", 10_000, self._open_runs),
+            Duty("forget_old", 600_000, self._forget_old),
         ]
 
     def run(self, stop: threading.Event) -> None:
@@ -173,6 +175,9 @@ class Deadlines:
     def _forget_answers(self) -> int:
         with transaction(self._parts.engine) as conn:
             return forget_answers(conn, now=self._parts.clock.now().civil)
+
+    def _forget_old(self) -> int:
+        return forget_old(self._parts.engine, now=self._parts.clock.now().civil)
 
     def _open_runs(self) -> int:
         with transaction(self._parts.engine) as conn:

@@ -33,6 +33,8 @@ class Act(StrEnum):
     REFUND_DECIDED = "refund_decided"
     ORDER_LOOKED_UP = "order_looked_up"
     LOOK_WRONG = "look_wrong"
+    ACCOUNT_EXPORTED = "account_exported"
+    ACCOUNT_ERASED = "account_erased"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

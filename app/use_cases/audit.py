@@ -15,12 +15,14 @@ from sqlalchemy import Connection, text
 
 from app.domain.webhook_event import OF_MOVE
 from app.use_cases.audit_chains import Kept, broken_chains
+from app.use_cases.people.forget_old import EVENTS_KEPT
 
 # How long two ends may disagree before it counts; and how long a paid order may stand after its run was cleared.
 QUIET = timedelta(seconds=60)
 STUCK_AFTER = timedelta(hours=24)
 HOLD_OVERDUE_AFTER = timedelta(hours=1)
 SKEW = timedelta(seconds=300)  # locker_protocol.token.SKEW_S
+BESIDE = timedelta(hours=1)  # by then a grant is over, and its doors were opened or not
 SHOWN = 20
 
 
@@ -38,6 +40,7 @@ class Moment:
             "quiet_since": self.now - self.quiet,
             "stuck_since": self.now - STUCK_AFTER,
             "overdue_since": self.now - HOLD_OVERDUE_AFTER,
+            "events_since": self.now - EVENTS_KEPT,
         }
 
 
@@ -102,7 +105,10 @@ def no_door_opens_for_a_grant_that_was_not_written_before(conn: Connection, mome
         " FROM site_event e WHERE e.type = 'DoorWasOpened' AND e.body->>'grant_id' IS NOT NULL AND NOT EXISTS ("
         " SELECT FROM site_event g WHERE g.gateway_id = e.gateway_id AND g.log_id = e.log_id AND g.seq < e.seq"
         " AND g.type = 'UnlockGranted' AND g.body->>'grant_id' = e.body->>'grant_id'"
-        " AND g.body->'doors' @> (e.body->'door') AND g.body->>'actor' <> '')",
+        " AND g.body->'doors' @> (e.body->'door') AND g.body->>'actor' <> '')"
+        # The record may have been thrown away by its age a moment before the opening it allowed.
+        " AND NOT EXISTS (SELECT FROM pruned_log p WHERE p.gateway_id = e.gateway_id AND p.log_id = e.log_id"
+        " AND e.at < p.last_at + :beside)",
         moment=moment,
     )
 
@@ -143,11 +149,15 @@ def every_site_event_is_applied_once_and_in_order(conn: Connection, moment: Mome
     yield from _each(
         conn,
         "SELECT 'log ' || log_id || ' of ' || gateway_id || ' has ' || count(*) || ' events of ' || max(seq)"
-        " FROM site_event GROUP BY gateway_id, log_id HAVING count(*) <> max(seq)",
+        " FROM site_event LEFT JOIN pruned_log p USING (gateway_id, log_id) GROUP BY gateway_id, log_id, p.through_seq"
+        " HAVING count(*) <> max(seq) - coalesce(p.through_seq, 0) OR min(seq) <= coalesce(p.through_seq, 0)",
         "SELECT 'gateway ' || g.id || ' stands at ' || g.up_seq || ', its log at ' || coalesce(l.last, 0)"
         " FROM gateway g LEFT JOIN LATERAL (SELECT max(seq) AS last FROM site_event e WHERE e.gateway_id = g.id"
         " AND e.log_id = g.up_log_id) l ON true WHERE g.up_seq <> coalesce(l.last, 0)",
-        "WITH told AS (SELECT body->>'parcel_id' AS id, CASE type WHEN 'ParcelLoaded' THEN 'loaded'"
+        # Of parcels whose events are all still kept.
+        "WITH old AS (SELECT p.id FROM parcel p JOIN customer_order o ON o.id = p.order_id"
+        " WHERE o.placed_at < :events_since AND EXISTS (SELECT FROM pruned_log)),"
+        " told AS (SELECT body->>'parcel_id' AS id, CASE type WHEN 'ParcelLoaded' THEN 'loaded'"
         " WHEN 'ParcelCollected' THEN 'collected' WHEN 'ParcelTakenBack' THEN 'taken_back' ELSE 'removed' END AS event,"
         " count(*) AS n FROM site_event WHERE type IN ('ParcelLoaded', 'ParcelCollected', 'ParcelTakenBack',"
         " 'ParcelRemoved') AND fault IS NULL GROUP BY 1, 2), moved AS (SELECT subject_id AS id, CASE WHEN event IN"
@@ -156,8 +166,9 @@ def every_site_event_is_applied_once_and_in_order(conn: Connection, moment: Mome
         " 'removed', 'discarded', 'rescued') GROUP BY 1, 2)"
         " SELECT 'parcel ' || coalesce(told.id, moved.id) || ' told ' || coalesce(told.n, 0) || ' and moved '"
         " || coalesce(moved.n, 0) || ' times' FROM told FULL JOIN moved ON moved.id = told.id"
-        " AND moved.event = told.event WHERE coalesce(told.n, 0) <> coalesce(moved.n, 0) OR told.n > 1"
-        " AND told.event IN ('collected', 'removed')",
+        " AND moved.event = told.event WHERE (coalesce(told.n, 0) <> coalesce(moved.n, 0) OR told.n > 1"
+        " AND told.event IN ('collected', 'removed'))"
+        " AND NOT EXISTS (SELECT FROM old WHERE old.id IN (told.id, moved.id))",
         moment=moment,
     )
 
@@ -383,7 +394,7 @@ def _check(conn: Connection, moment: Moment, number: str, rule: Rule) -> Finding
 
 
 def _each(conn: Connection, *queries: str, moment: Moment) -> Iterator[str]:
-    limits = {**moment.values(), "skew": SKEW}
+    limits = {**moment.values(), "skew": SKEW, "beside": BESIDE}
     for query in queries:
         named = {name: value for name, value in limits.items() if f":{name}" in query}
         yield from conn.execute(text(query), named).scalars()

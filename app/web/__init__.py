@@ -19,6 +19,7 @@ from app.web import (
     keeper_food,
     keeper_help,
     language,
+    my_account,
     ops,
     ops_day,
     ops_money,
@@ -47,6 +48,7 @@ from app.web.live import Listener
 PAGES = (
     front,  # / and the choice of language and building
     account,  # sign in, sign out
+    my_account,  # what we know of somebody; taking it along, ending it
     shop,  # browse, search, basket
     checkout,  # place and pay
     orders,  # a resident's orders and their timeline

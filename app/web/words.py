@@ -31,6 +31,16 @@ WORDS: Mapping[str, LazyString] = {
     "too_many_codes": _l("Five codes were sent within an hour. Use the newest, or wait %(minutes)s minutes."),
     "code_wrong": _l("That is not the code we sent. Check the digits; %(tries_left)s tries are left."),
     "code_over": _l("That code is used up or too old. Have a new one sent."),
+    # one's own account
+    "name_unreadable": _l("A name has at most %(most)s letters. Shorten it, or leave it empty."),
+    "not_sure": _l("Erasing cannot be undone. Tick the box if you are sure."),
+    "order_under_way": _l(
+        "Order %(order_no)s is still under way. It is over by %(until)s at the latest; then your account can be erased."
+    ),
+    "money_under_way": _l(
+        "Refund %(refund_no)s is still on its way to you. Your account can be erased once it arrived."
+    ),
+    "staff_account": _l("You work here with this account. Ask an administrator to end that first."),
     # ordering
     "nothing_in_basket": _l("There is nothing in the basket to order."),
     "quantity_absurd": _l("How many must be a whole number from 0 to %(most)s."),
@@ -131,6 +141,9 @@ WORDS: Mapping[str, LazyString] = {
     "request_key_reused": _l("That Idempotency-Key was used for another request. Make a new key for each."),
     "request_under_way": _l("The same request is being done at this moment. Ask again in a second."),
     "reason_needed": _l("Say why, in 5 to 200 characters; it is kept."),
+    "personal_words": _l(
+        "This is kept for good, so it must not say who somebody is: leave out names, phone numbers and mail addresses."
+    ),
     # keepers
     "no_site": _l("You look after no building yet. Ask the office to give you one."),
     "look_wrong": _l("No order here has that number and goes with that. Check both; %(tries_left)s tries are left."),

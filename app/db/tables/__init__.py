@@ -34,6 +34,7 @@ from app.db.tables.orders import (
 from app.db.tables.people import notification, person, sign_in_code, web_session
 from app.db.tables.receipts import receipt, receipt_counter, tax_rate
 from app.db.tables.records import audit, audit_head, audit_told, change, history, keeper_look, trouble_report
+from app.db.tables.retention import pruned_log
 from app.db.tables.sandbox import sandbox_charge, sandbox_message, sandbox_refund, sandbox_switch
 from app.db.tables.sites import compartment, gateway, locker, site, site_calendar, zone_reading
 from app.db.tables.supply import line_lot, lot, lot_photo, lot_recall, lot_recall_order, supplier
@@ -80,6 +81,7 @@ __all__ = [
     "photo",
     "pickup_window",
     "product",
+    "pruned_log",
     "receipt",
     "receipt_counter",
     "reconciliation",

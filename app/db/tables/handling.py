@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from app.db.tables.columns import TIME, metadata
+from app.db.tables.columns import TIME, by_age, metadata
 
 # A scale may weigh for trade until its verification ends.
 scale = Table(
@@ -54,6 +54,7 @@ photo = Table(
     Column("parcel_id", ForeignKey("parcel.id"), index=True),
     Column("visit_id", ForeignKey("visit.id"), index=True),
     Column("jpeg", LargeBinary, nullable=False),
+    by_age("photo", "at"),
     CheckConstraint("(parcel_id IS NULL) <> (visit_id IS NULL)", name="of_one_thing"),
 )
 

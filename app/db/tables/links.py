@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from app.db.tables.columns import TIME, metadata, one_of
+from app.db.tables.columns import TIME, by_age, metadata, one_of
 from app.domain.hold_state import HoldState
 from locker_protocol.vocabulary import DoorFault
 
@@ -37,6 +37,7 @@ outbox = Table(
     Column("fault", Text),  # consumed by the gateway without effect, and why
     UniqueConstraint("gateway_id", "log_id", "seq"),
     CheckConstraint("(log_id IS NULL) = (seq IS NULL)", name="numbered_whole"),
+    by_age("outbox", "made_at"),
     Index("ix_outbox_unnumbered", "gateway_id", "id", postgresql_where=text("seq IS NULL")),
 )
 
@@ -64,6 +65,7 @@ rejected_message = Table(
     Column("fault", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("payload", LargeBinary, nullable=False),  # its first 2 KiB
+    by_age("rejected_message", "received_at"),
 )
 
 remote_command = Table(

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from app.db.tables.columns import TIME, metadata, one_of
+from app.db.tables.columns import TIME, by_age, metadata, one_of
 from app.domain.payment_state import PaymentState
 from app.domain.reconciling import DifferenceKind, DifferenceState, MovementKind
 from app.domain.refunding import RefundCause
@@ -56,6 +56,7 @@ payment_webhook = Table(
     Column("provider_ref", Text, nullable=False),
     Column("body", JSONB, nullable=False),
     Column("applied_at", TIME),
+    by_age("payment_webhook", "received_at"),
 )
 
 # Money that was decided to go back, once per order and `cause_key`; sent by a key made of its id and `attempt`.

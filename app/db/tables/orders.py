@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from app.db.tables.columns import TIME, metadata, one_of
+from app.db.tables.columns import TIME, by_age, metadata, one_of
 from app.domain.order_state import OrderState
 from app.domain.parcel_state import ParcelState
 from app.domain.picking import ShortReason
@@ -179,4 +179,5 @@ idempotent_request = Table(
     Column("request_hash", LargeBinary, nullable=False),
     Column("answer", JSONB),
     Column("made_at", TIME, nullable=False),
+    by_age("idempotent_request", "made_at"),
 )

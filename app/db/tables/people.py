@@ -12,8 +12,9 @@ from sqlalchemy import (
     Text,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
-from app.db.tables.columns import TIME, metadata, one_of
+from app.db.tables.columns import TIME, by_age, metadata, one_of
 from app.domain.roles import Role
 
 person = Table(
@@ -29,8 +30,10 @@ person = Table(
     Column("language", Text, nullable=False, server_default="zh"),
     Column("substitution", Text, nullable=False, server_default="refund"),  # what they want where something is short
     Column("created_at", TIME, nullable=False),
+    Column("erased_at", TIME),  # their account is gone; what books must keep hangs on this row without a name
     one_of("role", Role),
-    CheckConstraint("phone IS NOT NULL OR mail IS NOT NULL", name="reachable"),
+    CheckConstraint("(erased_at IS NULL) = (phone IS NOT NULL OR mail IS NOT NULL)", name="reachable"),
+    CheckConstraint("erased_at IS NULL OR (display_name = '' AND site_id IS NULL)", name="erased_whole"),
     CheckConstraint("language IN ('zh', 'en')", name="language"),
     CheckConstraint("substitution IN ('similar', 'refund')", name="substitution"),
 )
@@ -70,10 +73,14 @@ notification = Table(
     Column("language", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("body", Text, nullable=False),
+    Column("facts", JSONB, nullable=False, server_default="{}"),  # what fills the text's gaps; templates want them
     Column("made_at", TIME, nullable=False),
     Column("next_try_at", TIME, nullable=False),
     Column("tries", SmallInteger, nullable=False, server_default="0"),
     Column("sent_at", TIME),
     Column("failed", Text),
+    Index("ix_notification_person_id", "person_id"),
+    by_age("notification", "made_at"),
+    Index("ix_notification_strangers", "contact", postgresql_where=text("person_id IS NULL")),
     Index("ix_notification_due", "next_try_at", postgresql_where=text("sent_at IS NULL AND failed IS NULL")),
 )

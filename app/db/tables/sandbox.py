@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from app.db.tables.columns import TIME, metadata
+from app.db.tables.columns import TIME, by_age, metadata
 
 sandbox_charge = Table(
     "sandbox_charge",
@@ -35,6 +35,7 @@ sandbox_charge = Table(
     CheckConstraint("state IN ('open', 'captured', 'declined')", name="state"),
     CheckConstraint("refunded_minor BETWEEN 0 AND amount_minor", name="refund_capped"),
     Index("ix_sandbox_charge_decided_at", "decided_at"),
+    by_age("sandbox_charge", "made_at"),
 )
 
 sandbox_refund = Table(

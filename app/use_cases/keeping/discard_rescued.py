@@ -17,7 +17,7 @@ from app.domain.order_state import OrderState
 from app.domain.parcel_state import ParcelEvent, ParcelState
 from app.domain.refunding import RefundCause
 from app.use_cases.collecting.end_order import end_order_when_done
-from app.use_cases.site.ask_site import checked_reason
+from app.use_cases.site.ask_site import checked_order_reason, checked_reason
 from locker_protocol.ids import RandomBytes, random_bytes
 
 PAST_ITS_TIME = "past its time in the bag"
@@ -42,11 +42,15 @@ def discard_rescued(
     now: datetime,
     random: RandomBytes = random_bytes,
 ) -> None:
-    """Throw away a parcel of one's own bag. Raises NotFound, ReasonNeeded, IllegalMove or MovedMeanwhile."""
+    """Throw away a parcel of one's own bag.
+
+    Raises NotFound, ReasonNeeded, PersonalWords, IllegalMove or MovedMeanwhile.
+    """
     said = checked_reason(reason)
     order_id = conn.execute(WHOSE, {"parcel_id": parcel_id, "person_id": person_id}).scalar_one_or_none()
     if order_id is None:
         raise NotFound
+    checked_order_reason(conn, said, order_id=order_id)
     order = conn.execute(LOCK, {"order_id": order_id}).one()
     _discard(conn, order, [parcel_id], said, f"person:{person_id}", now, random)
 

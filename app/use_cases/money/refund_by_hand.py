@@ -20,7 +20,7 @@ from app.domain.parcel_state import ParcelState
 from app.domain.refunding import NothingToRefund, RefundCause
 from app.use_cases.catalogue.record_change import Change, record_changes
 from app.use_cases.money.decide_refund import DECIDED, Decided, decide_refund
-from app.use_cases.site.ask_site import checked_reason
+from app.use_cases.site.ask_site import checked_order_reason
 from app.use_cases.site.wire_time import to_wire
 from app.use_cases.telling.tell_order import tell_refund
 from locker_protocol.ids import RandomBytes, random_bytes
@@ -61,9 +61,9 @@ def refund_by_hand(
 ) -> Decided | None:
     """Give back minor units by line number, once for each `key`; `None`: it was decided before.
 
-    Raises NotFound, ReasonNeeded, NothingToRefund, or a refusal of `domain.hand_refund`.
+    Raises NotFound, ReasonNeeded, PersonalWords, NothingToRefund, or a refusal of `domain.hand_refund`.
     """
-    reason = checked_reason(reason)
+    reason = checked_order_reason(conn, reason, order_id=order_id)
     state = conn.execute(LOCK, {"order_id": order_id}).scalar_one_or_none()
     if state is None:
         raise NotFound

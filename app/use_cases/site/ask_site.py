@@ -19,6 +19,7 @@ from app.domain.hold_state import HoldState
 from app.domain.loading import LabelledParcel, LabelUnknown, ref_of, refuse_unloadable
 from app.domain.order_state import FINAL_ORDER_STATES, OrderState
 from app.domain.parcel_state import ParcelState
+from app.domain.personal_words import refuse_personal
 from app.domain.remote_opening import COUNTED, WAITS, WITHIN, needs_second, openings, refuse_more_waiting
 from app.use_cases.site.wire_time import to_wire
 from locker_protocol.ids import RandomBytes, random_bytes, random_id
@@ -48,6 +49,7 @@ LATELY = text("""
         AND (m.refusal IS NULL OR m.refusal = 'locker_silent')
     GROUP BY c.locker_id, m.id, m."right"
 """)
+OWNER = text("SELECT p.display_name FROM customer_order o JOIN person p ON p.id = o.person_id WHERE o.id = :order_id")
 WAITING = text("SELECT count(*) FROM remote_command WHERE person_id = :person_id AND hold_state = 'waiting'")
 
 
@@ -59,10 +61,19 @@ class ReasonNeeded(DomainError):
 
 
 def checked_reason(reason: str) -> str:
-    """The reason on one line. Raises ReasonNeeded."""
+    """The reason on one line. Raises ReasonNeeded, or PersonalWords: it is kept for good."""
     reason = " ".join(reason.split())
     if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON:
         raise ReasonNeeded(least=SHORTEST_REASON, most=LONGEST_REASON)
+    refuse_personal(reason)
+    return reason
+
+
+def checked_order_reason(conn: Connection, reason: str, *, order_id: str) -> str:
+    """The reason on one line, for something done to this order. Raises as above, and for its owner's name."""
+    reason = checked_reason(reason)
+    owner = conn.execute(OWNER, {"order_id": order_id}).scalar_one_or_none()
+    refuse_personal(reason, names=(owner or "",))
     return reason
 
 
@@ -79,12 +90,13 @@ def open_doors(
     random: RandomBytes = random_bytes,
     rate: float = 1,
 ) -> str:
-    """Ask for doors by a right of staff's; returns the command's id. Raises NotFound, ReasonNeeded or TooManyWaiting.
+    """Ask for doors by a right of staff's; returns the command's id. Raises NotFound, ReasonNeeded, PersonalWords
+    or TooManyWaiting.
 
     `rate` is how fast civil time runs (1 outside a demo): the command lives ten real seconds, and one that needs a
     second person waits five real minutes for them.
     """
-    reason = checked_reason(reason)
+    reason = checked_order_reason(conn, reason, order_id=order_id) if order_id else checked_reason(reason)
     there = select(compartment.c.door, compartment.c.locker_id).where(
         compartment.c.site_id == site_id, compartment.c.door.in_(doors)
     )

@@ -37,6 +37,7 @@ def queue_notification(
             language=language,
             subject=words.subject,
             body=words.body,
+            facts=dict(facts),
             made_at=now,
             next_try_at=now,
         )

@@ -52,7 +52,7 @@ def _send(engine: Engine, channel: Channel, row: Row[Any], now: datetime) -> boo
         return False
     # What was sent holds codes; it stays only where our own page is where people read it.
     text = {} if channel.keeps_text else {"subject": "", "body": ""}
-    _set(engine, row, sent_at=now, **text)
+    _set(engine, row, sent_at=now, facts={}, **text)
     return True
 
 

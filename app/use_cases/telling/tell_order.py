@@ -206,6 +206,8 @@ def queue_for(
     random: RandomBytes,
 ) -> None:
     """Queue a notice for the owner of an order that `load_order` gave."""
+    if order.contact is None:  # their account was erased: nobody is left to be told
+        return
     queue_notification(
         conn,
         contact=order.contact,
