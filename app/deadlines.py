@@ -1,5 +1,5 @@
 """What happens because time passed: holds end, food grows old, questions rest, payments are asked about, runs open,
-notices go out.
+what is old is thrown away; and, beside all that, notices go out.
 
 Decides only how often each is looked at, in real time, while what is due is judged by the civil clock. Each does its
 work in transactions of its own and may be done twice.
@@ -8,16 +8,19 @@ work in transactions of its own and may be done twice.
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
 from app.db.engine import transaction
 from app.factory import Parts
 from app.link.busy import postponed
-from app.notify.channel import Channel, DevInbox
+from app.notify.channel import ByContact, Channel, DevInbox
 from app.notify.mail import MailChannel
+from app.notify.sms import SmsChannel
+from app.notify.sms_provider import read_sms_provider
 from app.payments.sandbox import SandboxProvider
-from app.settings import Settings
+from app.settings import Settings, SettingsError
 from app.use_cases.evening.call_off_run import ask_called_off
 from app.use_cases.evening.close_offers import close_offers
 from app.use_cases.evening.expire_orders import expire_orders
@@ -61,8 +64,6 @@ class Deadlines:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._channel = channel_of(parts.settings)
-        self.wake = threading.Event()
         self._duties = [
             Duty("send_due", 1_000, self._send_due),
             Duty("recall_orders", 1_000, self._recall_orders),
@@ -89,23 +90,18 @@ class Deadlines:
         ]
 
     def run(self, stop: threading.Event) -> None:
-        """Look until told to stop; `wake` makes notices go out at once."""
-        while not stop.is_set():
-            self.wake.clear()
-            self.turn(self._parts.clock.now().monotonic_ms, at_once={"send_due"})
-            self.wake.wait(LOOK_UP_S)
+        """Look until told to stop."""
+        while not stop.wait(LOOK_UP_S):
+            self.turn(self._parts.clock.now().monotonic_ms)
 
-    def turn(self, now_ms: int, *, at_once: frozenset[str] | set[str] = frozenset()) -> None:
+    def turn(self, now_ms: int) -> None:
         """Do every duty that is due."""
         for duty in self._duties:
-            if now_ms >= duty.due_ms or duty.name in at_once:
+            if now_ms >= duty.due_ms:
                 duty.due_ms = now_ms + duty.every_ms
                 with postponed(duty.name):
                     if done := duty.work():
                         log.info("duty_done", duty=duty.name, count=done)
-
-    def _send_due(self) -> int:
-        return send_due(self._parts.engine, self._channel, now=self._parts.clock.now().civil)
 
     def _release_holds(self) -> int:
         with transaction(self._parts.engine) as conn:
@@ -184,6 +180,38 @@ class Deadlines:
             return open_runs(conn, now=self._parts.clock.now().civil, days_ahead=DAYS_AHEAD)
 
 
+class Telling:
+    """Sends notices, apart from the duties: a provider that does not answer holds up nothing but other notices."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._channel = channel_of(parts.settings)
+        self.wake = threading.Event()
+
+    def run(self, stop: threading.Event) -> None:
+        """Send what is due until told to stop; `wake` makes it look at once."""
+        while not stop.is_set():
+            self.wake.clear()
+            self.turn()
+            self.wake.wait(LOOK_UP_S)
+
+    def turn(self) -> None:
+        """Send what is due now."""
+        with postponed("send_due"):
+            if sent := send_due(self._parts.engine, self._channel, now=self._parts.clock.now().civil):
+                log.info("duty_done", duty="send_due", count=sent)
+
+
 def channel_of(settings: Settings) -> Channel:
-    """Mail where a server is set, else the inbox page of the demo."""
-    return MailChannel(settings.smtp_url) if settings.smtp_url else DevInbox()
+    """Mail and text messages as they are set; where neither is, the inbox page of the demo. Raises SettingsError."""
+    mail = MailChannel(settings.smtp_url) if settings.smtp_url else None
+    text = _text_channel(settings.sms_file, settings.sms_secret) if settings.sms_file else None
+    return ByContact(mail=mail, text=text) if mail or text else DevInbox()
+
+
+def _text_channel(file: Path, secret: str) -> SmsChannel:
+    try:
+        described = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"CAIBOX_SMS_FILE: {file} cannot be read.") from error
+    return SmsChannel(read_sms_provider(described), secret=secret)

@@ -57,6 +57,8 @@ class Settings:
     uplink_tls: TlsFiles | None = None
     sandbox_faults: str = ""
     stripe: StripeAccount | None = None
+    sms_file: Path | None = None  # `notify.sms_provider` reads it
+    sms_secret: str = ""
 
     @property
     def webhooks_inside(self) -> bool:
@@ -94,6 +96,8 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         uplink_tls=_uplink_tls(environment),
         sandbox_faults=environment.get("CAIBOX_SANDBOX_FAULTS", ""),
         stripe=_stripe(environment),
+        sms_file=_sms_file(environment),
+        sms_secret=environment.get("CAIBOX_SMS_SECRET", ""),
     )
 
 
@@ -126,6 +130,11 @@ def _stripe(environment: Mapping[str, str]) -> StripeAccount | None:
         pay_url=pay_url,
         api_url=environment.get("CAIBOX_STRIPE_API_URL") or None,
     )
+
+
+def _sms_file(environment: Mapping[str, str]) -> Path | None:
+    name = environment.get("CAIBOX_SMS_FILE")
+    return Path(name) if name else None
 
 
 def _uplink_url(environment: Mapping[str, str]) -> str:

@@ -19,7 +19,7 @@ from prometheus_client import start_http_server
 from sqlalchemy import text
 
 from app.db.engine import transaction
-from app.deadlines import Deadlines
+from app.deadlines import Deadlines, Telling, channel_of
 from app.factory import Parts, make_parts
 from app.link.busy import postponed
 from app.link.command_relay import CommandRelay
@@ -68,6 +68,7 @@ class Worker:
         self._intake = EventIntake(engine=engine, settings=settings, clock=clock, uplink=uplink, relay=self._relay)
         self._deadlines = Deadlines(parts)
         self._webhooks = WebhookSender(parts)
+        self._telling = Telling(parts)
 
     def run(self, lock: psycopg.Connection, stop: threading.Event) -> None:
         """Start every loop and wait until told to stop, or until one of them failed (`end_on_failure`)."""
@@ -80,6 +81,7 @@ class Worker:
             "commands": lambda: self._commands.run(stop),
             "deadlines": lambda: self._deadlines.run(stop),
             "webhooks": lambda: self._webhooks.run(stop),
+            "telling": lambda: self._telling.run(stop),
             "notices": lambda: hear_notices(self._parts.settings.database_url, self._wakes(), stop),
             "beat": lambda: self._beat(stop),
         }
@@ -99,7 +101,7 @@ class Worker:
             log.info("keys_told", sites=told, keys=list(parts.settings.signing_keys))
 
     def _wakes(self) -> dict[str, threading.Event]:
-        return {"outbox": self._relay.wake, "command": self._commands.wake, "notification": self._deadlines.wake}
+        return {"outbox": self._relay.wake, "command": self._commands.wake, "notification": self._telling.wake}
 
     def _say_when_ready(self, stop: threading.Event) -> None:
         while not stop.is_set():
@@ -155,6 +157,7 @@ def main() -> int:
         settings = settings_from(os.environ)
         if settings.uplink_tls is not None:
             tls_context(settings.uplink_tls)
+        channel_of(settings)  # a description that cannot be read is a sentence now, not a traceback later
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2

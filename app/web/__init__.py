@@ -23,6 +23,7 @@ from app.web import (
     ops,
     ops_day,
     ops_money,
+    ops_notices,
     ops_openings,
     ops_people,
     ops_reconciliation,
@@ -71,6 +72,7 @@ PAGES = (
     ops_supply,  # suppliers, lots, recalls
     ops_money,  # refunds
     ops_reconciliation,  # where our books and the provider's differ
+    ops_notices,  # what could not be told
     ops_openings,  # who opened what; a second person's yes
     ops_people,  # roles, sessions
     ops_webhooks,  # which programs are told what happens

@@ -186,6 +186,7 @@ WORDS: Mapping[str, LazyString] = {
     "withdrawal_under_way": _l("This order is being withdrawn already: what is left goes back by itself."),
     "refund_not_failed": _l("This refund has not failed, or is done. There is nothing to try again."),
     "difference_closed": _l("This difference is closed already. Nothing was changed."),
+    "notice_not_failed": _l("This message was sent meanwhile, or is a sign-in code, which is over."),
     "nothing_to_refund": _l("There is nothing left to give back."),
     # rules
     "illegal_move": _l(

@@ -1,16 +1,20 @@
 """Deadlines: each duty at its pace, one that fails holds up no other."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import OperationalError
 
-from app.deadlines import Deadlines, channel_of
+from app.deadlines import Deadlines, Telling, channel_of
 from app.factory import Parts, make_parts
-from app.notify.channel import DevInbox
+from app.notify.channel import ByContact, DevInbox
 from app.notify.mail import MailChannel
+from app.notify.sms import SmsChannel
+from app.settings import SettingsError
 from tests.link.world import START, add_order, add_person, add_run, add_site, make_settings, one
 
 
@@ -30,13 +34,14 @@ def test_a_hold_that_ended_is_released_and_a_notice_goes_out(parts: Parts, db: E
         conn.execute(
             text(
                 "INSERT INTO notification (id, contact, kind, language, subject, body, made_at, next_try_at)"
-                " VALUES ('n1', 'a@example.org', 'sign_in', 'en', '', '', :at, :at)"
+                " VALUES ('n1', 'a@example.org', 'order_paid', 'en', '', '', :at, :at)"
             ),
             {"at": START},
         )
         conn.execute(text("UPDATE customer_order SET hold_until = now() - interval '1 hour'"))
         conn.execute(text("UPDATE notification SET next_try_at = now() - interval '1 hour'"))
     Deadlines(parts).turn(0)
+    Telling(parts).turn()
     assert one(db, "SELECT state FROM customer_order") == "released"
     assert one(db, "SELECT count(*) FROM notification WHERE sent_at IS NOT NULL") == 1
 
@@ -70,7 +75,7 @@ def test_an_opening_nobody_confirmed_in_time_expires(parts: Parts, db: Engine) -
     assert one(db, "SELECT act FROM audit") == "opening_expired"
 
 
-def test_each_duty_waits_for_its_time_and_a_wish_makes_one_due_at_once(parts: Parts) -> None:
+def test_each_duty_waits_for_its_time(parts: Parts) -> None:
     deadlines = Deadlines(parts)
     done: list[str] = []
 
@@ -81,10 +86,9 @@ def test_each_duty_waits_for_its_time_and_a_wish_makes_one_due_at_once(parts: Pa
     for duty in deadlines._duties:
         duty.work = partial(noting, duty.name)
     deadlines.turn(0)
-    deadlines.turn(500, at_once={"send_due"})
+    deadlines.turn(500)
     deadlines.turn(1_000)
     deadlines.turn(5_000)
-    assert done.count("send_due") == 3
     assert (done.count("release_holds"), done.count("poll_payments"), done.count("open_runs")) == (3, 2, 1)
 
 
@@ -105,8 +109,17 @@ def test_a_busy_database_postpones_one_duty_and_the_next_is_done(parts: Parts) -
     assert done == ["next"]
 
 
-def test_mail_goes_out_where_a_server_is_set_and_to_the_inbox_page_elsewhere(parts: Parts) -> None:
+def test_notices_go_out_where_a_provider_is_set_and_to_the_inbox_page_elsewhere(parts: Parts, tmp_path: Path) -> None:
     assert isinstance(channel_of(parts.settings), DevInbox)
-    settings = make_settings(parts.settings.database_url)
-    object.__setattr__(settings, "smtp_url", "smtp://localhost")
-    assert isinstance(channel_of(settings), MailChannel)
+    file = tmp_path / "sms.toml"
+    file.write_text('url = "https://x.example"\nbody = {to = "{contact}", text = "{text}"}\nsuccess = {}\n')
+    settings = replace(parts.settings, smtp_url="smtp://localhost", sms_file=file)
+    both = channel_of(settings)
+    assert isinstance(both, ByContact)
+    assert isinstance(both._mail, MailChannel)
+    assert isinstance(both._text, SmsChannel)
+
+
+def test_a_worker_does_not_start_with_a_provider_nobody_can_read(parts: Parts, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="cannot be read"):
+        channel_of(replace(parts.settings, sms_file=tmp_path / "missing.toml"))

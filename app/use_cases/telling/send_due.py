@@ -1,4 +1,8 @@
-"""Sends what is queued. Marked as sent only after it was: a crash between may send twice, and never loses one."""
+"""Sends what is queued. Marked as sent only after it was: a crash between may send twice, and never loses one.
+
+A provider is given the notice's id, the same in each try, so that one that remembers ids sends it once. A sign-in code
+that is over is not sent any more.
+"""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,13 +12,16 @@ from sqlalchemy import Engine, Row, case, select, update
 
 from app.db.engine import announce, transaction
 from app.db.tables import notification
+from app.domain.sign_in_code import CODE_LIVES
 from app.notify.channel import Channel, Message, Unavailable
+from app.notify.texts import NoticeKind
 
 log = structlog.get_logger()
 
 # Waits after the first, second … try; after the last it has failed, and staff see it.
 WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 360))
 BATCH = 50
+TOO_LATE = "too late: the code was over"
 
 
 def send_due(engine: Engine, channel: Channel, *, now: datetime) -> int:
@@ -43,8 +50,11 @@ def _claim(engine: Engine, now: datetime) -> list[Row[Any]]:
 
 
 def _send(engine: Engine, channel: Channel, row: Row[Any], now: datetime) -> bool:
+    if row.kind == NoticeKind.SIGN_IN and row.made_at + CODE_LIVES <= now:
+        _set(engine, row, failed=TOO_LATE)
+        return False
     try:
-        channel.send(Message(row.contact, row.subject, row.body))
+        channel.send(_message(row))
     except Unavailable as error:
         log.warning("notice_not_sent", notification=row.id, reason=str(error), tries=row.tries, order_id=row.order_id)
         if error.permanent or row.tries > len(WAITS):
@@ -54,6 +64,18 @@ def _send(engine: Engine, channel: Channel, row: Row[Any], now: datetime) -> boo
     text = {} if channel.keeps_text else {"subject": "", "body": ""}
     _set(engine, row, sent_at=now, facts={}, **text)
     return True
+
+
+def _message(row: Row[Any]) -> Message:
+    return Message(
+        row.contact,
+        row.subject,
+        row.body,
+        message_id=row.id,
+        kind=row.kind,
+        language=row.language,
+        facts=row.facts,
+    )
 
 
 def _set(engine: Engine, row: Row[Any], **values: Any) -> None:  # noqa: ANN401  columns of the row
