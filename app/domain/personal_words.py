@@ -10,26 +10,17 @@ import unicodedata
 import phonenumbers
 
 from app.domain.contact import MAIL
-from app.domain.errors import DomainError
 
 # A name of one letter is no name to look for: it stands in every other word.
 SHORTEST_NAME = 2
 
 
-class PersonalWords(DomainError):
-    """A text that is kept for good holds a phone number, a mail address or the name of whoever it is about."""
-
-    code = "personal_words"
-    status = 422
-
-
-def refuse_personal(text: str, *, names: tuple[str, ...] = (), region: str = "CN") -> None:
-    """Raises PersonalWords. `names` are those of the people concerned; empty ones are passed over."""
+def names_somebody(text: str, *, names: tuple[str, ...] = (), region: str = "CN") -> bool:
+    """Whether it does. `names` are those of the people concerned; empty ones are passed over."""
     plain = unicodedata.normalize("NFKC", text)
     if MAIL.search(plain) or any(True for _ in phonenumbers.PhoneNumberMatcher(plain, region)):
-        raise PersonalWords
-    if any(holds_name(plain, name) for name in names):
-        raise PersonalWords
+        return True
+    return any(holds_name(plain, name) for name in names)
 
 
 def holds_name(text: str, name: str) -> bool:

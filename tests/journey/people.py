@@ -91,8 +91,8 @@ def order_and_pay(place: Place, page: Page, contact: str) -> str:
     return "/orders/" + page.url.split("/orders/")[1][:32]
 
 
-def pack_everything(place: Place) -> None:
-    """As the picker: look at the first run's labels, then pick and seal its first wave."""
+def pack_everything(place: Place, *, photo: bytes | None = None) -> None:
+    """As the picker: look at the first run's labels, then pick and seal its first wave, each bag with this photo."""
     page = place.person()
     page.goto(place.url("/picking"))
     sign_in(place, page, "picker@caibox.example")
@@ -106,6 +106,8 @@ def pack_everything(place: Place) -> None:
     pick_wave(place, page)
     for tote in [link.get_attribute("href") for link in page.locator(".bags a.button:not(.quiet)").all()]:
         page.goto(f"{place.web.rstrip('/')}{tote}")
+        if photo is not None:
+            page.set_input_files("#f-photo", {"name": "bag.jpg", "mimeType": "image/jpeg", "buffer": photo})
         page.locator("form[enctype] button.big").click()
         page.wait_for_url("**sealed=*")
     page.context.close()

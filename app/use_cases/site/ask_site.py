@@ -19,7 +19,7 @@ from app.domain.hold_state import HoldState
 from app.domain.loading import LabelledParcel, LabelUnknown, ref_of, refuse_unloadable
 from app.domain.order_state import FINAL_ORDER_STATES, OrderState
 from app.domain.parcel_state import ParcelState
-from app.domain.personal_words import refuse_personal
+from app.domain.personal_words import names_somebody
 from app.domain.remote_opening import COUNTED, WAITS, WITHIN, needs_second, openings, refuse_more_waiting
 from app.use_cases.site.wire_time import to_wire
 from locker_protocol.ids import RandomBytes, random_bytes, random_id
@@ -60,12 +60,19 @@ class ReasonNeeded(DomainError):
     status = 422
 
 
+class PersonalWords(ReasonNeeded):
+    """A reason is kept for good, and this one holds a phone number, a mail address or the order's owner's name."""
+
+    code = "personal_words"
+
+
 def checked_reason(reason: str) -> str:
     """The reason on one line. Raises ReasonNeeded, or PersonalWords: it is kept for good."""
     reason = " ".join(reason.split())
     if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON:
         raise ReasonNeeded(least=SHORTEST_REASON, most=LONGEST_REASON)
-    refuse_personal(reason)
+    if names_somebody(reason):
+        raise PersonalWords
     return reason
 
 
@@ -73,7 +80,8 @@ def checked_order_reason(conn: Connection, reason: str, *, order_id: str) -> str
     """The reason on one line, for something done to this order. Raises as above, and for its owner's name."""
     reason = checked_reason(reason)
     owner = conn.execute(OWNER, {"order_id": order_id}).scalar_one_or_none()
-    refuse_personal(reason, names=(owner or "",))
+    if names_somebody(reason, names=(owner or "",)):
+        raise PersonalWords
     return reason
 
 
