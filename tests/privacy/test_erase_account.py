@@ -97,6 +97,23 @@ def broken(shop: Shop) -> list[Finding]:
         return [each for each in audit(conn, Moment(now=LATER)) if each.violations]
 
 
+@pytest.mark.parametrize(
+    "later",
+    [
+        "INSERT INTO web_session VALUES ('y', :who, now(), now())",
+        "UPDATE customer_order SET state = 'paid' WHERE person_id = :who",
+        "INSERT INTO photo (id, at, person_id, parcel_id, jpeg) SELECT 'p2', now(), :who, min(id), '' FROM parcel",
+        "INSERT INTO notification SELECT 'n9', :who, '', 'x', NULL, 'zh', '', '', '{}', now(), now()",
+    ],
+    ids=["session", "order", "photo", "notice"],
+)
+def test_the_audit_finds_what_leads_back_to_an_erased_account(over: Shop, later: str) -> None:
+    erase(over)
+    assert [each for each in broken(over) if each.invariant == "I18"] == []
+    over.run_sql(later, who=ALICE)
+    assert [each.violations for each in broken(over) if each.invariant == "I18"] == [1]
+
+
 def test_nobody_elses_data_is_touched(over: Shop) -> None:
     over.run_sql("UPDATE notification SET body = 'for the office' WHERE kind = 'trouble'")
     mine = "SELECT phone, mail, display_name, site_id, language, erased_at FROM person WHERE id <> :alice ORDER BY id"

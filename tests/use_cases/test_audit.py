@@ -164,6 +164,10 @@ DAMAGE = [
     ("I18", ["UPDATE customer_order SET total_minor = total_minor + 1"]),
     ("I19", ["UPDATE pickup_window SET orders_taken = 1"]),
     ("I20", ["INSERT INTO receipt_counter SELECT id, 1 FROM site LIMIT 1"]),
+    (
+        "I18",  # o1 is still under way
+        ["UPDATE person SET phone = NULL, mail = NULL, display_name = '', site_id = NULL, erased_at = now()"],
+    ),
 ]
 
 
