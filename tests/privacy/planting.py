@@ -19,6 +19,7 @@ UPDATE notification SET subject = :words, body = :words, facts = jsonb_build_obj
 INSERT INTO notification (id, person_id, contact, kind, language, subject, body, made_at, next_try_at)
     VALUES ('n1', :bob, 'bob@x.example', 'order_rescued', 'zh', '', :words, :now, :now);
 UPDATE idempotent_request SET answer = jsonb_build_object('said', CAST(:words AS text)) WHERE person_id = :alice;
+INSERT INTO answered_request VALUES (:alice, 'k', '', 200, :bytes, :now);
 INSERT INTO photo (id, at, person_id, parcel_id, jpeg) SELECT 'p1', :now, :bob, min(id), :picture FROM parcel
     WHERE order_id = :order;
 INSERT INTO refund (id, refund_no, order_id, payment_id, cause, cause_key, amount_minor, currency, decided_at,

@@ -289,8 +289,12 @@ SECTIONS = (
     ),
     Section(
         "repeats",
-        Label("防重复下单的记录", "Kept so that nothing is ordered twice"),
-        "SELECT made_at, answer FROM idempotent_request WHERE person_id = :person ORDER BY made_at",
+        Label("防重复的记录", "Kept so that nothing is done twice"),
+        """
+        SELECT made_at, answer FROM idempotent_request WHERE person_id = :person
+        UNION ALL SELECT made_at, to_jsonb(convert_from(answer, 'UTF8')) FROM answered_request WHERE person_id = :person
+        ORDER BY made_at
+        """,
         _labels(made_at="时间 | At", answer="回答 | Answer"),
     ),
     Section(

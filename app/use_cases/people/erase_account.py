@@ -40,6 +40,7 @@ ERASES = (
         WHERE strpos(n.subject || ' ' || n.body || ' ' || n.facts::text, said) > 0
     """),
     text("DELETE FROM idempotent_request WHERE person_id = :person"),
+    text("DELETE FROM answered_request WHERE person_id = :person"),
     text("""
         DELETE FROM photo p USING parcel x, customer_order o
         WHERE x.id = p.parcel_id AND o.id = x.order_id AND o.person_id = :person
