@@ -208,7 +208,9 @@ WRONG: Mapping[str, str] = {
     "unknown field": GOOD + "retries = 3\n",
     "cannot be read": "url = ",
     "missing required field": GOOD.replace("success", "#"),
-    "no zh template for": GOOD.replace("{text}", "{template}"),
+    "no zh template for": GOOD.replace("{text}", "{template}")
+    + "[templates.en]"
+    + templates().partition("[templates.en]")[2],
     "no en template for": GOOD.replace("{text}", "{template}") + templates().partition("[templates.en]")[0],
     "Expected `str`": GOOD.replace('"{contact}"', "1").replace("headers = {", "headers = { n = 1,"),
 }
