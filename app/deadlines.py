@@ -65,7 +65,6 @@ class Deadlines:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._duties = [
-            Duty("send_due", 1_000, self._send_due),
             Duty("recall_orders", 1_000, self._recall_orders),
             Duty("release_holds", 1_000, self._release_holds),
             Duty("send_refunds", 1_000, self._send_refunds),

@@ -1431,6 +1431,7 @@ TABLES = (
     "run_stock",
     "run_capacity",
     "remote_command",
+    "pruned_log",
     "pickup_window",
     "outbox",
     "lot",

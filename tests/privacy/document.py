@@ -27,6 +27,11 @@ def personal() -> dict[str, str]:
     return {column: how for column, _why, how in rows("table.column | why | erased how")}
 
 
+def of_others() -> set[str]:
+    """`table.column` that may tell of somebody who has no account."""
+    return {column for column, _whose, _how in rows("table.column | whose | erased how")}
+
+
 def harmless() -> set[str]:
     """`table.column` of those that hold nothing of anybody's."""
     return {f"{table}.{one.strip()}" for table, columns in rows("table | columns") for one in columns.split(",")}

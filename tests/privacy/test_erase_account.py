@@ -51,7 +51,13 @@ def erase(shop: Shop, person: str = ALICE, *, now: datetime = LATER) -> None:
 
 def test_every_column_that_may_tell_of_a_person_is_planted_or_refuses_such_words(over: Shop) -> None:
     marked = {place for place, content in dump(over.engine) if found_in(content)}
-    flags = {"person.site_id", "person.language", "web_session.person_id", "customer_order.low_door"}
+    flags = {
+        "person.site_id",
+        "person.language",
+        "person.substitution",
+        "web_session.person_id",
+        "customer_order.low_door",
+    }
     refusing = {column for column, how in personal().items() if how.startswith("refused") and column not in marked}
     assert set(personal()) - marked - flags == refusing
     assert refusing == {"remote_command.reason", "change.reason", "audit.why", "audit.body", "site_event.body"}

@@ -70,7 +70,8 @@ ERASES = (
     text("UPDATE visit v SET note = '' FROM unnest(CAST(:words AS text[])) AS said WHERE strpos(v.note, said) > 0"),
     text("""
         UPDATE person
-        SET phone = NULL, mail = NULL, display_name = '', site_id = NULL, language = 'zh', erased_at = :now
+        SET phone = NULL, mail = NULL, display_name = '', site_id = NULL, language = 'zh',
+            substitution = DEFAULT, erased_at = :now
         WHERE id = :person
     """),
 )
