@@ -331,7 +331,7 @@ def no_parcel_is_loaded_twice(conn: Connection, moment: Moment) -> Iterator[str]
 
 
 def nothing_tells_of_who_was_erased(conn: Connection, moment: Moment) -> Iterator[str]:
-    """I18: an erased account has no sign-in, notice, photo or open order; whatever came later would lead back to it."""
+    """I28: an erased account has no sign-in, notice, photo or open order; whatever came later would lead back to it."""
     yield from _each(
         conn,
         "SELECT 'erased person ' || p.id || ' is signed in' FROM web_session w JOIN person p ON p.id = w.person_id"
@@ -401,9 +401,9 @@ INVARIANTS: tuple[tuple[str, Rule], ...] = (
     ("I18", an_order_costs_what_its_lines_say),
     ("I19", nothing_is_promised_twice),
     ("I20", receipts_are_numbered_without_a_gap_and_add_up),
-    ("I18", nothing_tells_of_who_was_erased),
     ("I25", every_move_is_told_to_who_asks),
     ("I26", lots_are_what_their_lines_took),
+    ("I28", nothing_tells_of_who_was_erased),
 )
 
 

@@ -109,6 +109,7 @@ def upgrade() -> None:
         sa.Column("applied_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("provider", "event_id", name=op.f("pk_payment_webhook")),
     )
+    op.create_index("ix_payment_webhook_age", "payment_webhook", ["received_at"], unique=False, postgresql_using="brin")
     op.create_table(
         "reconciliation",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -133,6 +134,9 @@ def upgrade() -> None:
         sa.Column("payload", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_rejected_message")),
     )
+    op.create_index(
+        "ix_rejected_message_age", "rejected_message", ["received_at"], unique=False, postgresql_using="brin"
+    )
     op.create_table(
         "sandbox_charge",
         sa.Column("ref", sa.Text(), nullable=False),
@@ -150,6 +154,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("ref", name=op.f("pk_sandbox_charge")),
         sa.UniqueConstraint("idempotency_key", name=op.f("uq_sandbox_charge_idempotency_key")),
     )
+    op.create_index("ix_sandbox_charge_age", "sandbox_charge", ["made_at"], unique=False, postgresql_using="brin")
     op.create_index("ix_sandbox_charge_decided_at", "sandbox_charge", ["decided_at"], unique=False)
     op.create_table(
         "sandbox_message",
@@ -307,12 +312,18 @@ def upgrade() -> None:
         sa.Column("language", sa.Text(), server_default="zh", nullable=False),
         sa.Column("substitution", sa.Text(), server_default="refund", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "erased_at IS NULL OR (display_name = '' AND site_id IS NULL)", name=op.f("ck_person_erased_whole")
+        ),
         sa.CheckConstraint("language IN ('zh', 'en')", name=op.f("ck_person_language")),
         sa.CheckConstraint(
             "role IN ('resident', 'picker', 'driver', 'keeper', 'operator', 'admin')", name=op.f("ck_person_role")
         ),
         sa.CheckConstraint("substitution IN ('similar', 'refund')", name=op.f("ck_person_substitution")),
-        sa.CheckConstraint("phone IS NOT NULL OR mail IS NOT NULL", name=op.f("ck_person_reachable")),
+        sa.CheckConstraint(
+            "(erased_at IS NULL) = (phone IS NOT NULL OR mail IS NOT NULL)", name=op.f("ck_person_reachable")
+        ),
         sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_person_site_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_person")),
         sa.UniqueConstraint("mail", name=op.f("uq_person_mail")),
@@ -491,6 +502,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_idempotent_request_person_id")),
         sa.PrimaryKeyConstraint("person_id", "key", name=op.f("pk_idempotent_request")),
     )
+    op.create_index(
+        "ix_idempotent_request_age", "idempotent_request", ["made_at"], unique=False, postgresql_using="brin"
+    )
     op.create_table(
         "lot",
         sa.Column("id", sa.Text(), nullable=False),
@@ -535,6 +549,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
         sa.UniqueConstraint("gateway_id", "log_id", "seq", name=op.f("uq_outbox_gateway_id_log_id_seq")),
     )
+    op.create_index("ix_outbox_age", "outbox", ["made_at"], unique=False, postgresql_using="brin")
     op.create_index(
         "ix_outbox_unnumbered", "outbox", ["gateway_id", "id"], unique=False, postgresql_where=sa.text("seq IS NULL")
     )
@@ -552,6 +567,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_pickup_window")),
     )
     op.create_index(op.f("ix_pickup_window_run_no"), "pickup_window", ["run_no"], unique=False)
+    op.create_table(
+        "pruned_log",
+        sa.Column("gateway_id", sa.Text(), nullable=False),
+        sa.Column("log_id", sa.Text(), nullable=False),
+        sa.Column("through_seq", sa.BigInteger(), nullable=False),
+        sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("through_seq > 0", name=op.f("ck_pruned_log_positive")),
+        sa.ForeignKeyConstraint(["gateway_id"], ["gateway.id"], name=op.f("fk_pruned_log_gateway_id")),
+        sa.PrimaryKeyConstraint("gateway_id", "log_id", name=op.f("pk_pruned_log")),
+    )
     op.create_table(
         "remote_command",
         sa.Column("id", sa.Text(), nullable=False),
@@ -969,6 +994,7 @@ def upgrade() -> None:
         sa.Column("language", sa.Text(), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("facts", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("next_try_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("tries", sa.SmallInteger(), server_default="0", nullable=False),
@@ -978,12 +1004,21 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_notification_person_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_notification")),
     )
+    op.create_index("ix_notification_age", "notification", ["made_at"], unique=False, postgresql_using="brin")
     op.create_index(
         "ix_notification_due",
         "notification",
         ["next_try_at"],
         unique=False,
         postgresql_where=sa.text("sent_at IS NULL AND failed IS NULL"),
+    )
+    op.create_index("ix_notification_person_id", "notification", ["person_id"], unique=False)
+    op.create_index(
+        "ix_notification_strangers",
+        "notification",
+        ["contact"],
+        unique=False,
+        postgresql_where=sa.text("person_id IS NULL"),
     )
     op.create_table(
         "offer",
@@ -1198,6 +1233,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["visit_id"], ["visit.id"], name=op.f("fk_photo_visit_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_photo")),
     )
+    op.create_index("ix_photo_age", "photo", ["at"], unique=False, postgresql_using="brin")
     op.create_index(op.f("ix_photo_parcel_id"), "photo", ["parcel_id"], unique=False)
     op.create_index(op.f("ix_photo_visit_id"), "photo", ["visit_id"], unique=False)
     op.create_table(

@@ -26,7 +26,7 @@ ROWS: Mapping[str, str] = {
     "trouble_report": "(at, site_id, person_id, words) VALUES (:at, '" + SITE + "', '" + PICKER + "', 'x')",
     "outbox": "(gateway_id, made_at, entry, acked_at) VALUES ('" + SITE + "', :at, '', :at)",
     "payment_webhook": "('sandbox', '{n}', :at, 'x', '{{}}', :at)",
-    "sandbox_charge": "('{n}', '{n}', 1, 'CNY', 'open', '', '', 0, '{{}}', :at)",
+    "sandbox_charge": "('{n}', '{n}', 1, 'CNY', 'open', '', '', 0, :at)",
 }
 # What stays although it is old, because something still needs it.
 NEEDED: Mapping[str, str] = {

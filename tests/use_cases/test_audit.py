@@ -165,7 +165,7 @@ DAMAGE = [
     ("I19", ["UPDATE pickup_window SET orders_taken = 1"]),
     ("I20", ["INSERT INTO receipt_counter SELECT id, 1 FROM site LIMIT 1"]),
     (
-        "I18",  # o1 is still under way
+        "I28",  # o1 is still under way
         ["UPDATE person SET phone = NULL, mail = NULL, display_name = '', site_id = NULL, erased_at = now()"],
     ),
 ]
