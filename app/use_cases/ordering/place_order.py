@@ -1,32 +1,34 @@
 """A basket becomes an order that holds stock, a place in the window and doors of the run for ten minutes.
 
 Decides in one transaction, all or nothing; a refusal leaves no trace. The same key gives the same answer again. Never
-takes money and never picks doors. Six statements, whatever the basket's size.
+takes money and never picks doors. Two statements, whatever the basket's size.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 from sqlalchemy import Connection, Row, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from app.db.engine import announce
-from app.db.holds import lock_counters, take_place, take_stock
 from app.domain.basket import (
     BasketLine,
     IdempotencyKeyReused,
     LiveGoods,
+    OrderCycleClosed,
     ProductUnavailable,
+    Shortage,
+    SoldOut,
     Substitution,
+    WindowFull,
     checked_basket,
     checked_key,
     refuse_late,
     request_hash,
 )
-from app.domain.capacity import demand
+from app.domain.capacity import CounterKey, demand
 from app.domain.errors import NotFound
 from app.domain.holding import HOLD
 from app.domain.order_number import order_no, parcel_ref
@@ -36,65 +38,102 @@ from app.domain.parcelling import DoorType, Goods, PlannedParcel, TooLargeForLoc
 from app.domain.shelf_life import KeepsTooShort, Perishable, collect_until, good_until
 from app.use_cases.site.wire_time import to_wire
 from locker_protocol.ids import RandomBytes, new_id, random_bytes
-from locker_protocol.vocabulary import Zone
+from locker_protocol.vocabulary import SizeClass, Zone
 
-CLAIM_KEY = text("""
-    INSERT INTO idempotent_request (person_id, key, request_hash, made_at) VALUES (:person, :key, :hash, :now)
-    ON CONFLICT DO NOTHING
-""")
-EARLIER_ANSWER = text("SELECT request_hash, answer FROM idempotent_request WHERE person_id = :person AND key = :key")
-
-LOAD_WINDOW = text("""
+# One statement claims the key, locks the run's counters (only for who got the key: a repeat must not hold them while it
+# waits) and reads what the plan needs. No row: the key was used before.
+BEGIN = text("""
+    WITH claimed AS (
+        INSERT INTO idempotent_request (person_id, key, request_hash, made_at) VALUES (:person, :key, :hash, :now)
+        ON CONFLICT DO NOTHING RETURNING key
+    ), counters AS (
+        SELECT c.zone, c.size_or_larger, greatest(0, c.total - c.taken - c.blocked) AS left_over
+        FROM run_capacity c
+        WHERE c.run_no = (SELECT run_no FROM pickup_window WHERE id = :window_id) AND EXISTS (SELECT FROM claimed)
+        ORDER BY c.zone, c.size_or_larger FOR UPDATE
+    )
     SELECT w.id, w.run_no, w.closes_at, r.site_id, r.load_from, r.removal_from, s.currency,
         least(r.order_by, r.called_off_at) AS order_by,
         nextval('order_number') AS number,
+        (SELECT json_agg(c) FROM counters c) AS counters,
         (
             SELECT json_agg(t) FROM (
                 SELECT zone, size, min(volume_ml) AS volume_ml, min(longest_mm) AS longest_mm
                 FROM compartment WHERE site_id = r.site_id GROUP BY zone, size
             ) t
-        ) AS doors
-    FROM pickup_window w JOIN load_run r USING (run_no) JOIN site s ON s.id = r.site_id
-    WHERE w.id = :window_id
+        ) AS doors,
+        (
+            SELECT json_agg(t ORDER BY t.id) FROM (
+                SELECT p.id, p.name_zh, p.name_en, coalesce(p.cap_minor, p.price_minor) AS price_minor, p.zone,
+                    p.tolerates, p.life_h, p.volume_ml, p.longest_mm, p.weight_g, p.flags
+                FROM product p JOIN run_stock s ON s.product_id = p.id AND s.run_no = r.run_no
+                WHERE p.active AND p.id = ANY(:products)
+            ) t
+        ) AS products
+    FROM claimed
+    LEFT JOIN (pickup_window w JOIN load_run r USING (run_no) JOIN site s ON s.id = r.site_id) ON w.id = :window_id
 """)
+EARLIER_ANSWER = text("SELECT request_hash, answer FROM idempotent_request WHERE person_id = :person AND key = :key")
 
-LOAD_PRODUCTS = text("""
-    SELECT p.id, p.name_zh, p.name_en, p.price_minor, p.cap_minor, p.zone, p.tolerates, p.life_h,
-        p.volume_ml, p.longest_mm, p.weight_g, p.flags
-    FROM product p JOIN run_stock s ON s.product_id = p.id AND s.run_no = :run_no
-    WHERE p.active AND p.id = ANY(:products)
-""")
-
+# Takes stock, then a place, then writes everything else; each step only where the one before succeeded whole. The run's
+# counters are locked and were counted, so their doors are simply taken.
 WRITE = text("""
-    WITH placed AS (
+    WITH stock AS (
+        UPDATE run_stock s SET taken = s.taken + w.quantity
+        FROM (
+            SELECT l.product_id, w.quantity
+            FROM run_stock l
+            JOIN jsonb_to_recordset(:wanted) AS w(product_id text, quantity int) ON w.product_id = l.product_id
+            WHERE l.run_no = :run_no ORDER BY l.product_id FOR UPDATE OF l
+        ) w
+        WHERE s.run_no = :run_no AND s.product_id = w.product_id AND s.taken + w.quantity <= s.total
+        RETURNING s.product_id
+    ), place AS (
+        UPDATE pickup_window SET orders_taken = orders_taken + 1
+        WHERE id = :window_id AND orders_taken < order_cap AND (SELECT count(*) FROM stock) = :products
+            AND NOT EXISTS (SELECT FROM load_run WHERE run_no = :run_no AND called_off_at IS NOT NULL)
+        RETURNING run_no
+    ), taken AS (
+        UPDATE run_capacity c SET taken = c.taken + h.count
+        FROM place, jsonb_to_recordset(:holds) AS h(zone text, size text, count int)
+        WHERE c.run_no = place.run_no AND c.zone = h.zone AND c.size_or_larger = h.size
+    ), placed AS (
         INSERT INTO customer_order (id, order_no, person_id, site_id, run_no, window_id, state, currency, total_minor,
             low_door, substitution, placed_at, hold_until)
-        VALUES (:order_id, :order_no, :person, :site_id, :run_no, :window_id, :state, :currency, :total,
-            :low_door, :substitution, :now, :hold_until)
+        SELECT :order_id, :order_no, :person, :site_id, run_no, :window_id, :state, :currency, :total,
+            :low_door, :substitution, :now, :hold_until
+        FROM place
     ), drawn AS (
         INSERT INTO parcel (id, ref, order_id, state, zone, size, volume_ml, longest_mm, weight_g, collect_until)
         SELECT id, ref, :order_id, :draft, zone, size, volume_ml, longest_mm, weight_g, collect_until
-        FROM jsonb_to_recordset(:parcels) AS p(id text, ref text, zone text, size text, volume_ml int, longest_mm int,
-            weight_g int, collect_until timestamptz)
+        FROM place, jsonb_to_recordset(:parcels) AS p(id text, ref text, zone text, size text, volume_ml int,
+            longest_mm int, weight_g int, collect_until timestamptz)
     ), lined AS (
         INSERT INTO order_line (order_id, line_no, product_id, parcel_id, quantity, price_minor, line_minor)
         SELECT :order_id, line_no, product_id, parcel_id, quantity, price_minor, quantity * price_minor
-        FROM jsonb_to_recordset(:lines) AS l(line_no int, product_id text, parcel_id text, quantity int,
+        FROM place, jsonb_to_recordset(:lines) AS l(line_no int, product_id text, parcel_id text, quantity int,
             price_minor bigint)
     ), held AS (
         INSERT INTO capacity_hold (order_id, run_no, zone, size_or_larger, count)
-        SELECT :order_id, :run_no, zone, size, count
-        FROM jsonb_to_recordset(:holds) AS h(zone text, size text, count int)
-    ), taken AS (
-        UPDATE run_capacity c SET taken = c.taken + h.count
-        FROM jsonb_to_recordset(:holds) AS h(zone text, size text, count int)
-        WHERE c.run_no = :run_no AND c.zone = h.zone AND c.size_or_larger = h.size
+        SELECT :order_id, run_no, zone, size, count
+        FROM place, jsonb_to_recordset(:holds) AS h(zone text, size text, count int)
     ), told AS (
         INSERT INTO history (at, order_id, subject, subject_id, event, to_state, actor)
-        VALUES (:now, :order_id, 'order', :order_id, 'placed', :state, :actor)
+        SELECT :now, :order_id, 'order', :order_id, 'placed', :state, :actor FROM place
+    ), answered AS (
+        UPDATE idempotent_request SET answer = :answer FROM place WHERE person_id = :person AND key = :key
     )
-    UPDATE idempotent_request SET answer = :answer WHERE person_id = :person AND key = :key
-""").bindparams(*(bindparam(name, type_=JSONB) for name in ("parcels", "lines", "holds", "answer")))
+    SELECT EXISTS (SELECT FROM place) AS done, (SELECT array_agg(product_id) FROM stock) AS products
+""").bindparams(*(bindparam(name, type_=JSONB) for name in ("wanted", "parcels", "lines", "holds", "answer")))
+
+# After a WRITE that wrote no order. What our own transaction took is not among the products that are short.
+LEFT = text("""
+    SELECT r.called_off_at, (
+        SELECT json_object_agg(product_id, total - taken) FROM run_stock
+        WHERE run_no = r.run_no AND product_id = ANY(:short)
+    ) AS stock
+    FROM load_run r WHERE r.run_no = :run_no
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +147,40 @@ class PlacedOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Product:
+    """What a checkout must know of one product; `price_minor` is what is charged: the cap where weight counts."""
+
+    id: str
+    name_zh: str
+    name_en: str
+    price_minor: int
+    zone: Zone
+    tolerates: dict[Zone, int]
+    life_h: int
+    volume_ml: int
+    longest_mm: int
+    weight_g: int
+    flags: list[str]
+
+    def facts(self) -> dict[str, str | int]:
+        """What a refusal says of it."""
+        return {"product": self.id, "name_zh": self.name_zh, "name_en": self.name_en}
+
+    def perishable(self) -> Perishable:
+        """How long it keeps."""
+        return Perishable(zone=self.zone, tolerates=self.tolerates, life_h=self.life_h)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Counter:
+    """What is left of one of the run's counters."""
+
+    zone: Zone
+    size_or_larger: SizeClass
+    left_over: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Checkout:
     """One checkout under way: what was asked, and what the database knows of it."""
 
@@ -117,7 +190,7 @@ class _Checkout:
     substitution: Substitution
     wanted: Mapping[str, int]
     window: Row[Any]
-    products: Mapping[str, Row[Any]]
+    products: Sequence[_Product]
     now: datetime
 
 
@@ -137,11 +210,13 @@ def place_order(
     wanted = checked_basket(lines)
     key = checked_key(idempotency_key)
     asked = request_hash(window_id=window_id, wanted=wanted, low_door=low_door, substitution=substitution)
-    earlier = _claim(conn, person_id=person_id, key=key, asked=asked, now=now)
-    if earlier is not None:
-        return earlier
-    window = _load_window(conn, window_id, now)
-    products = _load_products(conn, window, wanted)
+    begin = {"person": person_id, "key": key, "hash": asked, "now": now, "window_id": window_id}
+    window = conn.execute(BEGIN, {**begin, "products": list(wanted)}).one_or_none()
+    if window is None:
+        return _earlier_answer(conn, person_id=person_id, key=key, asked=asked)
+    if window.id is None:
+        raise NotFound
+    refuse_late(order_by=window.order_by, now=now)
     checkout = _Checkout(
         person_id=person_id,
         key=key,
@@ -149,62 +224,47 @@ def place_order(
         substitution=substitution,
         wanted=wanted,
         window=window,
-        products=products,
+        products=_suitable(window, wanted),
         now=now,
     )
-    parcels = _plan(conn, checkout)
-    take_stock(conn, run_no=window.run_no, quantities=wanted)
-    take_place(conn, window_id=window_id)
-    return _write(conn, checkout, parcels, random)
+    return _write(conn, checkout, _plan(checkout), random)
 
 
-def _claim(conn: Connection, *, person_id: str, key: str, asked: bytes, now: datetime) -> PlacedOrder | None:
-    """Claim the key; a second request with it waits here for the first one's end, and gets its answer."""
-    claim = {"person": person_id, "key": key, "hash": asked, "now": now}
-    if conn.execute(CLAIM_KEY, claim).rowcount == 1:
-        return None
+def _earlier_answer(conn: Connection, *, person_id: str, key: str, asked: bytes) -> PlacedOrder:
+    """Whoever came second with a key has waited for the first one's end by now."""
     earlier = conn.execute(EARLIER_ANSWER, {"person": person_id, "key": key}).one()
     if bytes(earlier.request_hash) != asked:
         raise IdempotencyKeyReused
     return PlacedOrder(**earlier.answer)
 
 
-def _load_window(conn: Connection, window_id: int, now: datetime) -> Row[Any]:
-    window = conn.execute(LOAD_WINDOW, {"window_id": window_id}).one_or_none()
-    if window is None:
-        raise NotFound
-    refuse_late(order_by=window.order_by, now=now)
-    return window
-
-
-def _load_products(conn: Connection, window: Row[Any], wanted: Mapping[str, int]) -> dict[str, Row[Any]]:
-    rows = conn.execute(LOAD_PRODUCTS, {"run_no": window.run_no, "products": list(wanted)})
-    products = {row.id: row for row in rows}
-    for product_id in wanted:
-        if product_id not in products:
-            raise ProductUnavailable(product=product_id)
-        _refuse_unsuitable(products[product_id], window)
+def _suitable(window: Row[Any], wanted: Mapping[str, int]) -> list[_Product]:
+    products = msgspec.convert(window.products or [], list[_Product])
+    missing = wanted.keys() - {product.id for product in products}
+    if missing:
+        raise ProductUnavailable(product=min(missing))
+    for product in products:
+        if "live" in product.flags:
+            raise LiveGoods(**product.facts())
+        if good_until(product.perishable(), stands_in=product.zone, load_from=window.load_from) < window.closes_at:
+            raise KeepsTooShort(**product.facts())
     return products
 
 
-def _refuse_unsuitable(product: Row[Any], window: Row[Any]) -> None:
-    if "live" in product.flags:
-        raise LiveGoods(**_facts(product))
-    own = Zone(product.zone)
-    if good_until(_perishable(product), stands_in=own, load_from=window.load_from) < window.closes_at:
-        raise KeepsTooShort(**_facts(product))
-
-
-def _plan(conn: Connection, checkout: _Checkout) -> tuple[PlannedParcel, ...]:
-    window, products = checkout.window, list(checkout.products.values())
-    left = lock_counters(conn, run_no=window.run_no)
+def _plan(checkout: _Checkout) -> tuple[PlannedParcel, ...]:
+    window = checkout.window
     hours = (window.closes_at - window.load_from) / timedelta(hours=1)
-    doors = msgspec.convert([] if window.doors is None else window.doors, list[DoorType])
-    goods = [_goods(line, row, checkout.wanted[row.id]) for line, row in enumerate(products)]
+    doors = msgspec.convert(window.doors or [], list[DoorType])
+    goods = [_goods(line, one, checkout.wanted[one.id]) for line, one in enumerate(checkout.products)]
     try:
-        return plan_parcels(goods, doors=doors, left=left, hours=hours)
+        return plan_parcels(goods, doors=doors, left=_left(window), hours=hours)
     except TooLargeForLockers as refusal:
-        raise TooLargeForLockers(**_facts(products[int(refusal.facts["line"])])) from None
+        raise TooLargeForLockers(**checkout.products[int(refusal.facts["line"])].facts()) from None
+
+
+def _left(window: Row[Any]) -> dict[CounterKey, int]:
+    counters = msgspec.convert(window.counters or [], list[_Counter])
+    return {(counter.zone, counter.size_or_larger): counter.left_over for counter in counters}
 
 
 def _write(conn: Connection, checkout: _Checkout, parcels: Sequence[PlannedParcel], random: RandomBytes) -> PlacedOrder:
@@ -214,8 +274,8 @@ def _write(conn: Connection, checkout: _Checkout, parcels: Sequence[PlannedParce
     line_rows = _line_rows(checkout, parcels, [row["id"] for row in parcel_rows])
     total = sum(line["quantity"] * line["price_minor"] for line in line_rows)
     placed = PlacedOrder(new_id(to_wire(now), random), number, total, window.currency)
-    wanted = demand((parcel.zone, parcel.size) for parcel in parcels)
-    conn.execute(
+    doors = demand((parcel.zone, parcel.size) for parcel in parcels)
+    written = conn.execute(
         WRITE,
         {
             "order_id": placed.order_id,
@@ -233,21 +293,34 @@ def _write(conn: Connection, checkout: _Checkout, parcels: Sequence[PlannedParce
             "now": now,
             "hold_until": now + HOLD,
             "actor": f"person:{checkout.person_id}",
+            "products": len(checkout.wanted),
+            "wanted": [{"product_id": one, "quantity": count} for one, count in checkout.wanted.items()],
             "parcels": parcel_rows,
             "lines": line_rows,
-            "holds": [{"zone": zone, "size": size, "count": count} for (zone, size), count in sorted(wanted.items())],
+            "holds": [{"zone": zone, "size": size, "count": count} for (zone, size), count in sorted(doors.items())],
             "answer": asdict(placed),
             "key": checkout.key,
         },
-    )
-    announce(conn, f"order:{placed.order_id}")
+    ).one()
+    if not written.done:
+        _refuse(conn, checkout, short=sorted(checkout.wanted.keys() - set(written.products or ())))
     return placed
 
 
+def _refuse(conn: Connection, checkout: _Checkout, *, short: Sequence[str]) -> NoReturn:
+    """Say why nothing was written. Raises OrderCycleClosed, SoldOut or WindowFull."""
+    left = conn.execute(LEFT, {"run_no": checkout.window.run_no, "short": short}).one()
+    if left.called_off_at is not None:
+        raise OrderCycleClosed(order_by=left.called_off_at.isoformat())
+    if not short:
+        raise WindowFull
+    stock = left.stock or {}
+    raise SoldOut([Shortage(product, checkout.wanted[product], stock.get(product, 0)) for product in short])
+
+
 def _parcel_row(checkout: _Checkout, parcel: PlannedParcel, ref: str, random: RandomBytes) -> dict[str, Any]:
-    products = list(checkout.products.values())
     until = collect_until(
-        (_perishable(products[portion.line]) for portion in parcel.portions),
+        (checkout.products[portion.line].perishable() for portion in parcel.portions),
         stands_in=parcel.zone,
         load_from=checkout.window.load_from,
         removal_from=checkout.window.removal_from,
@@ -268,40 +341,30 @@ def _line_rows(
     checkout: _Checkout, parcels: Sequence[PlannedParcel], parcel_ids: Sequence[str]
 ) -> list[dict[str, Any]]:
     """One order line a product and parcel: what a picker puts into which bag."""
-    products = list(checkout.products.values())
     found = [
-        (products[portion.line], parcel_id, portion.quantity)
+        (checkout.products[portion.line], parcel_id, portion.quantity)
         for parcel, parcel_id in zip(parcels, parcel_ids, strict=True)
         for portion in parcel.portions
     ]
     return [
         {
             "line_no": line_no,
-            "product_id": row.id,
+            "product_id": product.id,
             "parcel_id": parcel_id,
             "quantity": quantity,
-            "price_minor": row.price_minor if row.cap_minor is None else row.cap_minor,
+            "price_minor": product.price_minor,
         }
-        for line_no, (row, parcel_id, quantity) in enumerate(found, start=1)
+        for line_no, (product, parcel_id, quantity) in enumerate(found, start=1)
     ]
 
 
-def _goods(line: int, product: Row[Any], quantity: int) -> Goods:
+def _goods(line: int, product: _Product, quantity: int) -> Goods:
     return Goods(
         line=line,
         quantity=quantity,
-        zone=Zone(product.zone),
-        tolerates={Zone(zone): hours for zone, hours in product.tolerates.items()},
+        zone=product.zone,
+        tolerates=product.tolerates,
         volume_ml=product.volume_ml,
         longest_mm=product.longest_mm,
         weight_g=product.weight_g,
     )
-
-
-def _perishable(product: Row[Any]) -> Perishable:
-    tolerates = {Zone(zone): hours for zone, hours in product.tolerates.items()}
-    return Perishable(zone=Zone(product.zone), tolerates=tolerates, life_h=product.life_h)
-
-
-def _facts(product: Row[Any]) -> dict[str, str | int]:
-    return {"product": product.id, "name_zh": product.name_zh, "name_en": product.name_en}
