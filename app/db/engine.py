@@ -19,6 +19,7 @@ NOTICES_LOSS: dict[str, Any] = {
     "tcp_user_timeout": 15_000,
 }
 LAST = "before_commit"
+NOTIFY = text("SELECT pg_notify('caibox', topic) FROM unnest(CAST(:topics AS text[])) AS topic")
 
 Write = Callable[[Connection, Sequence[Any]], None]
 
@@ -67,7 +68,7 @@ def _tell(connection: Connection) -> None:
     topics = connection.info.pop("topics", None)
     if topics:
         with connection.begin():
-            for topic in topics:
-                connection.execute(text("SELECT pg_notify('caibox', :topic)"), {"topic": topic})
-                if topic.startswith(ORDER):
-                    log.info("order_changed", order_id=topic.removeprefix(ORDER))
+            connection.execute(NOTIFY, {"topics": list(topics)})
+        for topic in topics:
+            if topic.startswith(ORDER):
+                log.info("order_changed", order_id=topic.removeprefix(ORDER))

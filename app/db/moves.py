@@ -1,6 +1,7 @@
 """State moves: `UPDATE … WHERE state = :old` and the history row, in one statement. Nobody moves a state otherwise.
 
-Each move asks its state table first. When the row meanwhile stands elsewhere, somebody else won: MovedMeanwhile.
+`paid_moves.py` folds those of an order that is paid. Each move asks its state table first. When the row meanwhile
+stands elsewhere, somebody else won: MovedMeanwhile.
 """
 
 from collections.abc import Mapping, Sequence

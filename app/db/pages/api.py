@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Label, RowMapping, func, literal, literal_column, select, tuple_
 from sqlalchemy import Row as SqlRow
 
 from app.db.tables import (
@@ -15,7 +15,6 @@ from app.db.tables import (
     customer_order,
     load_run,
     locker,
-    order_line,
     parcel,
     pickup_window,
     product,
@@ -29,6 +28,14 @@ Row = RowMapping | Mapping[str, Any]
 After = tuple[Any, ...] | None
 
 NOBODYS_WORK = (ParcelState.DRAFT, ParcelState.CANCELLED)
+
+
+# In the same statement as the order: whoever places one waits for this answer.
+LINES: Label[Any] = literal_column("""(
+    SELECT json_agg(json_build_object('product_id', l.product_id, 'quantity', l.quantity, 'price_minor', l.price_minor,
+        'line_minor', l.line_minor, 'parcel_ref', p.ref) ORDER BY l.line_no)
+    FROM order_line l LEFT JOIN parcel p ON p.id = l.parcel_id WHERE l.order_id = customer_order.id
+)""").label("lines")
 
 
 def behind(
@@ -101,22 +108,12 @@ def orders_of(conn: Connection, *, person_id: str, after: After, limit: int) -> 
 
 def order_of(conn: Connection, *, person_id: str, order_id: str) -> Row | None:
     """One order with its lines and parcels; `None` when it is unknown or somebody else's: the same on purpose."""
-    found = (
-        conn.execute(_orders().where(customer_order.c.id == order_id, customer_order.c.person_id == person_id))
-        .mappings()
-        .one_or_none()
-    )
+    query = _orders().add_columns(LINES).where(customer_order.c.id == order_id)
+    found = conn.execute(query.where(customer_order.c.person_id == person_id)).mappings().one_or_none()
     if found is None:
         return None
-    lines = select(order_line, parcel.c.ref.label("parcel_ref")).outerjoin_from(order_line, parcel)
     parcels = select(parcel).where(parcel.c.order_id == order_id).order_by(parcel.c.ref)
-    return {
-        **found,
-        "lines": conn.execute(lines.where(order_line.c.order_id == order_id).order_by(order_line.c.line_no))
-        .mappings()
-        .all(),
-        "parcels": conn.execute(parcels).mappings().all(),
-    }
+    return {**found, "lines": found["lines"] or (), "parcels": conn.execute(parcels).mappings().all()}
 
 
 def parcels_of_run(conn: Connection, *, run_no: int, after: After, limit: int) -> Sequence[Row] | None:

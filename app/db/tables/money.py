@@ -45,6 +45,7 @@ payment = Table(
     CheckConstraint("refund_minor BETWEEN 0 AND amount_minor", name="refund_capped"),
     CheckConstraint("refund_minor = 0 OR state = 'captured'", name="refund_of_captured"),
     Index("ix_payment_unreceipted", "order_id", postgresql_where=text("state = 'captured' AND NOT receipted")),
+    Index("ix_payment_open", "made_at", postgresql_where=text("state = 'open'")),
 )
 
 payment_webhook = Table(
@@ -57,6 +58,8 @@ payment_webhook = Table(
     Column("body", JSONB, nullable=False),
     Column("applied_at", TIME),
     by_age("payment_webhook", "received_at"),
+    # Each settled payment asks which of its messages were not followed yet; those that were are never asked about.
+    Index("ix_payment_webhook_unapplied", "provider_ref", postgresql_where=text("applied_at IS NULL")),
 )
 
 # Money that was decided to go back, once per order and `cause_key`; sent by a key made of its id and `attempt`.

@@ -9,37 +9,42 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Engine, Row, text, update
+from sqlalchemy import Connection, Engine, Row, text
 
 from app.db.engine import transaction
 from app.db.holds import take_again
 from app.db.ledger import book
 from app.db.moves import move_order, move_payment
-from app.db.tables import payment, payment_webhook
+from app.db.paid_moves import move_to_paid
 from app.domain.basket import refuse_late
 from app.domain.errors import DomainError, NotFound
 from app.domain.ledger import Kind
 from app.domain.order_state import OrderEvent, OrderState
 from app.domain.payment_state import PaymentEvent, PaymentState
 from app.domain.refunding import RefundCause
-from app.notify.texts import NoticeKind
 from app.payments.provider import Charge, ChargeState, PaymentProvider
 from app.use_cases.money.decide_refund import refund_payment
 from app.use_cases.ordering.edit_order import follow_paid_edit
 from app.use_cases.planning.allocate_order import allocate_order
-from app.use_cases.telling.tell_order import tell_order, tell_refund
+from app.use_cases.telling.tell_order import tell_refund
 from locker_protocol.ids import RandomBytes, random_bytes
 
 log = structlog.get_logger()
 
-LOCK_PAYMENT = text("""
-    SELECT id, order_id, state, amount_minor, currency, provider FROM payment
-    WHERE provider = :provider AND provider_ref = :ref FOR UPDATE
+# Whatever comes of it, the provider was asked now, and its messages up to now are followed by this transaction.
+LOCK = text("""
+    WITH paid AS (
+        UPDATE payment SET checked_at = :now WHERE provider = :provider AND provider_ref = :ref
+        RETURNING id, order_id, state, amount_minor, currency, provider
+    ), heard AS (
+        UPDATE payment_webhook SET applied_at = :now
+        WHERE provider = :provider AND provider_ref = :ref AND applied_at IS NULL
+    )
+    SELECT paid.*, o.state AS order_state FROM paid JOIN customer_order o ON o.id = paid.order_id FOR UPDATE OF o
 """)
-LOCK_ORDER = text("""
-    SELECT o.id, o.state, least(r.order_by, r.called_off_at) AS order_by
-    FROM customer_order o JOIN load_run r USING (run_no)
-    WHERE o.id = :order_id FOR UPDATE OF o
+ORDER_BY = text("""
+    SELECT least(r.order_by, r.called_off_at) FROM load_run r JOIN customer_order o USING (run_no)
+    WHERE o.id = :order_id
 """)
 
 
@@ -53,17 +58,11 @@ def settle_payment(
 
 
 def _follow(conn: Connection, provider: str, charge: Charge, now: datetime, random: RandomBytes) -> None:
-    paid = conn.execute(LOCK_PAYMENT, {"provider": provider, "ref": charge.ref}).one_or_none()
+    paid = conn.execute(LOCK, {"provider": provider, "ref": charge.ref, "now": now}).one_or_none()
     if paid is None:
         raise NotFound
-    if PaymentState(paid.state) is PaymentState.OPEN:
-        _follow_open(conn, paid, charge, now, random)
-    conn.execute(update(payment).where(payment.c.id == paid.id).values(checked_at=now))
-    heard = (payment_webhook.c.provider == provider, payment_webhook.c.provider_ref == charge.ref)
-    conn.execute(update(payment_webhook).where(*heard, payment_webhook.c.applied_at.is_(None)).values(applied_at=now))
-
-
-def _follow_open(conn: Connection, paid: Row[Any], charge: Charge, now: datetime, random: RandomBytes) -> None:
+    if PaymentState(paid.state) is not PaymentState.OPEN:
+        return
     if (charge.amount_minor, charge.currency) != (paid.amount_minor, paid.currency):
         log.error("payment_differs", payment=paid.id, order_id=paid.order_id, provider_ref=charge.ref)
     elif charge.state is ChargeState.CAPTURED:
@@ -73,6 +72,10 @@ def _follow_open(conn: Connection, paid: Row[Any], charge: Charge, now: datetime
 
 
 def _capture(conn: Connection, paid: Row[Any], now: datetime, random: RandomBytes) -> None:
+    if _is_ours_again(conn, paid, now):
+        run = move_to_paid(conn, payment=paid, order_state=OrderState(paid.order_state), now=now)
+        allocate_order(conn, order_id=paid.order_id, run=run, now=now, random=random)
+        return
     _move(conn, paid, PaymentEvent.CAPTURED, now)
     book(
         conn,
@@ -83,38 +86,34 @@ def _capture(conn: Connection, paid: Row[Any], now: datetime, random: RandomByte
         currency=paid.currency,
         now=now,
     )
-    order = conn.execute(LOCK_ORDER, {"order_id": paid.order_id}).one()
-    if _is_ours_again(conn, order, now):
-        _pay_order(conn, order, paid.provider, now, random)
-        return
-    if follow_paid_edit(conn, paid=paid, actor=f"provider:{paid.provider}", now=now, random=random):
-        return
-    late = OrderState(order.state) is OrderState.RELEASED
+    if not follow_paid_edit(conn, paid=paid, actor=f"provider:{paid.provider}", now=now, random=random):
+        _give_back(conn, paid, now, random)
+
+
+def _give_back(conn: Connection, paid: Row[Any], now: datetime, random: RandomBytes) -> None:
+    """Nothing is left to be paid with it: the order was released, or another payment came first."""
+    late = OrderState(paid.order_state) is OrderState.RELEASED
     cause = RefundCause.LATE_PAYMENT if late else RefundCause.SECOND_PAYMENT
-    decided = refund_payment(conn, payment=paid, cause=cause, actor=f"provider:{paid.provider}", now=now, random=random)
+    actor = f"provider:{paid.provider}"
+    decided = refund_payment(conn, payment=paid, cause=cause, actor=actor, now=now, random=random)
     if late:
-        _move_order(conn, order, OrderEvent.REFUND_DECIDED, paid.provider, now)
-    tell_refund(conn, order_id=order.id, decided=decided, cause=cause, now=now, random=random)
+        event, state = OrderEvent.REFUND_DECIDED, OrderState(paid.order_state)
+        move_order(conn, order_id=paid.order_id, state=state, event=event, actor=actor, now=now)
+    tell_refund(conn, order_id=paid.order_id, decided=decided, cause=cause, now=now, random=random)
 
 
-def _is_ours_again(conn: Connection, order: Row[Any], now: datetime) -> bool:
+def _is_ours_again(conn: Connection, paid: Row[Any], now: datetime) -> bool:
     """True when the order holds what it needs: it still did, or took it again."""
-    if OrderState(order.state) is not OrderState.RELEASED:
-        return OrderState(order.state) is OrderState.AWAITING_PAYMENT
+    if OrderState(paid.order_state) is not OrderState.RELEASED:
+        return OrderState(paid.order_state) is OrderState.AWAITING_PAYMENT
     try:
         with conn.begin_nested():
-            refuse_late(order_by=order.order_by, now=now)
-            take_again(conn, order_id=order.id)
+            refuse_late(order_by=conn.execute(ORDER_BY, {"order_id": paid.order_id}).scalar_one(), now=now)
+            take_again(conn, order_id=paid.order_id)
     except DomainError as refusal:
-        log.info("late_payment_goes_back", order_id=order.id, reason=refusal.code)
+        log.info("late_payment_goes_back", order_id=paid.order_id, reason=refusal.code)
         return False
     return True
-
-
-def _pay_order(conn: Connection, order: Row[Any], provider: str, now: datetime, random: RandomBytes) -> None:
-    _move_order(conn, order, OrderEvent.PAYMENT_CAPTURED, provider, now)
-    allocate_order(conn, order_id=order.id, now=now)
-    tell_order(conn, order_id=order.id, kind=NoticeKind.PAID, now=now, random=random)
 
 
 def _move(conn: Connection, paid: Row[Any], event: PaymentEvent, now: datetime) -> None:
@@ -122,8 +121,3 @@ def _move(conn: Connection, paid: Row[Any], event: PaymentEvent, now: datetime) 
     move_payment(
         conn, payment_id=paid.id, order_id=paid.order_id, state=PaymentState.OPEN, event=event, actor=actor, now=now
     )
-
-
-def _move_order(conn: Connection, order: Row[Any], event: OrderEvent, provider: str, now: datetime) -> None:
-    state = OrderState(order.state)
-    move_order(conn, order_id=order.id, state=state, event=event, actor=f"provider:{provider}", now=now)

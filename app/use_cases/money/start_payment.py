@@ -6,10 +6,9 @@ So a repeat, or a crash between, finds the same charge again; and nothing is ask
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, case, insert, select, update
+from sqlalchemy import Connection, Engine, text
 
 from app.db.engine import transaction
-from app.db.tables import customer_order, payment
 from app.domain.errors import NotFound
 from app.domain.holding import HOLD, refuse_unpayable
 from app.domain.order_state import OrderState
@@ -17,6 +16,26 @@ from app.domain.payment_state import PaymentState
 from app.payments.provider import PaymentProvider
 from app.use_cases.site.wire_time import to_wire
 from locker_protocol.ids import RandomBytes, new_id, random_bytes
+
+LOCK_ORDER = text("""
+    SELECT order_no, state, hold_until, total_minor, currency FROM customer_order
+    WHERE id = :order_id AND person_id = :person FOR UPDATE
+""")
+# The hold is extended once, so that nobody keeps others' goods by beginning to pay again and again.
+INTEND = text("""
+    WITH open_one AS (
+        SELECT id FROM payment WHERE order_id = :order_id AND provider = :provider AND state = :open ORDER BY id LIMIT 1
+    ), made AS (
+        INSERT INTO payment (id, order_id, provider, state, amount_minor, currency, made_at)
+        SELECT :payment_id, :order_id, :provider, :open, :amount_minor, :currency, :now
+        WHERE NOT EXISTS (SELECT FROM open_one) RETURNING id
+    ), extended AS (
+        UPDATE customer_order SET hold_until = greatest(hold_until, :until), hold_extended = true
+        WHERE id = :order_id AND NOT hold_extended
+    )
+    SELECT id FROM made UNION ALL SELECT id FROM open_one
+""")
+KEEP_REFERENCE = text("UPDATE payment SET provider_ref = :ref WHERE id = :payment_id AND provider_ref IS NULL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,41 +75,25 @@ def start_payment(
 
 def keep_reference(conn: Connection, *, payment_id: str, provider_ref: str) -> None:
     """Keep the provider's name for a payment; the same key always gives the same one."""
-    unknown = (payment.c.id == payment_id, payment.c.provider_ref.is_(None))
-    conn.execute(update(payment).where(*unknown).values(provider_ref=provider_ref))
+    conn.execute(KEEP_REFERENCE, {"payment_id": payment_id, "ref": provider_ref})
 
 
 def _intend(
     conn: Connection, provider: str, order_id: str, person_id: str, now: datetime, random: RandomBytes
 ) -> _Intent:
-    mine = (customer_order.c.id == order_id, customer_order.c.person_id == person_id)
-    order = conn.execute(select(customer_order).where(*mine).with_for_update()).one_or_none()
+    order = conn.execute(LOCK_ORDER, {"order_id": order_id, "person": person_id}).one_or_none()
     if order is None:
         raise NotFound
     refuse_unpayable(OrderState(order.state), hold_until=order.hold_until, now=now)
-    _extend_hold(conn, order_id, now)
-    open_one = select(payment.c.id).where(
-        payment.c.order_id == order_id, payment.c.provider == provider, payment.c.state == PaymentState.OPEN.value
-    )
-    payment_id = conn.execute(open_one).scalars().first()
-    if payment_id is None:
-        payment_id = new_id(to_wire(now), random)
-        conn.execute(
-            insert(payment).values(
-                id=payment_id,
-                order_id=order_id,
-                provider=provider,
-                state=PaymentState.OPEN.value,
-                amount_minor=order.total_minor,
-                currency=order.currency,
-                made_at=now,
-            )
-        )
+    wish = {
+        "payment_id": new_id(to_wire(now), random),
+        "order_id": order_id,
+        "provider": provider,
+        "open": PaymentState.OPEN.value,
+        "amount_minor": order.total_minor,
+        "currency": order.currency,
+        "now": now,
+        "until": now + HOLD,
+    }
+    payment_id = conn.execute(INTEND, wish).scalar_one()
     return _Intent(payment_id, order.total_minor, order.currency, order.order_no)
-
-
-def _extend_hold(conn: Connection, order_id: str, now: datetime) -> None:
-    """Once, so that nobody keeps others' goods by beginning to pay again and again."""
-    once = (customer_order.c.id == order_id, ~customer_order.c.hold_extended)
-    later = case((customer_order.c.hold_until < now + HOLD, now + HOLD), else_=customer_order.c.hold_until)
-    conn.execute(update(customer_order).where(*once).values(hold_until=later, hold_extended=True))

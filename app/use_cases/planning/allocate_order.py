@@ -5,20 +5,24 @@ the doors that are free when it is loaded, and the order's history says so. Its 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import msgspec
 from sqlalchemy import ARRAY, Connection, Row, SmallInteger, case, literal, text
 
-from app.db.moves import move_parcels, note
+from app.db.moves import note
 from app.db.outbox import put_entry
+from app.db.paid_moves import move_to_planned
 from app.db.tables import parcel
 from app.domain.allocation import FreeDoor, Need, choose_doors
 from app.domain.order_state import OrderState
-from app.domain.parcel_state import ParcelEvent, ParcelState
 from app.domain.shelf_life import loadable_from
 from app.use_cases.site.wire_time import to_wire
+from app.use_cases.telling.tell_order import ORDER_FACTS, paid_notice
+from locker_protocol.codec import encode
+from locker_protocol.ids import RandomBytes, random_bytes
 from locker_protocol.uplink_messages import ParcelManifest, PlanOrder
 from locker_protocol.vocabulary import SizeClass, Zone
 
@@ -33,9 +37,7 @@ LOCK_RUN = text("""
     FROM customer_order o JOIN load_run r USING (run_no) WHERE o.id = :order_id FOR NO KEY UPDATE OF r
 """)
 
-LOAD_PARCELS = text("SELECT * FROM parcel WHERE order_id = :order_id AND state = 'draft' ORDER BY ref")
-
-FREE_DOORS = text("""
+FREE_DOORS = """
     WITH live AS (
         SELECT o.run_no, o.window_id, o.id AS order_id, coalesce(p.door, p.planned_doors[1]) AS door,
             p.door IS NOT NULL AS lies
@@ -57,25 +59,56 @@ FREE_DOORS = text("""
     WHERE c.site_id = :site_id AND c.condition <> 'broken'
         AND NOT EXISTS (SELECT FROM live WHERE live.door = c.door AND (live.run_no = :run_no OR live.lies))
     ORDER BY c.door
-""")
+"""
+
+# One read for a paid order: its parcels, the free doors of its run, and what its owner is told.
+TO_PLAN = text(f"""
+    SELECT facts.*,
+        (
+            SELECT json_agg(p ORDER BY p.ref) FROM (
+                SELECT id, ref, order_id, zone, size, volume_ml, longest_mm, collect_until
+                FROM parcel WHERE order_id = :order_id AND state = 'draft'
+            ) p
+        ) AS parcels,
+        (SELECT json_agg(d) FROM ({FREE_DOORS}) d) AS doors
+    FROM ({ORDER_FACTS}) facts
+""")  # noqa: S608  constants of ours
 
 
-def allocate_order(conn: Connection, *, order_id: str, now: datetime) -> None:
-    """Plan a paid order's parcels and write the message to its site."""
-    run = lock_run(conn, order_id=order_id)
-    parcels = conn.execute(LOAD_PARCELS, {"order_id": order_id}).all()
-    plan = find_doors(conn, run=run, parcels=parcels)
-    move_parcels(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftParcel:
+    """A parcel before its plan, with what a manifest says of it."""
+
+    id: str
+    ref: str
+    order_id: str
+    zone: Zone
+    size: SizeClass
+    volume_ml: int
+    longest_mm: int
+    collect_until: datetime
+
+
+def allocate_order(
+    conn: Connection, *, order_id: str, run: Row[Any], now: datetime, random: RandomBytes = random_bytes
+) -> None:
+    """Plan a paid order's parcels, and tell its site and its owner. `run` is its run, locked (`move_to_paid`)."""
+    found = conn.execute(TO_PLAN, {"order_id": order_id, **_asked(run, [])}).one()
+    parcels = msgspec.convert(found.parcels, list[DraftParcel])
+    free = msgspec.convert(found.doors or [], list[FreeDoor])
+    plan = choose_doors([_need(parcel) for parcel in parcels], free, low_door=run.low_door)
+    move_to_planned(
         conn,
         order_id=order_id,
-        parcel_ids=list(plan),
-        state=ParcelState.DRAFT,
-        event=ParcelEvent.PAID,
+        site_id=run.site_id,
+        plan=plan,
+        entry=encode(_entry(order_id, parcels, plan, run)),
+        notice=paid_notice(found, order_id=order_id, now=now, random=random),
         actor=ACTOR,
         now=now,
-        values={"planned_doors": as_column(plan)},
     )
-    tell_plan(conn, run=run, parcels=parcels, plan=plan, state=OrderState.PAID, now=now)
+    if not all(plan.values()):
+        note(conn, order_id=order_id, state=OrderState.PAID, event=NO_DOOR_FREE, actor=ACTOR, now=now)
 
 
 def lock_run(conn: Connection, *, order_id: str) -> Row[Any]:
@@ -95,8 +128,7 @@ def tell_plan(
     order_id = parcels[0].order_id
     if not all(plan.values()):
         note(conn, order_id=order_id, state=state, event=NO_DOOR_FREE, actor=ACTOR, now=now)
-    manifests = [parcel_manifest(row, run, list(plan[row.id])) for row in parcels]
-    entry = PlanOrder(order_id=order_id, parcels=manifests)
+    entry = _entry(order_id, parcels, plan, run)
     put_entry(conn, site_id=run.site_id, entry=entry, order_id=order_id, now=now)
 
 
@@ -106,7 +138,7 @@ def as_column(plan: Plan) -> Any:  # noqa: ANN401  an SQL expression
     return case(arrays, value=parcel.c.id, else_=parcel.c.planned_doors)
 
 
-def parcel_manifest(row: Row[Any], run: Row[Any], doors: list[int]) -> ParcelManifest:
+def parcel_manifest(row: Row[Any] | DraftParcel, run: Row[Any], doors: list[int]) -> ParcelManifest:
     """One parcel as its site must know it; `run` has `run_no`, `load_from` and `removal_from`."""
     return ParcelManifest(
         parcel_id=row.id,
@@ -124,17 +156,27 @@ def parcel_manifest(row: Row[Any], run: Row[Any], doors: list[int]) -> ParcelMan
     )
 
 
+def _entry(order_id: str, parcels: Sequence[Row[Any] | DraftParcel], plan: Plan, run: Row[Any]) -> PlanOrder:
+    manifests = [parcel_manifest(row, run, list(plan[row.id])) for row in parcels]
+    return PlanOrder(order_id=order_id, parcels=manifests)
+
+
 def _free_doors(conn: Connection, run: Row[Any], parcels: Sequence[Row[Any]]) -> list[FreeDoor]:
-    asked = {
-        "parcels": [row.id for row in parcels],
+    rows = conn.execute(text(FREE_DOORS), _asked(run, [row.id for row in parcels]))
+    return [msgspec.convert(dict(row), FreeDoor) for row in rows.mappings()]
+
+
+def _asked(run: Row[Any], parcels: Sequence[str]) -> dict[str, Any]:
+    """What FREE_DOORS asks; doors planned for `parcels` themselves count as free."""
+    return {
+        "parcels": parcels,
         "site_id": run.site_id,
         "run_no": run.run_no,
         "window_id": run.window_id,
         "load_from": run.load_from,
         "removal_from": run.removal_from,
     }
-    return [msgspec.convert(dict(row), FreeDoor) for row in conn.execute(FREE_DOORS, asked).mappings()]
 
 
-def _need(row: Row[Any]) -> Need:
+def _need(row: Row[Any] | DraftParcel) -> Need:
     return Need(parcel_id=row.id, zone=Zone(row.zone), volume_ml=row.volume_ml, longest_mm=row.longest_mm)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, insert
 
@@ -25,22 +26,24 @@ def queue_notification(
     random: RandomBytes = random_bytes,
 ) -> str:
     """Queue one notice and return its id."""
-    words = write_notice(kind, language, facts)
-    notification_id = new_id(to_wire(now), random)
-    conn.execute(
-        insert(notification).values(
-            id=notification_id,
-            person_id=person_id,
-            contact=contact,
-            kind=kind.value,
-            order_id=order_id,
-            language=language,
-            subject=words.subject,
-            body=words.body,
-            facts=dict(facts),
-            made_at=now,
-            next_try_at=now,
-        )
-    )
+    row = notification_row(contact=contact, kind=kind, language=language, facts=facts, now=now, random=random)
+    queued = {**row, "person_id": person_id, "order_id": order_id, "made_at": now, "next_try_at": now}
+    conn.execute(insert(notification).values(**queued))
     announce(conn, "notification")
-    return notification_id
+    return row["id"]
+
+
+def notification_row(
+    *, contact: str, kind: NoticeKind, language: str, facts: Mapping[str, str], now: datetime, random: RandomBytes
+) -> dict[str, Any]:
+    """What a notice's row says; whom and which order it is about, and its times, are the caller's."""
+    words = write_notice(kind, language, facts)
+    return {
+        "id": new_id(to_wire(now), random),
+        "contact": contact,
+        "kind": kind.value,
+        "language": language,
+        "subject": words.subject,
+        "body": words.body,
+        "facts": dict(facts),
+    }

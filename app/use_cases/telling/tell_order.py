@@ -15,13 +15,14 @@ from app.domain.pickup_code import typed_secret
 from app.domain.refunding import RefundCause
 from app.notify.texts import BACK, CHANGES, REFUND_REASONS, SHORT_REASONS, Change, NoticeKind
 from app.settings import Settings
-from app.use_cases.telling.queue_notification import queue_notification
+from app.use_cases.telling.queue_notification import notification_row, queue_notification
 from locker_protocol.ids import RandomBytes, random_bytes
 from locker_protocol.typed_code import show_code
 
 PREFIXES = {"zh": "zh-hans", "en": "en"}
 
-LOAD = text("""
+# What every notice about an order may say; `:order_id` is asked for.
+ORDER_FACTS = """
     SELECT o.order_no, o.total_minor, o.currency, o.person_id, p.language, coalesce(p.phone, p.mail) AS contact,
         s.name_zh, s.name_en, s.timezone, w.opens_at, w.closes_at, r.removal_from,
         k.id AS credential_id, k.handle, k.generation, k.expires_at,
@@ -37,8 +38,8 @@ LOAD = text("""
     JOIN load_run r ON r.run_no = o.run_no
     LEFT JOIN credential k ON k.order_id = o.id AND k.ended_at IS NULL
     WHERE o.id = :order_id
-""")
-
+"""
+LOAD = text(ORDER_FACTS)
 
 PACKED = text("""
     SELECT l.quantity, l.picked_quantity, l.short_reason, l.substitute_quantity, l.weight_g,
@@ -66,6 +67,19 @@ def tell_order(
 def load_order(conn: Connection, *, order_id: str) -> Row[Any]:
     """An order as notices need it: its number, its owner's language and contact, its site, window and live code."""
     return conn.execute(LOAD, {"order_id": order_id}).one()
+
+
+def paid_notice(order: Row[Any], *, order_id: str, now: datetime, random: RandomBytes) -> dict[str, str]:
+    """The row of the notice that an order is paid; `order` holds ORDER_FACTS. The caller writes it and announces it."""
+    row = notification_row(
+        contact=order.contact,
+        kind=NoticeKind.PAID,
+        language=order.language,
+        facts=_facts(order),
+        now=now,
+        random=random,
+    )
+    return {**row, "person_id": order.person_id, "order_id": order_id}
 
 
 class Amount(Protocol):
