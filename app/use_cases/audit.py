@@ -348,6 +348,51 @@ def nothing_tells_of_who_was_erased(conn: Connection, moment: Moment) -> Iterato
     )
 
 
+def what_is_held_is_counted_and_nothing_else(conn: Connection, moment: Moment) -> Iterator[str]:
+    """I27: stock, doors and places taken of a run are those of its orders: none was promised twice, no hold was left.
+
+    An order that was withdrawn may have kept its hold or given it back, so it is allowed either way.
+    """
+    yield from _each(
+        conn,
+        _counted(
+            "'stock of ' || product_id || ' of run ' || c.run_no",
+            "run_stock c",
+            "SELECT coalesce(o.stock_run_no, o.run_no) AS run_no, w.product_id, o.state, w.quantity AS count"
+            " FROM (SELECT order_id, product_id, quantity FROM order_line UNION ALL SELECT order_id, substitute_id,"
+            " substitute_quantity FROM order_line WHERE substitute_id IS NOT NULL) w"
+            " JOIN customer_order o ON o.id = w.order_id",
+            keys="run_no, product_id",
+        ),
+        _counted(
+            "'doors ' || zone || ' ' || size_or_larger || ' of run ' || c.run_no",
+            "run_capacity c",
+            "SELECT k.run_no, k.zone, k.size_or_larger, o.state, k.count FROM capacity_hold k"
+            " JOIN customer_order o ON o.id = k.order_id",
+            keys="run_no, zone, size_or_larger",
+        ),
+        _counted(
+            "'places of window ' || id",
+            "(SELECT id, run_no, orders_taken AS taken FROM pickup_window) c",
+            "SELECT window_id AS id, state, 1 AS count FROM customer_order",
+            keys="id",
+        ),
+        moment=moment,
+    )
+
+
+def _counted(what: str, counters: str, holds: str, *, keys: str) -> str:
+    """Counters of runs that are not over, beside what orders hold of them."""
+    return (
+        f"SELECT {what} || ': ' || c.taken || ' taken, ' || coalesce(h.sure, 0) || ' to ' || coalesce(h.most, 0)"  # noqa: S608  constants
+        f" || ' held' FROM {counters} LEFT JOIN (SELECT {keys},"
+        " coalesce(sum(count) FILTER (WHERE state NOT IN ('expiring', 'refunded')), 0) AS sure, sum(count) AS most"
+        f" FROM ({holds}) held WHERE state <> 'released' GROUP BY {keys}) h USING ({keys})"
+        " WHERE c.run_no IN (SELECT run_no FROM load_run WHERE removal_from > :stuck_since)"
+        " AND c.taken NOT BETWEEN coalesce(h.sure, 0) AND coalesce(h.most, 0)"
+    )
+
+
 Rule = Callable[[Connection, Moment], Iterator[str]]
 
 
@@ -401,6 +446,7 @@ INVARIANTS: tuple[tuple[str, Rule], ...] = (
     ("I18", an_order_costs_what_its_lines_say),
     ("I19", nothing_is_promised_twice),
     ("I20", receipts_are_numbered_without_a_gap_and_add_up),
+    ("I27", what_is_held_is_counted_and_nothing_else),
     ("I25", every_move_is_told_to_who_asks),
     ("I26", lots_are_what_their_lines_took),
     ("I28", nothing_tells_of_who_was_erased),

@@ -103,6 +103,11 @@ MOVE = "INSERT INTO history (at, order_id, subject, subject_id, from_state, even
 AUDIT_OPEN, AUDIT_SHUT = (f"ALTER TABLE audit {word} TRIGGER insert_only" for word in ("DISABLE", "ENABLE"))
 LOADED_AGAIN = '{"parcel_id": "o2-p1"}'
 
+DOORS = (
+    "INSERT INTO run_capacity (run_no, zone, size_or_larger, total, taken)"
+    " SELECT run_no, 'chilled', 'S', 9, 2 FROM load_run"
+)
+
 EXPIRED_BEFORE = START - timedelta(minutes=6)
 
 ASKS = "INSERT INTO webhook_endpoint (id, url, kinds, salt, made_at, made_by) VALUES "
@@ -168,6 +173,9 @@ DAMAGE = [
         "I28",  # o1 is still under way
         ["UPDATE person SET phone = NULL, mail = NULL, display_name = '', site_id = NULL, erased_at = now()"],
     ),
+    ("I27", ["UPDATE pickup_window SET orders_taken = orders_taken - 1"]),  # a place promised twice
+    ("I27", ["UPDATE customer_order SET state = 'released' WHERE id = 'o3'"]),  # and a hold that was left
+    ("I27", [DOORS]),
 ]
 
 

@@ -19,8 +19,13 @@ from app.use_cases.evening.offer_another_way import offer_another_way
 from locker_protocol.ids import RandomBytes, random_bytes
 
 RUN = text("SELECT site_id, removal_from, called_off_at FROM load_run WHERE run_no = :run_no")
-UNPAID = text("""
+LOCK_UNPAID = text("""
     SELECT id FROM customer_order WHERE run_no = :run_no AND state = 'awaiting_payment' ORDER BY id FOR UPDATE
+""")
+# With those placed while we waited for the counters. One that is locked is being paid or let go just now.
+UNPAID = text("""
+    SELECT id FROM customer_order WHERE run_no = :run_no AND state = 'awaiting_payment'
+    ORDER BY id FOR UPDATE SKIP LOCKED
 """)
 # After its counters: who plans doors of this run takes both in that order, too.
 CALL_OFF = text("UPDATE load_run SET called_off_at = :now WHERE run_no = :run_no AND called_off_at IS NULL")
@@ -49,8 +54,9 @@ def call_off_run(
         raise NotFound
     if run.called_off_at is not None or run.removal_from <= now:
         raise RunOver
-    _let_go(conn, run_no, actor, now)
+    conn.execute(LOCK_UNPAID, {"run_no": run_no})  # an order before its counters, as whoever releases one
     lock_counters(conn, run_no=run_no)
+    _let_go(conn, run_no, actor, now)
     if conn.execute(CALL_OFF, {"run_no": run_no, "now": now}).rowcount == 0:
         raise RunOver
     announce(conn, f"site:{run.site_id}")
