@@ -51,9 +51,16 @@ def measure() -> list[Figure]:
 
 
 @contextmanager
-def running_postgres(folder: Path) -> Iterator[str]:
-    """Run a PostgreSQL with the demo's data for as long as the block lasts."""
-    server = EmbeddedPostgres(folder / "data", free_port(), folder / "log", random_id(), random_id())
+def running_postgres(folder: Path, *, durable: bool = True) -> Iterator[str]:
+    """Run a PostgreSQL with our schema for as long as the block lasts; yields its address."""
+    with postgres_child(folder, durable=durable) as (url, _):
+        yield url
+
+
+@contextmanager
+def postgres_child(folder: Path, *, durable: bool = True) -> Iterator[tuple[str, Child]]:
+    """The same, with the process, for whoever counts what it costs."""
+    server = EmbeddedPostgres(folder / "data", free_port(), folder / "log", random_id(), random_id(), durable=durable)
     server.prepare()
     child = Child(server.command())
     try:
@@ -61,7 +68,7 @@ def running_postgres(folder: Path) -> Iterator[str]:
             time.sleep(0.02)
         server.make_database()
         upgrade_schema(server.url)
-        yield server.url
+        yield server.url, child
     finally:
         child.ask_to_stop()
         while child.exit_code() is None:
