@@ -5,7 +5,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Engine, create_engine, text
+from psycopg import Error
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+
+from locker_protocol.clock import RealClock
 
 log = structlog.get_logger()
 
@@ -19,20 +24,28 @@ NOTICES_LOSS: dict[str, Any] = {
     "tcp_user_timeout": 15_000,
 }
 LAST = "before_commit"
-NOTIFY = text("SELECT pg_notify('caibox', topic) FROM unnest(CAST(:topics AS text[])) AS topic")
+# A notice only saves a poll: it need not be on disk before anybody goes on.
+NOTIFY = text("""
+    SELECT pg_notify('caibox', topic)
+    FROM set_config('synchronous_commit', 'off', true), unnest(CAST(:topics AS text[])) AS topic
+""")
+# A connection that was used a moment ago is still there; one that rested is asked first.
+RESTED_MS = 1_000
+RESTED = "rested_at_ms"
 
 Write = Callable[[Connection, Sequence[Any]], None]
 
 
 def make_engine(database_url: str, *, pool_size: int = 8) -> Engine:
     """Open a pool. Statements give up after 10 s, and waiting for a lock after 5 s: nobody hangs for ever."""
-    return create_engine(
+    engine = create_engine(
         database_url,
         pool_size=pool_size,
         max_overflow=pool_size,
-        pool_pre_ping=True,
         connect_args={"options": "-c statement_timeout=10000 -c lock_timeout=5000 -c timezone=UTC", **NOTICES_LOSS},
     )
+    _ask_the_rested(engine)
+    return engine
 
 
 @contextmanager
@@ -45,6 +58,33 @@ def transaction(engine: Engine) -> Iterator[Connection]:
             yield connection
             write_last(connection)
         _tell(connection)
+
+
+@contextmanager
+def glance(engine: Engine) -> Iterator[Connection]:
+    """Read outside a transaction, each statement for itself: no BEGIN and no COMMIT go over the wire."""
+    with engine.connect() as connection:
+        yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def _ask_the_rested(engine: Engine) -> None:
+    """Find out before a transaction begins that a connection was lost while it lay in the pool."""
+    clock = RealClock()
+
+    def lay_down(_driver: object, record: ConnectionPoolEntry) -> None:
+        record.info[RESTED] = clock.now().monotonic_ms
+
+    def take_up(driver: PoolProxiedConnection, record: ConnectionPoolEntry, _proxy: object) -> None:
+        rested_ms = clock.now().monotonic_ms - record.info.get(RESTED, clock.now().monotonic_ms)
+        if rested_ms < RESTED_MS:
+            return
+        try:
+            engine.dialect.do_ping(driver)
+        except Error as error:
+            raise InvalidatePoolError from error
+
+    event.listen(engine, "checkin", lay_down)
+    event.listen(engine, "checkout", take_up)
 
 
 def before_commit(connection: Connection, write: Write, item: object) -> None:
@@ -67,8 +107,7 @@ def _tell(connection: Connection) -> None:
     # NOTIFY inside the business transaction halves throughput (it takes a global lock at commit).
     topics = connection.info.pop("topics", None)
     if topics:
-        with connection.begin():
-            connection.execute(NOTIFY, {"topics": list(topics)})
+        connection.execution_options(isolation_level="AUTOCOMMIT").execute(NOTIFY, {"topics": list(topics)})
         for topic in topics:
             if topic.startswith(ORDER):
                 log.info("order_changed", order_id=topic.removeprefix(ORDER))

@@ -6,10 +6,11 @@ from typing import TypeVar
 from flask import Flask, abort, current_app, g, redirect, request, session, url_for
 from werkzeug.wrappers import Response
 
+from app.db.engine import glance
 from app.db.people import person_of_session
 from app.domain.errors import DomainError
 from app.domain.roles import STAFF, Role
-from app.web.parts import civil_now, read, visitor
+from app.web.parts import civil_now, parts, visitor
 
 View = TypeVar("View", bound=Callable[..., object])
 
@@ -80,7 +81,7 @@ def load_visitor() -> None:
     else:
         token = session.get("token", "")
     if token:
-        with read() as conn:
+        with glance(parts().engine) as conn:
             g.visitor = person_of_session(conn, token=token, now=civil_now())
 
 

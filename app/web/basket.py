@@ -1,6 +1,7 @@
 """What a visitor has chosen before ordering: site, window, products. Kept in the signed session: no account is needed.
 
-Decides what a basket can hold. Prices and stock are never kept here: they are read when the page is shown.
+Decides what a basket can hold. Prices and stock are read when a page is shown; the prices that somebody saw are kept
+for one thing alone: to say it when they changed.
 """
 
 from typing import cast
@@ -36,6 +37,18 @@ def keep(changed: dict[str, int]) -> None:
     """Replace the whole basket."""
     session["basket"] = changed
     session.permanent = True
+
+
+def seen_prices() -> dict[str, int]:
+    """What a piece of each product cost when it was last shown, in minor units."""
+    return cast("dict[str, int]", session.get("seen", {}))
+
+
+def see_prices(prices: dict[str, int]) -> None:
+    """Remember what was shown, of products in the basket only."""
+    seen = {product_id: price for product_id, price in prices.items() if product_id in lines()}
+    if seen != seen_prices():
+        session["seen"] = seen
 
 
 def read_quantity(text: str, product_id: str) -> int:

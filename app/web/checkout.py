@@ -1,6 +1,7 @@
 """Basket, window and order on one page. Anybody may fill it; ordering needs a sign-in and keeps all that was chosen.
 
-A refusal shows the page again and says what changed: what is sold out has left the basket, a full window is not chosen.
+Nothing changes silently (`basket_news`): what changed since the page was last seen is said before anything is ordered.
+A refusal shows the page again: what is sold out has left the basket, a full window is not chosen.
 """
 
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from app.payments.provider import Unavailable
 from app.use_cases.money.start_payment import start_payment
 from app.use_cases.ordering.place_order import place_order
 from app.use_cases.people.choose_substitution import choose_substitution
-from app.web import basket, words
+from app.web import basket, basket_news, words
 from app.web.access import serves_everybody
 from app.web.page import local, money
 from app.web.parts import Visitor, civil_now, parts, read, visitor, write
@@ -63,6 +64,8 @@ def order() -> Response | tuple[Response | str, int]:
     if person is None:
         return redirect(url_for("account.sign_in_page", next=url_for("checkout.basket_page")), 303)
     _remember(person, Substitution(session["substitution"]))
+    if basket_news.changed_for_order():
+        return _show(), HTTPStatus.CONFLICT
     try:
         order_id = _place(person, request.form.get("idempotency_key", ""))
     except NotFound:
@@ -198,15 +201,16 @@ def _show(changed: str = "") -> Response | str:
     site_id = basket.site_id()
     if site_id is None:
         return redirect(url_for("front.sites_page"))
-    lines = basket.lines()
     with read() as conn:
         shop = pages.basket(
-            conn, site_id=site_id, window_id=basket.window_id(), now=civil_now(), product_ids=lines.keys()
+            conn, site_id=site_id, window_id=basket.window_id(), now=civil_now(), product_ids=basket.lines().keys()
         )
-    if shop is None:
-        return redirect(url_for("front.sites_page"))
+        if shop is None:
+            return redirect(url_for("front.sites_page"))
+        news = basket_news.tell(conn, shop)
     person = visitor()
     theirs = person.substitution if person else Substitution.REFUND.value
+    lines = basket.lines()
     chosen = [
         Chosen(product, lines[product.id], lines[product.id] * (product.cap_minor or product.price_minor))
         for product in shop.products
@@ -220,6 +224,7 @@ def _show(changed: str = "") -> Response | str:
         changed=changed,
         again=_again(site_id),
         addable=_addable(site_id),
+        news=news,
         low_door=session.get("low_door", False),
         substitution=session.get("substitution", theirs),
         idempotency_key=random_id(),

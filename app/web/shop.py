@@ -72,6 +72,8 @@ def put_in_basket() -> Response:
         if product is None or ("live" in product.flags and quantity):
             raise NotFound(what="product")
         basket.put(product_id, quantity)
+        # The first price counts: one that changes while the product lies in the basket is told there.
+        basket.see_prices({product_id: product.cap_minor or product.price_minor, **basket.seen_prices()})
         if not request.headers.get("HX-Request"):
             return redirect(f"{basket.back(url_for('shop.shop_page'))}#p-{product_id}", 303)
         return _stepper(conn, product)

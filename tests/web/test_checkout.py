@@ -173,3 +173,61 @@ def test_the_page_names_every_window_with_its_cut_off(day: Day, buyer: Any) -> N
     assert page.count('name="window_id"') == 2
     assert "快满了" in page
     assert "今天 23:00 截单" in page
+
+
+def reprice(day: Day, product_id: str, price_minor: int) -> None:
+    with day.engine.begin() as conn:
+        conn.execute(update(t.product).where(t.product.c.id == product_id).values(price_minor=price_minor))
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", "Tomatoes now costs ¥6.90; it was ¥5.90 when you put it in."),
+        ("zh-hans", "现在是¥6.90，您放进菜篮时是¥5.90。"),
+    ],
+)
+def test_a_price_that_changed_is_said_once_and_before_anything_is_ordered(
+    day: Day, buyer: Any, language: str, told: str
+) -> None:
+    reprice(day, "tomatoes", 690)
+    answer = buyer.post(f"/{language}/basket", data=form(day))
+    assert (answer.status_code, orders(day)) == (409, 1)
+    assert told in answer.text
+    assert told not in buyer.get(f"/{language}/basket").text
+    assert buyer.post(f"/{language}/basket", data=form(day)).status_code == 303
+    assert orders(day) == 2
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", "Tomatoes is no longer sold and was taken out of your basket."),
+        ("zh-hans", "已下架，已从菜篮移出。"),
+    ],
+)
+def test_a_product_that_was_withdrawn_leaves_the_basket_and_the_page_says_why(
+    day: Day, buyer: Any, language: str, told: str
+) -> None:
+    with day.engine.begin() as conn:
+        conn.execute(update(t.product).where(t.product.c.id == "tomatoes").values(active=False))
+    answer = buyer.post(f"/{language}/basket", data=form(day))
+    assert (answer.status_code, orders(day)) == (409, 1)
+    assert told in answer.text
+    with buyer.session_transaction() as session:
+        assert session["basket"] == {"cucumbers": 1}
+    assert told not in buyer.get(f"/{language}/basket").text
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [("en", "The time you had chosen is no longer offered."), ("zh-hans", "您选的取货时段已不再提供")],
+)
+def test_a_window_that_is_gone_is_said_before_another_is_taken(day: Day, buyer: Any, language: str, told: str) -> None:
+    with buyer.session_transaction() as session:
+        session["window"] = day.window_id
+    assert told not in buyer.get(f"/{language}/basket").text
+    with day.engine.begin() as conn:
+        conn.execute(update(t.load_run).where(t.load_run.c.run_no == day.run_no).values(called_off_at=func.now()))
+    assert told in buyer.get(f"/{language}/basket").text
+    assert orders(day) == 1

@@ -1,4 +1,4 @@
-"""Many people at one instant, over HTTP: equal answers for equal keys, and words rather than error pages for who loses."""
+"""Many people at one instant, over HTTP: equal answers for equal keys, and words, not error pages, for who loses."""
 
 import json
 from collections.abc import Iterator

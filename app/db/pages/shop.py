@@ -93,6 +93,13 @@ def one_product(conn: Connection, *, product_id: str, run_no: int | None) -> Row
     return conn.execute(_products(run_no).where(product.c.id == product_id)).one_or_none()
 
 
+def product_names(conn: Connection, *, product_ids: Collection[str]) -> Sequence[Row[Any]]:
+    """What products are called, on sale or not."""
+    query: Select[Any] = select(product.c.id, product.c.name_zh, product.c.name_en)
+    query = query.where(product.c.id.in_(product_ids))
+    return conn.execute(query.order_by(product.c.id)).all()
+
+
 def open_windows(conn: Connection, *, site_id: str, now: datetime) -> Sequence[Row[Any]]:
     """The next windows of a site that can still be ordered for, full ones too: `places_left` says."""
     return conn.execute(

@@ -35,7 +35,11 @@ INTEND = text("""
     )
     SELECT id FROM made UNION ALL SELECT id FROM open_one
 """)
-KEEP_REFERENCE = text("UPDATE payment SET provider_ref = :ref WHERE id = :payment_id AND provider_ref IS NULL")
+# Need not be on disk before anybody goes on: were it lost, the same key would find the same charge (`poll_payments`).
+KEEP_REFERENCE = text("""
+    UPDATE payment SET provider_ref = :ref FROM set_config('synchronous_commit', 'off', true)
+    WHERE id = :payment_id AND provider_ref IS NULL
+""")
 
 
 @dataclass(frozen=True, slots=True)
