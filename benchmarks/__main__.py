@@ -3,11 +3,12 @@
 import json
 from pathlib import Path
 
-from benchmarks import checkout, codes, demo, drain, orders, recall, unlock_over_tls
+from benchmarks import checkout, codes, demo, drain, many_orders, orders, paid_orders, recall, unlock_over_tls
 
 OUT = Path("build/bench.json")
 ORDERS = 50
 SCANS, ROUNDS = 100, 3
+SHORT_HISTORY = 20_000  # the long one is a command of its own: python -m benchmarks.many_orders
 
 
 def main() -> None:
@@ -15,6 +16,10 @@ def main() -> None:
     figures = [*codes.measure(), *checkout.measure()]
     for figure in figures:
         print(figure.line())
+    paid = paid_orders.measure()
+    print(f"paid orders through HTTP: {paid}")
+    history = many_orders.measure(SHORT_HISTORY)
+    print(f"with a history of {SHORT_HISTORY} orders: {history}")
     start = demo.measure()
     print(f"a demo, started again: {start}")
     drained = drain.measure()
@@ -28,6 +33,8 @@ def main() -> None:
     OUT.parent.mkdir(exist_ok=True)
     measured = {
         "figures": [figure.as_json() for figure in figures],
+        "paid_orders": paid,
+        "many_orders": history,
         "demo": start,
         "drain": drained,
         "recall": drill,

@@ -1,9 +1,9 @@
--- Collected orders :first to :last with all that such an order leaves. Statements end with a line `;`.
+-- Collected orders, from `first` to `last`, with all that such an order leaves. Statements end with a line `;`.
 -- Their ids sort before every new one, as those of older orders do.
 CREATE TEMP TABLE past ON COMMIT DROP AS
 SELECT n, 'past-' || lpad(n::text, 27, '0') AS id, 'buyer-' || n % :people AS person, w.id AS window_id, w.run_no,
     w.opens_at - interval '1 day' AS placed_at
-FROM generate_series(:first, :last) n
+FROM generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) n
 JOIN (
     SELECT w.id, w.run_no, w.opens_at, row_number() OVER (ORDER BY w.id) - 1 AS place
     FROM pickup_window w JOIN load_run r USING (run_no) WHERE r.removal_from < now()
