@@ -90,7 +90,7 @@ def _look(shop: ServedShop, placed: Sequence[tuple[int, str]]) -> list[float]:
         for number, order in placed:
             mine = {"Authorization": f"Bearer {shop.tokens[number % len(shop.tokens)]}"}
             before = time.perf_counter()
-            for path in (f"/api/orders/{order}", "/api/orders"):
+            for path in (f"/api/v1/orders/{order}", "/api/v1/orders"):
                 http.request("GET", path, headers=mine)
                 answer = http.getresponse()
                 assert answer.status == 200, answer.read()

@@ -96,8 +96,8 @@ def paid_order(shop: ServedShop, http: HTTPConnection, number: int) -> tuple[str
     mine = {"Authorization": f"Bearer {shop.tokens[number % len(shop.tokens)]}"}
     lines = [{"product_id": product, "quantity": count} for product, count in BASKETS[number % len(BASKETS)].items()]
     wish = {"window_id": shop.windows[number], "lines": lines}
-    order, order_ms = _post(http, "/api/orders", {**mine, "Idempotency-Key": random_id()}, json.dumps(wish).encode())
-    begun, begin_ms = _post(http, f"/api/orders/{order['id']}/payment", mine, b"")
+    order, order_ms = _post(http, "/api/v1/orders", {**mine, "Idempotency-Key": random_id()}, json.dumps(wish).encode())
+    begun, begin_ms = _post(http, f"/api/v1/orders/{order['id']}/payment", mine, b"")
     ref = urlsplit(str(begun["pay_url"])).path.rsplit("/", 1)[1]
     shop.provider.decide(ref, paid=True)
     body, headers = shop.provider.webhook(ref)

@@ -15,7 +15,7 @@ from app.db.pages import shop as pages
 from app.db.pages.shop import Shop
 from app.web import basket
 from app.web.page import local, money
-from app.web.parts import civil_now, read
+from app.web.parts import read
 
 
 def tell(conn: Connection, shop: Shop) -> list[str]:
@@ -29,17 +29,8 @@ def tell(conn: Connection, shop: Shop) -> list[str]:
 def changed_for_order() -> bool:
     """Whether somebody is about to order what they have not seen: another price, or without a product."""
     with read() as conn:
-        shop = pages.basket(
-            conn,
-            site_id=basket.site_id() or "",
-            window_id=basket.window_id(),
-            now=civil_now(),
-            product_ids=basket.lines().keys(),
-        )
-    if shop is None:
-        return False
-    sold = {product.id: product for product in shop.products}
-    return basket.lines().keys() != sold.keys() or any(True for _ in _dearer_or_cheaper(sold))
+        sold = {product.id: product for product in pages.sold_products(conn, product_ids=basket.lines().keys())}
+    return basket.lines().keys() != sold.keys() or bool(_dearer_or_cheaper(sold))
 
 
 def _withdrawn(conn: Connection, sold: Mapping[str, Row[Any]]) -> list[str]:

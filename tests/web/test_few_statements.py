@@ -88,9 +88,9 @@ def test_an_order_by_the_api_is_paid_in_few_statements(day: Day) -> None:
         "lines": [{"product_id": product, "quantity": 2} for product in BASKET],
     }
     with statements(day) as sent:
-        placed = client.post("/api/orders", json=wish, headers={**mine, "Idempotency-Key": "one try of this"})
+        placed = client.post("/api/v1/orders", json=wish, headers={**mine, "Idempotency-Key": "one try of this"})
         assert placed.status_code == 201
-        begun = client.post(f"/api/orders/{placed.json['id']}/payment", headers=mine)  # type: ignore[index]
+        begun = client.post(f"/api/v1/orders/{placed.json['id']}/payment", headers=mine)  # type: ignore[index]
         assert begun.status_code == 201
         capture(day, client, sent)
     assert 5 < len(sent) <= MOST, "\n".join(sent)

@@ -29,7 +29,7 @@ def order(url: str, token: str, key: str, day: Day) -> tuple[int, bytes]:
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "Idempotency-Key": key}
     wish = {"window_id": day.window_id, "lines": [{"product_id": "tomatoes", "quantity": 1}]}
     try:
-        connection.request("POST", "/api/orders", json.dumps(wish), headers)
+        connection.request("POST", "/api/v1/orders", json.dumps(wish), headers)
         answer = connection.getresponse()
         return answer.status, answer.read()
     finally:

@@ -93,6 +93,11 @@ def one_product(conn: Connection, *, product_id: str, run_no: int | None) -> Row
     return conn.execute(_products(run_no).where(product.c.id == product_id)).one_or_none()
 
 
+def sold_products(conn: Connection, *, product_ids: Collection[str]) -> Sequence[Row[Any]]:
+    """Those of these products that are on sale, whatever is left of them."""
+    return conn.execute(select(product).where(product.c.id.in_(product_ids), product.c.active)).all()
+
+
 def product_names(conn: Connection, *, product_ids: Collection[str]) -> Sequence[Row[Any]]:
     """What products are called, on sale or not."""
     query: Select[Any] = select(product.c.id, product.c.name_zh, product.c.name_en)
