@@ -18,6 +18,7 @@ from app.domain.order_state import ORDER_TABLE, OrderEvent, OrderState
 from app.domain.parcel_state import PARCEL_TABLE, ParcelEvent, ParcelState
 from app.domain.payment_state import PAYMENT_TABLE, PaymentEvent, PaymentState
 from app.domain.state_table import step
+from app.domain.webhook_event import WebhookKind
 
 # Locks the order's run last, as whoever plans doors does: two orders of a run are planned one after the other, or both
 # would find the same door free.
@@ -32,6 +33,12 @@ PAY = text("""
         INSERT INTO history (at, order_id, subject, subject_id, from_state, event, to_state, actor)
         SELECT :now, :order_id, 'payment', id, :open, :was_captured, :captured, :actor FROM captured
         UNION ALL SELECT :now, :order_id, 'order', id, :unpaid, :was_paid, :paid, :actor FROM paid
+        RETURNING id, subject, order_id
+    ), programs AS (
+        INSERT INTO webhook_delivery (endpoint_id, event_id, kind, at, next_try_at, facts)
+        SELECT e.id, 'move-' || told.id, :telling, :now, :now, jsonb_build_object('order_id', told.order_id)
+        FROM told, webhook_endpoint e
+        WHERE told.subject = 'order' AND e.ended_at IS NULL AND :telling = ANY(e.kinds)
     ), booked AS (
         INSERT INTO ledger_entry (transaction_id, at, kind, order_id, account, amount_minor, currency)
         SELECT :transaction_id, :now, :kind, :order_id, p.account, p.amount_minor, :currency
@@ -76,6 +83,7 @@ def move_to_paid(conn: Connection, *, payment: Row[Any], order_state: OrderState
         "unpaid": order_state.value,
         "was_paid": was_paid.value,
         "paid": step(ORDER_TABLE, order_state, was_paid).value,
+        "telling": WebhookKind.ORDER_PAID.value,  # of a payment's and a draft's moves no program is told
     }
     booked = {
         "transaction_id": f"capture-{payment.id}",
