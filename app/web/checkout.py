@@ -80,6 +80,8 @@ def order() -> Response | tuple[Response | str, int]:
 
 def _remember(person: Visitor, wanted: Substitution) -> None:
     """What somebody wants where something is short is theirs, not this order's: it holds until they say otherwise."""
+    if wanted.value == person.substitution:
+        return
     with write() as conn:
         choose_substitution(conn, person_id=person.id, wanted=wanted)
 
