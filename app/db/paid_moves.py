@@ -58,10 +58,12 @@ PLAN = text("""
         INSERT INTO history (at, order_id, subject, subject_id, from_state, event, to_state, actor)
         SELECT :now, :order_id, 'parcel', id, :draft, :event, :planned, :actor FROM planned ORDER BY id
     ), noticed AS (
-        INSERT INTO notification (id, person_id, contact, kind, order_id, language, subject, body, made_at, next_try_at)
-        SELECT id, person_id, contact, kind, order_id, language, subject, body, :now, :now
+        INSERT INTO notification (id, person_id, contact, kind, order_id, language, subject, body, facts, made_at,
+            next_try_at)
+        SELECT id, person_id, contact, kind, order_id, language, subject, body, facts, :now, :now
         FROM jsonb_to_record(:notice) AS n(id text, person_id text, contact text, kind text, order_id text,
-            language text, subject text, body text)
+            language text, subject text, body text, facts jsonb)
+        WHERE contact IS NOT NULL
     ), queued AS (
         INSERT INTO outbox (gateway_id, made_at, entry, order_id)
         SELECT id, :now, :entry, :order_id FROM gateway WHERE site_id = :site_id RETURNING id
@@ -109,7 +111,7 @@ def move_to_planned(
     site_id: str,
     plan: Mapping[str, Sequence[int]],
     entry: bytes,
-    notice: Mapping[str, str | None],
+    notice: Mapping[str, Any],
     actor: str,
     now: datetime,
 ) -> None:

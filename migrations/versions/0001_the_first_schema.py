@@ -110,6 +110,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("provider", "event_id", name=op.f("pk_payment_webhook")),
     )
     op.create_index("ix_payment_webhook_age", "payment_webhook", ["received_at"], unique=False, postgresql_using="brin")
+    op.create_index(
+        "ix_payment_webhook_unapplied",
+        "payment_webhook",
+        ["provider_ref"],
+        unique=False,
+        postgresql_where=sa.text("applied_at IS NULL"),
+    )
     op.create_table(
         "reconciliation",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -1120,6 +1127,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_payment")),
         sa.UniqueConstraint("provider", "provider_ref", name=op.f("uq_payment_provider_provider_ref")),
     )
+    op.create_index("ix_payment_open", "payment", ["made_at"], unique=False, postgresql_where=sa.text("state = 'open'"))
     op.create_index(op.f("ix_payment_order_id"), "payment", ["order_id"], unique=False)
     op.create_index(
         "ix_payment_unreceipted",

@@ -173,9 +173,9 @@ DAMAGE = [
         "I28",  # o1 is still under way
         ["UPDATE person SET phone = NULL, mail = NULL, display_name = '', site_id = NULL, erased_at = now()"],
     ),
-    ("I27", ["UPDATE pickup_window SET orders_taken = orders_taken - 1"]),  # a place promised twice
-    ("I27", ["UPDATE customer_order SET state = 'released' WHERE id = 'o3'"]),  # and a hold that was left
-    ("I27", [DOORS]),
+    ("I19", ["UPDATE pickup_window SET orders_taken = orders_taken - 1"]),  # a place promised twice
+    ("I19", ["UPDATE customer_order SET state = 'released' WHERE id = 'o3'"]),  # and a hold that was left
+    ("I19", [DOORS]),
 ]
 
 

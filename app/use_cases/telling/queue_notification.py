@@ -30,7 +30,7 @@ def queue_notification(
     queued = {**row, "person_id": person_id, "order_id": order_id, "made_at": now, "next_try_at": now}
     conn.execute(insert(notification).values(**queued))
     announce(conn, "notification")
-    return row["id"]
+    return str(row["id"])
 
 
 def notification_row(

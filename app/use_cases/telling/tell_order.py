@@ -69,8 +69,13 @@ def load_order(conn: Connection, *, order_id: str) -> Row[Any]:
     return conn.execute(LOAD, {"order_id": order_id}).one()
 
 
-def paid_notice(order: Row[Any], *, order_id: str, now: datetime, random: RandomBytes) -> dict[str, str]:
-    """The row of the notice that an order is paid; `order` holds ORDER_FACTS. The caller writes it and announces it."""
+def paid_notice(order: Row[Any], *, order_id: str, now: datetime, random: RandomBytes) -> dict[str, Any]:
+    """The row of the notice that an order is paid; `order` holds ORDER_FACTS. The caller writes it and announces it.
+
+    Empty when its owner erased their account: nobody is left to be told.
+    """
+    if order.contact is None:
+        return {}
     row = notification_row(
         contact=order.contact,
         kind=NoticeKind.PAID,
