@@ -12,10 +12,10 @@ gives the same parcels.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import permutations
 
-from app.domain.capacity import CounterKey, Counters, RunFull, up_to
+from app.domain.capacity import CounterKey, Counters, RunFull, demand, has_room, up_to
 from app.domain.errors import DomainError
 from app.domain.shelf_life import WITHOUT_LIMIT
 from locker_protocol.vocabulary import SIZES, SizeClass, Zone
@@ -45,7 +45,7 @@ class Goods:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoorType:
-    """What every door of one zone and size class takes; a larger class of a zone takes no less than a smaller one."""
+    """What every door of one zone and size class takes."""
 
     zone: Zone
     size: SizeClass
@@ -74,6 +74,7 @@ class PlannedParcel:
 
 
 Parcels = tuple[PlannedParcel, ...]
+Cost = tuple[int, ...]
 # The zones in which each line may open a door, in the order in which it tries them.
 Allowance = Mapping[int, tuple[Zone, ...]]
 
@@ -83,15 +84,39 @@ def plan_parcels(goods: Sequence[Goods], *, doors: Sequence[DoorType], left: Cou
     site = _Site(doors, left)
     choices = {item.line: _zones_for(item, site, hours) for item in goods}
     best: Parcels | None = None
+    lowest: Cost = ()
     for count, allowed in _allowances(goods, choices):
         if best is not None and len(best) < count:
             break  # every further choice uses more zones, so at least as many doors
         for found in _attempts(site, goods, allowed):
-            if best is None or _cost(found, goods, site) < _cost(best, goods, site):
-                best = found
+            if best is not None and len(found) > len(best):
+                break  # smaller doors never make it fewer
+            cost = _cost(found, goods, site)
+            if best is None or cost < lowest:
+                best, lowest = found, cost
     if best is None:
         raise _full(goods, choices, site)
     return best
+
+
+def ways_to_parcel(
+    goods: Sequence[Goods], *, doors: Sequence[DoorType], left: Counters, hours: float
+) -> tuple[Parcels, ...]:
+    """Every way of dividing goods that could serve a full run, best first; none takes all that a better one takes.
+
+    Raises TooLargeForLockers or RunFull.
+    """
+    site = _Site(doors, left)
+    choices = {item.line: _zones_for(item, site, hours) for item in goods}
+    found = [way for _, allowed in _allowances(goods, choices) for way in _attempts(site, goods, allowed)]
+    if not found:
+        raise _full(goods, choices, site)
+    kept: list[tuple[Parcels, Counters]] = []
+    for way in sorted(found, key=lambda way: _cost(way, goods, site)):
+        takes = demand((parcel.zone, parcel.size) for parcel in way)
+        if not any(has_room(takes, fewer) for _, fewer in kept):
+            kept.append((way, takes))
+    return tuple(way for way, _ in kept)
 
 
 def may_stand_in(zone: Zone, *, own: Zone, tolerates: Mapping[Zone, int], hours: float) -> bool:
@@ -108,12 +133,21 @@ class _Site:
     def __init__(self, doors: Sequence[DoorType], left: Counters) -> None:
         self.left = left
         self.types: dict[Zone, list[DoorType]] = {}
-        for door in sorted(doors, key=lambda door: (door.zone, SIZES.index(door.size))):
-            self.types.setdefault(door.zone, []).append(door)
+        for door in sorted(doors, key=lambda door: SIZES.index(door.size), reverse=True):
+            larger = self.types.setdefault(door.zone, [])
+            larger.insert(0, _no_more_than(door, larger[0]) if larger else door)
 
     def smallest_for(self, zone: Zone, *, volume_ml: int, longest_mm: int) -> DoorType | None:
         fitting = (d for d in self.types.get(zone, ()) if d.volume_ml >= volume_ml and d.longest_mm >= longest_mm)
         return next(fitting, None)
+
+
+def _no_more_than(door: DoorType, larger: DoorType) -> DoorType:
+    """The counters give a parcel any door of its class or larger, so its class must promise no more than those take."""
+    if door.volume_ml <= larger.volume_ml and door.longest_mm <= larger.longest_mm:
+        return door
+    volume_ml, longest_mm = min(door.volume_ml, larger.volume_ml), min(door.longest_mm, larger.longest_mm)
+    return replace(door, volume_ml=volume_ml, longest_mm=longest_mm)
 
 
 def _zones_for(item: Goods, site: _Site, hours: float) -> frozenset[Zone]:
@@ -269,7 +303,7 @@ def _keys(door: DoorType) -> list[CounterKey]:
     return [(door.zone, size) for size in up_to(door.size)]
 
 
-def _cost(parcels: Sequence[PlannedParcel], goods: Sequence[Goods], site: _Site) -> tuple[int, int, int, int]:
+def _cost(parcels: Sequence[PlannedParcel], goods: Sequence[Goods], site: _Site) -> Cost:
     own = {item.line: item.zone for item in goods}
     portions = [(parcel.zone, portion) for parcel in parcels for portion in parcel.portions]
     astray = sum(portion.quantity for zone, portion in portions if zone != own[portion.line])

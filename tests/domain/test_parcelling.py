@@ -18,6 +18,7 @@ from app.domain.parcelling import (
     TooLargeForLockers,
     may_stand_in,
     plan_parcels,
+    ways_to_parcel,
 )
 from locker_protocol.vocabulary import SizeClass, Zone
 
@@ -214,3 +215,36 @@ def test_no_tolerance_means_no_hour_at_all() -> None:
     assert may_stand_in(Zone.COOL, own=Zone.CHILLED, tolerates={Zone.COOL: 2}, hours=2)
     assert not may_stand_in(Zone.COOL, own=Zone.CHILLED, tolerates={Zone.COOL: 2}, hours=2.1)
     assert may_stand_in(Zone.COOL, own=Zone.AMBIENT, tolerates={Zone.COOL: -1}, hours=1000)
+
+
+def test_a_class_promises_no_more_than_the_larger_ones_of_its_zone_take() -> None:
+    deep_small = DoorType(zone=Zone.AMBIENT, size=SizeClass.S, volume_ml=30_000, longest_mm=600)
+    flat_large = DoorType(zone=Zone.AMBIENT, size=SizeClass.L, volume_ml=27_000, longest_mm=400)
+    left = totals([(Zone.AMBIENT, SizeClass.S), (Zone.AMBIENT, SizeClass.L)])
+    pole = Goods(line=0, quantity=1, zone=Zone.AMBIENT, tolerates={}, volume_ml=2_000, longest_mm=500, weight_g=900)
+
+    with pytest.raises(TooLargeForLockers):
+        plan_parcels([pole], doors=[deep_small, flat_large], left=left, hours=4.5)
+
+
+@given(baskets, st.sampled_from([2.0, 4.5, 7.5]))
+@settings(max_examples=100, deadline=None)
+def test_the_ways_to_parcel_begin_with_the_best_and_none_takes_all_that_a_better_one_takes(
+    wanted: list[tuple[str, int]], hours: float
+) -> None:
+    asked = goods(*wanted)
+
+    ways = ways_to_parcel(asked, doors=DOORS, left=ALL_LEFT, hours=hours)
+
+    assert ways[0] == plan_parcels(asked, doors=DOORS, left=ALL_LEFT, hours=hours)
+    takes = [demand((parcel.zone, parcel.size) for parcel in way) for way in ways]
+    for number, one in enumerate(takes):
+        assert has_room(ALL_LEFT, one)
+        assert not any(has_room(one, other) for other in takes[:number])
+
+
+def test_no_way_to_parcel_is_a_full_run_that_names_its_zone() -> None:
+    with pytest.raises(RunFull) as refusal:
+        ways_to_parcel(goods(("fresh-milk", 1)), doors=DOORS, left={}, hours=4.5)
+
+    assert refusal.value.facts == {"zone": "chilled", "left": 0}
