@@ -479,6 +479,7 @@ def upgrade() -> None:
         sa.Column("width_mm", sa.Integer(), nullable=False),
         sa.Column("height_mm", sa.Integer(), nullable=False),
         sa.Column("sill_mm", sa.Integer(), nullable=False),
+        sa.Column("openings", sa.Integer(), server_default="0", nullable=False),
         sa.Column("condition", sa.Text(), server_default="free", nullable=False),
         sa.Column("condition_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("door_state", sa.Text(), server_default="unknown", nullable=False),

@@ -1,9 +1,11 @@
 """The nested counters keep their promise: whoever they let in finds a door that fits."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.allocation import FreeDoor, Need, choose_doors
+from app.domain.allocation import FreeDoor, Need, Planned, choose_doors
 from app.domain.capacity import demand, has_room, totals, up_to
 from locker_protocol.vocabulary import SIZES, SizeClass, Zone
 
@@ -32,21 +34,37 @@ def test_two_large_parcels_do_not_fit_one_large_door() -> None:
     assert not has_room(left, demand([(Zone.COOL, L), (Zone.COOL, L)]))
 
 
-@given(st.lists(st.sampled_from(SIZES), min_size=1, max_size=12), st.lists(st.sampled_from(SIZES), max_size=12))
-def test_what_the_counters_let_in_finds_a_door_one_order_after_another(
-    built: list[SizeClass], wanted: list[SizeClass]
+walls = st.lists(st.tuples(st.sampled_from(SIZES), st.booleans(), st.booleans()), min_size=1, max_size=12)
+comings = st.lists(st.tuples(st.sampled_from(SIZES), st.booleans(), st.integers(0, 5)), max_size=20)
+
+
+@given(walls, comings)
+def test_whoever_the_counters_let_in_has_a_door_until_the_end(
+    built: list[tuple[SizeClass, bool, bool]], coming: list[tuple[SizeClass, bool, int]]
 ) -> None:
-    left = totals((Zone.CHILLED, size) for size in built)
-    free = [_door(number, size) for number, size in enumerate(built, start=1)]
-    for number, size in enumerate(wanted):
+    """With doors that are broken, wishes for low ones, and orders that are given up in between."""
+    working = [_door(number, size, low=low) for number, (size, low, broken) in enumerate(built) if not broken]
+    blocked = totals((Zone.CHILLED, size) for size, _, broken in built if broken)
+    left = {key: total - blocked.get(key, 0) for key, total in totals((Zone.CHILLED, b[0]) for b in built).items()}
+    by_number = {door.door: door for door in working}
+    standing: dict[str, Planned] = {}
+    for number, (size, low_door, goes) in enumerate(coming):
         taken = demand([(Zone.CHILLED, size)])
         if not has_room(left, taken):
             continue
         left = {key: count - taken.get(key, 0) for key, count in left.items()}
-        need = Need(parcel_id=str(number), zone=Zone.CHILLED, volume_ml=VOLUMES[size], longest_mm=300)
-        (doors,) = choose_doors([need], free, low_door=False).values()
-        assert doors, "the counters promised a door"
-        free = [door for door in free if door.door != doors[0]]
+        need = Need(parcel_id=f"{number}{size}", zone=Zone.CHILLED, volume_ml=VOLUMES[size], longest_mm=300)
+        free = [door for door in working if door.door not in {each.door.door for each in standing.values()}]
+        choice = choose_doors([need], free, low_door=low_door, planned=list(standing.values()))
+        assert choice.doors[need.parcel_id], "the counters promised a door"
+        standing[need.parcel_id] = Planned(need, working[0], low_door)
+        for parcel_id, doors in {**choice.moved, **choice.doors}.items():
+            standing[parcel_id] = replace(standing[parcel_id], door=by_number[doors[0]])
+        if goes == 0:
+            gone = next(iter(standing))
+            back = demand([(Zone.CHILLED, SizeClass(gone.lstrip("0123456789")))])
+            left = {key: count + back.get(key, 0) for key, count in left.items()}
+            del standing[gone]
 
 
 def test_every_size_counts_towards_the_smaller_ones() -> None:
@@ -54,14 +72,14 @@ def test_every_size_counts_towards_the_smaller_ones() -> None:
     assert up_to(XL) == SIZES
 
 
-def _door(number: int, size: SizeClass) -> FreeDoor:
+def _door(number: int, size: SizeClass, *, low: bool) -> FreeDoor:
     return FreeDoor(
-        door=number,
+        door=number + 1,
         locker_id="G1",
         zone=Zone.CHILLED,
         size=size,
         volume_ml=VOLUMES[size],
         longest_mm=450,
         x_mm=0,
-        sill_mm=120 * number,
+        sill_mm=300 if low else 1_600,
     )

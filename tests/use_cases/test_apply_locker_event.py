@@ -221,6 +221,16 @@ def test_an_opened_door_is_shown_open_and_its_parcel_as_opened(service: Service,
 def test_a_door_of_another_locker_is_not_touched(service: Service) -> None:
     tell(service, DoorWasOpened("locker-b", 1))
     assert one(service.engine, "SELECT door_state FROM compartment WHERE door = 1") == "unknown"
+    assert one(service.engine, "SELECT sum(openings) FROM compartment") == 0
+
+
+def test_openings_are_counted_door_by_door_to_wear_them_alike(service: Service) -> None:
+    for event in (DoorWasOpened(LOCKER, 4), DoorWasShut(LOCKER, 4), DoorWasOpened(LOCKER, 4), DoorWasOpened(LOCKER, 2)):
+        tell(service, event)
+    assert rows(service.engine, "SELECT door, openings FROM compartment WHERE openings > 0 ORDER BY door") == [
+        (2, 1),
+        (4, 2),
+    ]
 
 
 def test_a_grant_is_kept_under_its_order(service: Service, order: list[str]) -> None:

@@ -90,6 +90,40 @@ def test_whoever_asked_for_a_low_door_gets_one(shop: Shop) -> None:
     assert shop.parcels(order)[0].planned_doors[0] == 3
 
 
+def test_what_lies_nowhere_yet_makes_room_and_its_site_and_owner_hear_of_it(shop: Shop) -> None:
+    shop.run_sql("UPDATE compartment SET sill_mm = CASE size WHEN 'L' THEN 300 ELSE 1500 END WHERE zone = 'chilled'")
+    wished = shop.paid(("milk", 1), low_door=True)
+    shop.run_sql("UPDATE parcel SET confirmed_at = placed_at FROM customer_order o WHERE o.id = order_id")
+    assert shop.parcels(wished)[0].planned_doors[0] == 5  # the only large one
+    known = len(shop.entries())
+
+    large = shop.paid(("milk", 18))
+
+    assert shop.parcels(large)[0].planned_doors == [5]
+    (moved,) = shop.parcels(wished)
+    assert moved.planned_doors[0] in (1, 2, 3)
+    assert (moved.state, moved.confirmed_at) == ("planned", None)
+    told = shop.entries()[known:]
+    assert all(isinstance(entry, PlanOrder) for entry in told)
+    assert {entry.order_id: entry.parcels[0].doors for entry in told if isinstance(entry, PlanOrder)} == {
+        wished.order_id: moved.planned_doors,
+        large.order_id: [5],
+    }
+    assert shop.one("SELECT count(*) FROM history WHERE event = 'no_door_free'") == 0
+
+
+def test_what_lies_behind_a_door_or_may_lie_there_makes_no_room(shop: Shop) -> None:
+    shop.run_sql("UPDATE compartment SET sill_mm = CASE size WHEN 'L' THEN 300 ELSE 1500 END WHERE zone = 'chilled'")
+    wished = shop.paid(("milk", 1), low_door=True)
+    shop.run_sql("UPDATE parcel SET look_door = 5")
+    before = shop.parcels(wished)
+
+    large = shop.paid(("milk", 18))
+
+    assert shop.parcels(large)[0].planned_doors == []
+    assert shop.parcels(wished) == before
+
+
 def test_without_a_free_door_the_order_stays_paid_and_its_history_says_so(shop: Shop) -> None:
     first, second = shop.order(("milk", 1)), shop.order(("milk", 1))
     shop.run_sql("UPDATE compartment SET condition = 'broken' WHERE zone = 'chilled' AND door <> 5")

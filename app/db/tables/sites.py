@@ -67,6 +67,7 @@ compartment = Table(
     Column("width_mm", Integer, nullable=False),
     Column("height_mm", Integer, nullable=False),
     Column("sill_mm", Integer, nullable=False),
+    Column("openings", Integer, nullable=False, server_default="0"),  # in its life, to wear all doors alike
     # Whether it may be loaded, as its site last told: emptied doors wait for the next visit.
     Column("condition", Text, nullable=False, server_default=DoorCondition.FREE.value),
     Column("condition_at", TIME),

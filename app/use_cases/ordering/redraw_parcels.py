@@ -151,7 +151,7 @@ def _lines(drawing: Drawing, bag_ids: Sequence[str]) -> list[dict[str, Any]]:
 def _tell_site(conn: Connection, order: Row[Any], surplus: Sequence[Row[Any]], now: datetime) -> None:
     run = lock_run(conn, order_id=order.id)
     parcels = conn.execute(PLANNED, {"order_id": order.id}).all()
-    plan = find_doors(conn, run=run, parcels=parcels)
+    plan = find_doors(conn, run=run, parcels=parcels, now=now)
     keep_plan(conn, plan=plan)
     tell_plan(conn, run=run, parcels=parcels, plan=plan, state=OrderState.PAID, now=now)
     if surplus:  # no time is left in which they may be loaded: the site refuses their labels from now on

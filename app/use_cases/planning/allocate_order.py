@@ -1,22 +1,26 @@
 """A paid order's parcels get doors: the plan, up to three alternatives, and the message that tells the site.
 
-Where no door is free the plan stays empty: the parcel keeps its place among the run's counters, the site chooses among
-the doors that are free when it is loaded, and the order's history says so. Its parts serve whoever plans anew.
+Where no door is left for a parcel, or no low one for somebody who asked, parcels of the run that lie nowhere yet get
+another door, and their site is told. Where that does not help either the plan stays empty: the parcel keeps its place
+among the run's counters, the site chooses among the doors that are free when it is loaded, and the order's history says
+so. Its parts serve whoever plans anew.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 import msgspec
 from sqlalchemy import ARRAY, Connection, Row, SmallInteger, case, literal, text
 
+from app.db.engine import announce
 from app.db.moves import note
 from app.db.outbox import put_entry
 from app.db.paid_moves import move_to_planned
 from app.db.tables import parcel
-from app.domain.allocation import FreeDoor, Need, choose_doors
+from app.domain.allocation import FreeDoor, Need, Planned, choose_doors, is_content
 from app.domain.order_state import OrderState
 from app.domain.shelf_life import loadable_from
 from app.use_cases.site.wire_time import to_wire
@@ -52,6 +56,7 @@ FREE_DOORS = """
         SELECT door, count(*) AS parcels FROM live WHERE run_no <> :run_no GROUP BY door
     )
     SELECT c.door, c.locker_id, c.zone, c.size, c.volume_ml, c.longest_mm, c.x_mm, c.sill_mm,
+        c.trouble IS NOT NULL AS in_trouble, c.openings,
         coalesce(t.parcels, 0) AS other_runs, coalesce(n.orders, 0) AS neighbours
     FROM compartment c
     LEFT JOIN neighbours n USING (locker_id, column_no)
@@ -73,6 +78,18 @@ TO_PLAN = text(f"""
         (SELECT json_agg(d) FROM ({FREE_DOORS}) d) AS doors
     FROM ({ORDER_FACTS}) facts
 """)  # noqa: S608  constants of ours
+
+# What another transaction holds is not ours to move, and is not waited for: it may be waiting for our run.
+MOVABLE = text("""
+    SELECT p.*, o.low_door, c.door AS planned_door, c.locker_id, c.size AS door_size, c.volume_ml AS door_volume_ml,
+        c.longest_mm AS door_longest_mm, c.x_mm, c.sill_mm, c.trouble IS NOT NULL AS in_trouble, c.openings
+    FROM parcel p JOIN customer_order o ON o.id = p.order_id
+    JOIN compartment c ON c.site_id = o.site_id AND c.door = p.planned_doors[1]
+    WHERE o.run_no = :run_no AND o.state IN ('paid', 'packed') AND p.state IN ('planned', 'packed')
+        AND p.look_door IS NULL AND c.condition <> 'broken' AND NOT p.id = ANY(:parcels)
+    ORDER BY p.id FOR UPDATE OF p SKIP LOCKED
+""")
+MOVE = text("UPDATE parcel SET planned_doors = :doors, confirmed_at = NULL WHERE id = :id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +113,7 @@ def allocate_order(
     found = conn.execute(TO_PLAN, {"order_id": order_id, **_asked(run, [])}).one()
     parcels = msgspec.convert(found.parcels, list[DraftParcel])
     free = msgspec.convert(found.doors or [], list[FreeDoor])
-    plan = choose_doors([_need(parcel) for parcel in parcels], free, low_door=run.low_door)
+    plan = _choose(conn, run, parcels, free, now)
     move_to_planned(
         conn,
         order_id=order_id,
@@ -116,9 +133,9 @@ def lock_run(conn: Connection, *, order_id: str) -> Row[Any]:
     return conn.execute(LOCK_RUN, {"order_id": order_id}).one()
 
 
-def find_doors(conn: Connection, *, run: Row[Any], parcels: Sequence[Row[Any]]) -> Plan:
-    """Choose doors for parcels of one order among those that are free at its run; nothing where none is."""
-    return choose_doors([_need(row) for row in parcels], _free_doors(conn, run, parcels), low_door=run.low_door)
+def find_doors(conn: Connection, *, run: Row[Any], parcels: Sequence[Row[Any]], now: datetime) -> Plan:
+    """Choose doors for parcels of one order among those free at its run; nothing where none is. Others may move."""
+    return _choose(conn, run, parcels, _free_doors(conn, run, parcels), now)
 
 
 def tell_plan(
@@ -159,6 +176,52 @@ def parcel_manifest(row: Row[Any] | DraftParcel, run: Row[Any], doors: list[int]
 def _entry(order_id: str, parcels: Sequence[Row[Any] | DraftParcel], plan: Plan, run: Row[Any]) -> PlanOrder:
     manifests = [parcel_manifest(row, run, list(plan[row.id])) for row in parcels]
     return PlanOrder(order_id=order_id, parcels=manifests)
+
+
+def _choose(
+    conn: Connection,
+    run: Row[Any],
+    parcels: Sequence[Row[Any] | DraftParcel],
+    free: Sequence[FreeDoor],
+    now: datetime,
+) -> Plan:
+    needs = [_need(parcel) for parcel in parcels]
+    choice = choose_doors(needs, free, low_door=run.low_door)
+    if is_content(choice, free, low_door=run.low_door):
+        return choice.doors
+    asked = {"run_no": run.run_no, "parcels": [parcel.id for parcel in parcels]}
+    movable = {row.id: row for row in conn.execute(MOVABLE, asked)}
+    planned = [_planned(row) for row in movable.values()]
+    choice = choose_doors(needs, free, low_door=run.low_door, planned=planned)
+    if choice.moved:
+        _move(conn, run, [movable[parcel_id] for parcel_id in sorted(choice.moved)], choice.moved, now)
+    return choice.doors
+
+
+def _move(conn: Connection, run: Row[Any], parcels: Sequence[Row[Any]], moved: Plan, now: datetime) -> None:
+    """Write down the doors of other orders' parcels that made room, and tell the site and whoever looks."""
+    conn.execute(MOVE, [{"id": row.id, "doors": list(moved[row.id])} for row in parcels])
+    for order_id, own in groupby(sorted(parcels, key=lambda row: row.order_id), key=lambda row: row.order_id):
+        manifests = [parcel_manifest(row, run, list(moved[row.id])) for row in own]
+        entry = PlanOrder(order_id=order_id, parcels=manifests)
+        put_entry(conn, site_id=run.site_id, entry=entry, order_id=order_id, now=now)
+        announce(conn, f"order:{order_id}")
+
+
+def _planned(row: Row[Any]) -> Planned:
+    door = FreeDoor(
+        door=row.planned_door,
+        locker_id=row.locker_id,
+        zone=Zone(row.zone),
+        size=SizeClass(row.door_size),
+        volume_ml=row.door_volume_ml,
+        longest_mm=row.door_longest_mm,
+        x_mm=row.x_mm,
+        sill_mm=row.sill_mm,
+        in_trouble=row.in_trouble,
+        openings=row.openings,
+    )
+    return Planned(_need(row), door, row.low_door)
 
 
 def _free_doors(conn: Connection, run: Row[Any], parcels: Sequence[Row[Any]]) -> list[FreeDoor]:

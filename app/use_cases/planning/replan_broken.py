@@ -38,7 +38,7 @@ def replan_broken(conn: Connection, *, now: datetime) -> int:
 def _replan(conn: Connection, order: Row[Any], now: datetime) -> None:
     run = lock_run(conn, order_id=order.id)
     parcels = conn.execute(PARCELS, {"order_id": order.id}).all()
-    plan = find_doors(conn, run=run, parcels=parcels)
+    plan = find_doors(conn, run=run, parcels=parcels, now=now)
     keep_plan(conn, plan=plan)
     conn.execute(UNCONFIRMED, {"parcels": [row.id for row in parcels]})
     tell_plan(conn, run=run, parcels=parcels, plan=plan, state=OrderState(order.state), now=now)

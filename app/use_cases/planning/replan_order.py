@@ -116,7 +116,7 @@ def _checked_ends(conn: Connection, order: Row[Any], new: Row[Any], now: datetim
 def _tell_sites(conn: Connection, order: Row[Any], new: Row[Any], now: datetime) -> None:
     run = lock_run(conn, order_id=order.id)
     parcels = conn.execute(PARCELS, {"order_id": order.id}).all()
-    plan = find_doors(conn, run=run, parcels=parcels)
+    plan = find_doors(conn, run=run, parcels=parcels, now=now)
     keep_plan(conn, plan=plan)
     if order.site_id != new.site_id:
         put_entry(conn, site_id=order.site_id, entry=CancelOrder(order_id=order.id), order_id=order.id, now=now)

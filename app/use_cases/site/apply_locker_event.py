@@ -78,6 +78,10 @@ DOOR = text(
     "UPDATE compartment SET door_state = :state, door_changed_at = :at WHERE site_id = :site AND door = :door"
     " AND locker_id = :locker AND (door_changed_at IS NULL OR door_changed_at <= :at)"
 )
+# Each opening is one event, applied once; a late word of one counts as well.
+WEAR = text(
+    "UPDATE compartment SET openings = openings + 1 WHERE site_id = :site AND door = :door AND locker_id = :locker"
+)
 OPENED = text(
     "UPDATE parcel SET opened_at = :at WHERE order_id = :order AND door = :door AND state = 'loaded'"
     " AND opened_at IS NULL"
@@ -290,6 +294,8 @@ def _door(conn: Connection, event: DoorWasOpened | DoorWasShut, told: Told) -> N
     state = "open" if isinstance(event, DoorWasOpened) else "shut"
     place = {"site": told.site_id, "door": event.door, "locker": event.controller, "at": told.at}
     conn.execute(DOOR, {**place, "state": state})
+    if state == "open":
+        conn.execute(WEAR, place)
     if state == "open" and event.order_id is not None:
         conn.execute(OPENED, {"order": event.order_id, "door": event.door, "at": told.at})
     _announce(conn, event.order_id, told)
