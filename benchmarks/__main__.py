@@ -3,12 +3,24 @@
 import json
 from pathlib import Path
 
-from benchmarks import checkout, codes, demo, drain, many_orders, orders, paid_orders, recall, unlock_over_tls
+from benchmarks import (
+    allocation,
+    checkout,
+    codes,
+    demo,
+    drain,
+    many_orders,
+    orders,
+    paid_orders,
+    recall,
+    unlock_over_tls,
+)
 
 OUT = Path("build/bench.json")
 ORDERS = 50
 SCANS, ROUNDS = 100, 3
 SHORT_HISTORY = 20_000  # the long one is a command of its own: python -m benchmarks.many_orders
+RUNS, SEED, SOLVER_S = 8, 1, 20
 
 
 def main() -> None:
@@ -20,6 +32,8 @@ def main() -> None:
     print(f"paid orders through HTTP: {paid}")
     history = many_orders.measure(SHORT_HISTORY)
     print(f"with a history of {SHORT_HISTORY} orders: {history}")
+    allocated = allocation.measure(baskets=None, runs=RUNS, seed=SEED, limit_s=SOLVER_S, say=lambda _: None)
+    print(f"allocation beside an exact solver: {allocated}")
     start = demo.measure()
     print(f"a demo, started again: {start}")
     drained = drain.measure()
@@ -35,6 +49,7 @@ def main() -> None:
         "figures": [figure.as_json() for figure in figures],
         "paid_orders": paid,
         "many_orders": history,
+        "allocation": allocated,
         "demo": start,
         "drain": drained,
         "recall": drill,
