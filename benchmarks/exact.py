@@ -26,7 +26,7 @@ CORES = 1
 
 @dataclass(frozen=True, slots=True)
 class Solved:
-    """How many orders it placed; `proven`: no plan places more. Seconds of solving, without building the model."""
+    """How many orders it placed; `proven`: no plan places more. Seconds of one core, solving only."""
 
     placed: int
     proven: bool
@@ -66,7 +66,7 @@ def _solved(model: cp_model.CpModel, placed: Sequence[cp_model.IntVar], limit_s:
     status = solver.solve(model)
     found = status in (cp_model.OPTIMAL, cp_model.FEASIBLE)
     proven = status in (cp_model.OPTIMAL, cp_model.INFEASIBLE)
-    return Solved(sum(solver.value(each) for each in placed) if found else 0, proven, solver.wall_time)
+    return Solved(sum(solver.value(each) for each in placed) if found else 0, proven, solver.user_time)
 
 
 def _order_by_name(

@@ -223,3 +223,17 @@ def test_parcels_meant_for_a_door_that_broke_get_another_plan(evening: Evening) 
     plan = evening.shop.entries()[-1]
     assert isinstance(plan, PlanOrder)
     assert [(one.parcel_id, list(one.doors)) for one in plan.parcels] == [(after.id, after.planned_doors)]
+
+
+def test_where_doors_broke_as_few_households_as_possible_go_without(evening: Evening) -> None:
+    two_doors, one_door, another = (evening.shop.paid(("milk", pieces)) for pieces in (32, 1, 1))
+    assert [len(evening.shop.parcels(order)) for order in (two_doors, one_door, another)] == [2, 1, 1]
+    meant = [parcel.planned_doors[0] for o in (two_doors, one_door, another) for parcel in evening.shop.parcels(o)]
+    evening.shop.run_sql("UPDATE compartment SET condition = 'broken' WHERE door = ANY(:d)", d=meant)
+
+    with transaction(evening.shop.engine) as conn:
+        assert replan_broken(conn, now=NOW) == 3
+
+    assert [parcel.planned_doors for parcel in evening.shop.parcels(one_door)] == [[5]]  # the only one left
+    assert [parcel.planned_doors for parcel in evening.shop.parcels(two_doors)] == [[], []]
+    assert [parcel.planned_doors for parcel in evening.shop.parcels(another)] == [[]]

@@ -21,6 +21,7 @@ from app.db.outbox import put_entry
 from app.db.paid_moves import move_to_planned
 from app.db.tables import parcel
 from app.domain.allocation import FreeDoor, Need, Planned, choose_doors, is_content
+from app.domain.capacity import Counters, totals
 from app.domain.order_state import OrderState
 from app.domain.shelf_life import loadable_from
 from app.use_cases.site.wire_time import to_wire
@@ -136,6 +137,11 @@ def lock_run(conn: Connection, *, order_id: str) -> Row[Any]:
 def find_doors(conn: Connection, *, run: Row[Any], parcels: Sequence[Row[Any]], now: datetime) -> Plan:
     """Choose doors for parcels of one order among those free at its run; nothing where none is. Others may move."""
     return _choose(conn, run, parcels, _free_doors(conn, run, parcels), now)
+
+
+def doors_left(conn: Connection, *, run: Row[Any], parcels: Sequence[Row[Any]]) -> Counters:
+    """What a run still has for these parcels, as counters."""
+    return totals((door.zone, door.size) for door in _free_doors(conn, run, parcels))
 
 
 def tell_plan(
