@@ -38,6 +38,7 @@ from app.web import (
     picking,
     problems,
     receipts,
+    room,
     sandbox_pay,
     shop,
     streams,
@@ -52,6 +53,7 @@ PAGES = (
     my_account,  # what we know of somebody; taking it along, ending it
     shop,  # browse, search, basket
     checkout,  # place and pay
+    room,  # where a full window sends people
     orders,  # a resident's orders and their timeline
     order_edit,  # change or cancel one
     receipts,

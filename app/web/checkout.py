@@ -1,7 +1,8 @@
 """Basket, window and order on one page. Anybody may fill it; ordering needs a sign-in and keeps all that was chosen.
 
 Nothing changes silently (`basket_news`): what changed since the page was last seen is said before anything is ordered.
-A refusal shows the page again: what is sold out has left the basket, a full window is not chosen.
+A refusal shows the page again: what is sold out has left the basket, a full window is not chosen, and the page says
+where there is room instead.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,9 @@ from werkzeug.wrappers import Response
 from app.db.pages import shop as pages
 from app.db.pages.editing import editable_order
 from app.db.pages.reordering import again_page, names
-from app.domain.basket import BasketLine, NothingInBasket, ProductUnavailable, SoldOut, Substitution
+from app.db.pages.room import Room, room_for
+from app.domain.basket import BasketLine, NothingInBasket, ProductUnavailable, SoldOut, Substitution, WindowFull
+from app.domain.capacity import RunFull
 from app.domain.errors import DomainError, NotFound
 from app.domain.reordering import Changed
 from app.payments.provider import Unavailable
@@ -27,6 +30,7 @@ from app.web import basket, basket_news, words
 from app.web.access import serves_everybody
 from app.web.page import local, money
 from app.web.parts import Visitor, civil_now, parts, read, visitor, write
+from app.web.room import alternatives
 from locker_protocol.ids import random_bytes, random_id
 
 blueprint = Blueprint("checkout", __name__, url_prefix="/<lang_code>")
@@ -71,7 +75,8 @@ def order() -> Response | tuple[Response | str, int]:
     except NotFound:
         return _show(gettext("That time is no longer offered. Choose another.")), HTTPStatus.CONFLICT
     except DomainError as refusal:
-        return _show(_take_out(refusal) or words.sentence(refusal)), refusal.status
+        changed = _take_out(refusal) or words.sentence(refusal)
+        return _show(changed, full=isinstance(refusal, RunFull | WindowFull)), refusal.status
     basket.keep({})
     session.pop("low_door", None)
     session.pop("substitution", None)
@@ -199,7 +204,7 @@ def _addable(site_id: str) -> Row[Any] | None:
         return editable_order(conn, person_id=person.id, site_id=site_id, now=civil_now())
 
 
-def _show(changed: str = "") -> Response | str:
+def _show(changed: str = "", *, full: bool = False) -> Response | str:
     site_id = basket.site_id()
     if site_id is None:
         return redirect(url_for("front.sites_page"))
@@ -210,9 +215,11 @@ def _show(changed: str = "") -> Response | str:
         if shop is None:
             return redirect(url_for("front.sites_page"))
         news = basket_news.tell(conn, shop)
+        lines = basket.lines()  # what is left of them after the news
+        room = room_for(conn, site_id=site_id, wanted=lines, now=civil_now())
     person = visitor()
     theirs = person.substitution if person else Substitution.REFUND.value
-    lines = basket.lines()
+    full = full or _is_full(shop.window, room)
     chosen = [
         Chosen(product, lines[product.id], lines[product.id] * (product.cap_minor or product.price_minor))
         for product in shop.products
@@ -227,7 +234,14 @@ def _show(changed: str = "") -> Response | str:
         again=_again(site_id),
         addable=_addable(site_id),
         news=news,
+        room=room,
+        windows=[*shop.windows, *(window for window in room.here if window.id not in {one.id for one in shop.windows})],
+        instead=alternatives(room) if full else "",
         low_door=session.get("low_door", False),
         substitution=session.get("substitution", theirs),
         idempotency_key=random_id(),
     )
+
+
+def _is_full(window: Row[Any] | None, room: Room) -> bool:
+    return window is not None and (window.places_left <= 0 or window.id in room.without_doors)
