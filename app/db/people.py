@@ -22,6 +22,7 @@ class SessionPerson:
     language: str
     contact: str
     substitution: str
+    low_door: bool
 
 
 def token_hash(token: str) -> bytes:
@@ -47,4 +48,5 @@ def person_of_session(conn: Connection, *, token: str, now: datetime) -> Session
         language=row.language,
         contact=row.phone or row.mail,
         substitution=row.substitution,
+        low_door=row.low_door,
     )

@@ -26,6 +26,7 @@ from app.payments.provider import Unavailable
 from app.use_cases.money.start_payment import start_payment
 from app.use_cases.ordering.place_order import place_order
 from app.use_cases.people.choose_substitution import choose_substitution
+from app.use_cases.people.keep_low_door import keep_low_door
 from app.web import basket, basket_news, words
 from app.web.access import serves_everybody
 from app.web.page import local, money
@@ -132,6 +133,8 @@ def _place(person: Visitor, key: str) -> str:
             now=civil_now(),
             random=random_bytes,
         )
+        if session["low_door"] != person.low_door:
+            keep_low_door(conn, person_id=person.id, low_door=session["low_door"])
     return str(placed.order_id)
 
 
@@ -237,10 +240,15 @@ def _show(changed: str = "", *, full: bool = False) -> Response | str:
         room=room,
         windows=[*shop.windows, *(window for window in room.here if window.id not in {one.id for one in shop.windows})],
         instead=alternatives(room) if full else "",
-        low_door=session.get("low_door", False),
+        low_door=_wants_low_door(),
         substitution=session.get("substitution", theirs),
         idempotency_key=random_id(),
     )
+
+
+def _wants_low_door() -> bool:
+    person = visitor()
+    return bool(session.get("low_door", person is not None and person.low_door))
 
 
 def _is_full(window: Row[Any] | None, room: Room) -> bool:

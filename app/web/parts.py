@@ -34,6 +34,7 @@ class Visitor:
     language: str
     contact: str
     substitution: str
+    low_door: bool
 
 
 class WebParts:

@@ -318,6 +318,7 @@ def upgrade() -> None:
         sa.Column("site_id", sa.Text(), nullable=True),
         sa.Column("language", sa.Text(), server_default="zh", nullable=False),
         sa.Column("substitution", sa.Text(), server_default="refund", nullable=False),
+        sa.Column("low_door", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(

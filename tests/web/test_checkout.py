@@ -51,6 +51,24 @@ def test_an_order_is_placed_and_one_goes_to_pay(day: Day, buyer: Any) -> None:
     assert "Nothing in it yet" in buyer.get("/en/basket").text
 
 
+def test_a_low_door_is_asked_for_again_until_somebody_no_longer_wants_one(day: Day, buyer: Any) -> None:
+    ticked = 'name="low_door" value="1" checked'
+    assert ticked not in buyer.get("/en/basket").text
+
+    buyer.post("/en/basket", data=form(day, low_door="1"))
+    assert ticked in filled(day, buyer).get("/en/basket").text
+
+    buyer.post("/en/basket", data=form(day, idempotency_key="another try of it"))
+    assert ticked not in filled(day, buyer).get("/en/basket").text
+
+
+def test_a_refused_order_keeps_no_wish_for_the_next(day: Day, buyer: Any) -> None:
+    buyer.post("/en/basket", data=form(day, low_door="1", window_id="999999"))
+
+    with day.engine.connect() as conn:
+        assert conn.execute(select(t.person.c.low_door).where(t.person.c.low_door)).all() == []
+
+
 @pytest.mark.parametrize(("chosen", "kept"), [("similar", "similar"), ("refund", "refund"), ("gold", "refund")])
 def test_what_to_do_when_something_is_short_is_asked_once(day: Day, buyer: Any, chosen: str, kept: str) -> None:
     assert 'value="refund" checked' in buyer.get("/en/basket").text

@@ -1,6 +1,7 @@
 """Who there is, how they sign in, and what they were told."""
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -29,6 +30,7 @@ person = Table(
     Column("site_id", ForeignKey("site.id")),
     Column("language", Text, nullable=False, server_default="zh"),
     Column("substitution", Text, nullable=False, server_default="refund"),  # what they want where something is short
+    Column("low_door", Boolean, nullable=False, server_default=text("false")),  # asked for with their last order
     Column("created_at", TIME, nullable=False),
     Column("erased_at", TIME),  # their account is gone; what books must keep hangs on this row without a name
     one_of("role", Role),
