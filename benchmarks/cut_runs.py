@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from random import Random
 
-from app.demo.catalogue import load_products
+from app.demo.catalogue import DemoProduct, load_products
 from app.demo.sites import Site, load_sites
 from app.domain.allocation import FreeDoor
 from app.domain.capacity import CounterKey, totals
@@ -53,7 +53,8 @@ class Run:
 def read_orders(baskets: Path | None, chance: Random) -> list[Order]:
     """Every order there is, in the order of the file; without a file made-up ones."""
     if baskets is None:
-        return [_made_up(chance) for _ in range(MADE_UP)]
+        sold = [product for product in load_products() if product.is_sellable_in_lockers]
+        return [_made_up(sold, chance) for _ in range(MADE_UP)]
     goods = read_goods(baskets.with_name("products.csv"), lambda _: None)
     found = islice(read_baskets(baskets, goods.sku_of, lambda _: None), MOST_BASKETS)
     return [_of(wish.pieces, goods) for basket in found for wish in wishes_of(basket, goods)[0]]
@@ -123,8 +124,7 @@ def _of(pieces: Mapping[str, int], goods: Range) -> Order:
     ]
 
 
-def _made_up(chance: Random) -> Order:
-    sold = [product for product in load_products() if product.is_sellable_in_lockers]
+def _made_up(sold: Sequence[DemoProduct], chance: Random) -> Order:
     return [
         Goods(
             line=line,
