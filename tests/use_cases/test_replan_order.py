@@ -234,6 +234,6 @@ def test_where_doors_broke_as_few_households_as_possible_go_without(evening: Eve
     with transaction(evening.shop.engine) as conn:
         assert replan_broken(conn, now=NOW) == 3
 
-    assert [parcel.planned_doors for parcel in evening.shop.parcels(one_door)] == [[5]]  # the only one left
     assert [parcel.planned_doors for parcel in evening.shop.parcels(two_doors)] == [[], []]
-    assert [parcel.planned_doors for parcel in evening.shop.parcels(another)] == [[]]
+    either = [evening.shop.parcels(order)[0].planned_doors for order in (one_door, another)]
+    assert sorted(either) == [[], [5]]  # the only one left, for either of those placed at the same moment
