@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from app.domain.claim_state import CLAIM_TABLE, FINAL_CLAIM_STATES, ClaimState
 from app.domain.edit_state import EDIT_TABLE, FINAL_EDIT_STATES, EditState
 from app.domain.hold_state import FINAL_HOLD_STATES, HOLD_TABLE, HoldState
 from app.domain.lot_state import FINAL_LOT_STATES, LOT_TABLE, LotState
@@ -35,6 +36,7 @@ def draw() -> str:
             _diagram("Lot", LotState.OPEN, LOT_TABLE, FINAL_LOT_STATES),
             _diagram("Change of a paid order", EditState.AWAITING_PAYMENT, EDIT_TABLE, FINAL_EDIT_STATES),
             _diagram("Difference of our books from the provider's", DifferenceState.FOUND, DIFFERENCE_TABLE, CLOSED),
+            _diagram("Claim", ClaimState.MADE, CLAIM_TABLE, FINAL_CLAIM_STATES),
             _diagram("Remote opening that waits for a second person", HoldState.WAITING, HOLD_TABLE, FINAL_HOLD_STATES),
             _diagram("Door, as its gateway believes", DoorState.UNKNOWN, MOVES, frozenset()),
             _diagram("Condition of a door", DoorCondition.FREE, conditions.MOVES, frozenset()),

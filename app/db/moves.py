@@ -14,8 +14,9 @@ from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.sql.selectable import CTE
 
 from app.db.engine import announce
-from app.db.tables import customer_order, history, parcel, payment
+from app.db.tables import claim, customer_order, history, parcel, payment
 from app.db.webhooks import telling_of_move
+from app.domain.claim_state import CLAIM_TABLE, ClaimEvent, ClaimState
 from app.domain.errors import DomainError
 from app.domain.order_state import ORDER_TABLE, OrderEvent, OrderState
 from app.domain.parcel_state import PARCEL_TABLE, ParcelEvent, ParcelState
@@ -81,6 +82,23 @@ def move_payment(
     return new
 
 
+def move_claim(
+    conn: Connection,
+    *,
+    claim_id: str,
+    order_id: str,
+    state: ClaimState,
+    event: ClaimEvent,
+    actor: str,
+    now: datetime,
+    values: Mapping[str, Any] = NOTHING,
+) -> ClaimState:
+    """Move a claim on from `state`, with other columns. Raises IllegalMove or MovedMeanwhile."""
+    new = step(CLAIM_TABLE, state, event)
+    _move(conn, claim, [claim_id], order_id, (state, event, new), actor, now, values)
+    return new
+
+
 def note(conn: Connection, *, order_id: str, state: OrderState, event: str, actor: str, now: datetime) -> None:
     """Record something that happened to an order without moving it; `event` says what."""
     row = _history_values("order", order_id, (state.value, event, state.value), actor, now)
@@ -88,7 +106,7 @@ def note(conn: Connection, *, order_id: str, state: OrderState, event: str, acto
     announce(conn, f"order:{order_id}")
 
 
-_SUBJECTS = {customer_order.name: "order", parcel.name: "parcel", payment.name: "payment"}
+_SUBJECTS = {customer_order.name: "order", parcel.name: "parcel", payment.name: "payment", claim.name: "claim"}
 
 Move = tuple[StrEnum, StrEnum, StrEnum]
 

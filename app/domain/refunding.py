@@ -22,6 +22,7 @@ class RefundCause(StrEnum):
     LATE_PAYMENT = "late_payment"
     SECOND_PAYMENT = "second_payment"
     RECALLED = "recalled"
+    CLAIM = "claim"
     STAFF = "staff"
     EDITED = "edited"  # its owner made the order cheaper
     EDIT_GONE = "edit_gone"  # a change was paid for that could not be had any more

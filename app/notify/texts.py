@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from app.domain.claims import RefusalAnswer
 from app.domain.picking import ShortReason
 from app.domain.recalling import RecallStep
 from app.domain.refunding import RefundCause
@@ -19,6 +20,10 @@ class NoticeKind(StrEnum):
     READY = "order_ready"
     COLLECTED = "order_collected"
     REFUNDED = "order_refunded"
+    CLAIM_GRANTED = "claim_granted"
+    CLAIM_FIRST = "claim_granted_first"
+    CLAIM_REFUSED = "claim_refused"
+    CLAIM_ALARM = "claim_alarm"
     RESCUED = "order_rescued"
     TROUBLE = "trouble"
     LATE = "van_late"
@@ -93,6 +98,35 @@ TEXTS: Mapping[tuple[NoticeKind, str], Notice] = {
         "Order {order_no}: {amount} refunded",
         "Caibox: {amount} of order {order_no} goes back the way you paid: {why}."
         " It takes 1–3 working days. Ref {refund_no}.",
+    ),
+    (NoticeKind.CLAIM_GRANTED, "zh"): Notice(
+        "{item}：退您 {amount}",
+        "【菜箱】抱歉，{item}让您失望了。退您 {amount}，按原路退回，1–3 个工作日到账。编号 {refund_no}。",
+    ),
+    (NoticeKind.CLAIM_GRANTED, "en"): Notice(
+        "{item}: {amount} goes back",
+        "Caibox: sorry about the {item}. {amount} goes back the way you paid, in 1–3 working days. Ref {refund_no}.",
+    ),
+    (NoticeKind.CLAIM_FIRST, "zh"): Notice(
+        "{item}：先退您 {amount}",
+        "【菜箱】有邻居反映这批{item}不好，先退您 {amount}，您不用做什么。编号 {refund_no}。",
+    ),
+    (NoticeKind.CLAIM_FIRST, "en"): Notice(
+        "{item}: {amount} goes back",
+        "Caibox: neighbours told us this {item} was not good. {amount} goes back to you; nothing to do."
+        " Ref {refund_no}.",
+    ),
+    (NoticeKind.CLAIM_REFUSED, "zh"): Notice(
+        "{item}：这次不能退", "【菜箱】订单 {order_no} 的{item}这次不能退：{why}。"
+    ),
+    (NoticeKind.CLAIM_REFUSED, "en"): Notice(
+        "{item}: no refund this time", "Caibox: we cannot refund the {item} of order {order_no}: {why}."
+    ),
+    (NoticeKind.CLAIM_ALARM, "zh"): Notice(
+        "{item}：{orders} 户反映", "【菜箱】{site}：{orders} 户反映同一批{item}。{link}"
+    ),
+    (NoticeKind.CLAIM_ALARM, "en"): Notice(
+        "{item}: {orders} households claim", "Caibox, {site}: {orders} households claim the same {item}. {link}"
     ),
     (NoticeKind.RESCUED, "zh"): Notice(
         "订单 {order_no} 的菜在柜长那里",
@@ -207,10 +241,25 @@ REFUND_REASONS: Mapping[tuple[RefundCause, str], str] = {
     (RefundCause.EDITED, "en"): "you changed the order",
     (RefundCause.EDIT_GONE, "zh"): "您要的改动已经做不到了，订单没有变",
     (RefundCause.EDIT_GONE, "en"): "your change was not possible any more; the order stays as it was",
+    (RefundCause.CLAIM, "zh"): "您反映的问题",
+    (RefundCause.CLAIM, "en"): "what you told us was wrong",
     (RefundCause.STAFF, "zh"): "我们决定退给您",
     (RefundCause.STAFF, "en"): "we decided to give it back",
 }
 
+
+CLAIM_ANSWERS: Mapping[tuple[RefusalAnswer, str], str] = {
+    (RefusalAnswer.PHOTO_SHOWS_NOTHING, "zh"): "照片上看不出问题",
+    (RefusalAnswer.PHOTO_SHOWS_NOTHING, "en"): "the photo does not show what is wrong",
+    (RefusalAnswer.PACKED_COMPLETE, "zh"): "打包照片上东西齐全",
+    (RefusalAnswer.PACKED_COMPLETE, "en"): "the photo from packing shows it complete",
+    (RefusalAnswer.LEFT_TOO_LONG, "zh"): "取走后放得太久",
+    (RefusalAnswer.LEFT_TOO_LONG, "en"): "it was kept too long after it was collected",
+    (RefusalAnswer.ALREADY_BACK, "zh"): "这笔钱已经退过了",
+    (RefusalAnswer.ALREADY_BACK, "en"): "its money went back already",
+    (RefusalAnswer.OTHER, "zh"): "我们查过，没有发现问题；有疑问请打柜机上的电话",
+    (RefusalAnswer.OTHER, "en"): "we looked and found nothing wrong; to ask, call the number on the locker",
+}
 
 SHORT_REASONS: Mapping[tuple[ShortReason, str], str] = {
     (ShortReason.NOT_DELIVERED, "zh"): "没有到货",

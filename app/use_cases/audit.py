@@ -273,6 +273,25 @@ def receipts_are_numbered_without_a_gap_and_add_up(conn: Connection, moment: Mom
     )
 
 
+def a_granted_claim_is_refunded_once_and_its_cost_is_booked(conn: Connection, moment: Moment) -> Iterator[str]:
+    """I9 for claims: what was granted is one refund, and stands once as the cost of the hand-off that bears it."""
+    yield from _each(
+        conn,
+        "SELECT 'claim ' || coalesce(c.id, r.cause_key) || ' grants ' || coalesce(c.granted_minor, 0) || ', refunds '"
+        " || coalesce(r.amount_minor, 0) FROM (SELECT * FROM claim WHERE state = 'granted') c FULL JOIN"
+        " (SELECT * FROM refund WHERE cause = 'claim') r ON r.refund_no = c.refund_no"
+        " AND r.cause_key = 'claim:' || c.id AND r.order_id = c.order_id"
+        " WHERE coalesce(c.granted_minor, 0) <> coalesce(r.amount_minor, 0)",
+        "SELECT 'hand-off ' || coalesce(c.hand_off, b.hand_off) || ' of order ' || coalesce(c.order_id, b.order_id)"
+        " || ' bears ' || coalesce(c.cost, 0) || ', booked ' || coalesce(b.cost, 0) FROM (SELECT order_id, hand_off,"
+        " sum(granted_minor) AS cost FROM claim WHERE state = 'granted' GROUP BY 1, 2) c FULL JOIN (SELECT order_id,"
+        " substr(account, 8) AS hand_off, sum(amount_minor) AS cost FROM ledger_entry WHERE account LIKE 'claims\\_%'"
+        " GROUP BY 1, 2 HAVING sum(amount_minor) <> 0) b ON b.order_id = c.order_id AND b.hand_off = c.hand_off"
+        " WHERE coalesce(c.cost, 0) <> coalesce(b.cost, 0)",
+        moment=moment,
+    )
+
+
 def the_audit_chains_are_whole(conn: Connection, moment: Moment) -> Iterator[str]:
     """I12: no row of the audit was edited, moved or removed, here or at a site, and each unlock has its row."""
     yield from broken_chains(conn, quiet_since=moment.now - moment.quiet, kept=moment.kept)
@@ -419,6 +438,7 @@ INVARIANTS: tuple[tuple[str, Rule], ...] = (
     ("I7", every_site_event_is_applied_once_and_in_order),
     ("I8", the_ledger_balances),
     ("I9", refunds_never_exceed_captures),
+    ("I9", a_granted_claim_is_refunded_once_and_its_cost_is_booked),
     ("I12", the_audit_chains_are_whole),
     ("I14", site_and_service_agree),
     ("I15", no_parcel_is_loaded_twice),

@@ -178,6 +178,21 @@ WORDS: Mapping[str, LazyString] = {
     "delay_impossible": _l("That hour is past, or later than the leftovers are taken away. Call the run off instead."),
     "delay_too_small": _l("People are told again only for %(minutes)s minutes or more. Nothing was changed."),
     "cap_impossible": _l("How many orders must be a number from %(least)s to %(most)s."),
+    # claims
+    "claim_kind_unknown": _l("Say what is wrong with it."),
+    "claim_line_unknown": _l("Choose what it is about."),
+    "claim_quantity_absurd": _l("Say how many: 1 to %(most)s."),
+    "claim_photo_needed": _l("Take one photo of it, please: that is how we can refund it at once."),
+    "claim_words_too_long": _l("That is too long; at most %(most)s characters."),
+    "claim_not_collected": _l("This was not collected yet. If something does not come, we tell you what we can do."),
+    "claim_too_late": _l("The %(hours)s hours to tell us are over. Call the number on the locker."),
+    "claim_nothing_left": _l("All of this went back already, or you told us already."),
+    "claim_too_many": _l("You told us %(most)s things about this order. Call the number on the locker for more."),
+    "claim_policy_absurd": _l("Enter a whole number from %(least)s to %(most)s."),
+    "claim_alarm_over": _l("Somebody has closed this alarm already."),
+    "claim_batch_changed": _l(
+        "There are %(orders)s orders now, not %(shown)s. Look at them again; nothing was refunded."
+    ),
     # money
     "more_than_left": _l("More than is left of this line. Look at what is left and enter less."),
     "still_handed_out": _l(

@@ -157,6 +157,8 @@ DAMAGE = [
     ("I9", [WHOLE, "UPDATE refund SET done_at = now(), provider_ref = NULL", BOOKED]),
     ("I9", [REFUND + "('r1', 'R-1', 'o3', 'pay-o3', 'staff', 'x', 9, 'CNY', now(), 'p', now())", DONE]),
     ("I9", [booked("o3", "refund", "customer_held", "refunds", 2_000)]),
+    ("I9", [REFUND + "('r1', 'R-1', 'o3', 'pay-o3', 'claim', 'claim:x', 9, 'CNY', now(), 'p', now())"]),
+    ("I9", [booked("o1", "claim_cost", "claims_supplier", "sales", 5)]),
     ("I12", [AUDIT_OPEN, "UPDATE audit SET actor = 'o2'", AUDIT_SHUT]),
     ("I14", [EVENT + f"('{GATEWAY}', 'log-a', 7, now(), now(), 'ParcelLoaded', NULL, '{{}}', 'illegal_move')"]),
     ("I14", ["UPDATE outbox SET fault = 'invalid_field'"]),

@@ -6,6 +6,7 @@ Times are `timestamptz` in UTC; money is integer minor units; identifiers are 32
 """
 
 from app.db.tables.answers import answered_request
+from app.db.tables.claims import claim, claim_alarm, claim_photo, claim_policy
 from app.db.tables.columns import metadata
 from app.db.tables.edits import cancel_policy, order_cancellation, order_edit, order_edit_line
 from app.db.tables.goods import category, load_run, pickup_window, product, run_capacity, run_stock
@@ -49,6 +50,10 @@ __all__ = [
     "capacity_hold",
     "category",
     "change",
+    "claim",
+    "claim_alarm",
+    "claim_photo",
+    "claim_policy",
     "compartment",
     "credential",
     "customer_order",

@@ -20,6 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from app.db.tables.columns import TIME, by_age, metadata, one_of
+from app.domain.ledger import Account
 from app.domain.payment_state import PaymentState
 from app.domain.reconciling import DifferenceKind, DifferenceState, MovementKind
 from app.domain.refunding import RefundCause
@@ -120,7 +121,7 @@ ledger_entry = Table(
     Column("account", Text, nullable=False),
     Column("amount_minor", BigInteger, nullable=False),  # debit > 0, credit < 0; a transaction sums to zero
     Column("currency", Text, nullable=False),
-    CheckConstraint("account IN ('provider_clearing', 'customer_held', 'sales', 'refunds')", name="account"),
+    one_of("account", Account),
     # Entries come in the order of time: a reconciliation finds its hour in a few pages.
     Index("ix_ledger_entry_at", "at", postgresql_using="brin"),
 )

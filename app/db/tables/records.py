@@ -30,7 +30,7 @@ history = Table(
     Column("event", Text, nullable=False),
     Column("to_state", Text, nullable=False),
     Column("actor", Text, nullable=False),
-    CheckConstraint("subject IN ('order', 'parcel', 'payment')", name="subject"),
+    CheckConstraint("subject IN ('order', 'parcel', 'payment', 'claim')", name="subject"),
 )
 
 # What staff changed that is not a move, and who: prices, stock, doors' use, roles. Insert-only.
@@ -47,7 +47,8 @@ change = Table(
     Column("after", Text),
     Column("reason", Text, nullable=False, server_default=""),
     CheckConstraint(
-        "subject IN ('product', 'stock', 'door', 'person', 'order', 'refund', 'lot', 'supplier', 'difference')",
+        "subject IN ('product', 'stock', 'door', 'person', 'order', 'refund', 'claim', 'lot', 'supplier',"
+        " 'difference')",
         name="subject",
     ),
     Index("ix_change_subject", "subject", "subject_id", "id"),
