@@ -9,6 +9,7 @@ from app.web import (
     api,
     checkout,
     choice,
+    claims,
     collect,
     demo_clock,
     driver,
@@ -58,6 +59,7 @@ PAGES = (
     order_edit,  # change or cancel one
     receipts,
     collect,  # the code, the wall, the deadline
+    claims,  # what was wrong with what came
     choice,  # when something does not come as promised
     sandbox_pay,  # the sandbox provider's hosted page
     payment_webhook,

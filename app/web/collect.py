@@ -63,14 +63,14 @@ def qr_picture(order_id: str) -> Response:
 @serves_everybody()
 def linked_page(link: str) -> str:
     """Show the order a signed link leads to, without signing in. Raises NotFound, LinkExpired."""
-    return _render(_linked_order(link), url_for("collect.linked_qr_picture", link=link), link)
+    return _render(linked_order(link), url_for("collect.linked_qr_picture", link=link), link)
 
 
 @blueprint.get("/c/<link>/qr.png")
 @serves_everybody()
 def linked_qr_picture(link: str) -> Response:
     """Draw the code of the order a signed link leads to."""
-    return _picture(_linked_order(link))
+    return _picture(linked_order(link))
 
 
 def is_stale(reading: Row[Any], locker: Row[Any]) -> bool:
@@ -78,7 +78,8 @@ def is_stale(reading: Row[Any], locker: Row[Any]) -> bool:
     return not locker.online or bool(civil_now() - reading.read_at > STALE_AFTER)
 
 
-def _linked_order(link: str) -> OrderPage:
+def linked_order(link: str) -> OrderPage:
+    """Read the order a signed link leads to. Raises NotFound, LinkExpired."""
     order_id = read_collect_link(parts().settings.secret_key, link, now=civil_now())
     with read() as conn:
         found = order_pages.order_page(conn, order_id=order_id)
@@ -104,6 +105,7 @@ def _render(page: OrderPage, qr_url: str, link: str = "") -> str:
         share_url=url_for("collect.linked_page", link=share),
         is_stale=is_stale,
         asked=asked,
+        claim_url=url_for("claims.linked_page", link=link) if link else url_for("claims.claim_page", order_id=order.id),
         now=civil_now(),
     )
 

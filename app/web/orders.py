@@ -3,6 +3,7 @@
 from flask import Blueprint, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
+from app.db.pages import claims as claim_pages
 from app.db.pages import orders as pages
 from app.db.pages.editing import dropped_edit, open_edit
 from app.db.pages.order_history import FILTERS, order_history
@@ -115,3 +116,5 @@ def _show(order_id: str, *, unpaid: bool = False, refused: str = "") -> str:
         receipts=receipts,
         editable=order.state == OrderState.PAID and not order.stock_run_no and civil_now() < order.order_by,
     )
+        claims = claim_pages.of_order(conn, order_id=order_id, site_id=page.order.site_id, now=civil_now())
+    return render_template("order.html", page=page, unpaid=unpaid, refused=refused, asked=asked, claims=claims)
