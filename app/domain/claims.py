@@ -83,6 +83,13 @@ class ClaimWordsTooLong(DomainError):
     status = 422
 
 
+class ClaimAnswerUnknown(DomainError):
+    """No answer was chosen, or one that is not offered. Fact: `field`."""
+
+    code = "claim_answer_unknown"
+    status = 422
+
+
 class NotCollectedYet(DomainError):
     """The line's bag was not collected: there is another way for what does not come."""
 

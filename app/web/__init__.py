@@ -22,6 +22,7 @@ from app.web import (
     language,
     my_account,
     ops,
+    ops_claims,
     ops_day,
     ops_money,
     ops_notices,
@@ -74,6 +75,7 @@ PAGES = (
     ops_day,  # what is at risk, the ten numbers
     ops_stock,  # prices and stock
     ops_supply,  # suppliers, lots, recalls
+    ops_claims,  # what was wrong with what came
     ops_money,  # refunds
     ops_reconciliation,  # where our books and the provider's differ
     ops_notices,  # what could not be told

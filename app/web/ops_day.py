@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 
 from app.db.pages import numbers as number_pages
 from app.db.pages import openings as opening_pages
+from app.db.pages import ops_claims as claim_pages
 from app.db.pages import risks as risk_pages
 from app.db.pages.numbers import SiteNumbers
 from app.domain.numbers import Reading, Unit, alarms
@@ -49,9 +50,11 @@ def day_page() -> str:
         risks = at_risk(risk_pages.matters(conn, now=civil_now()), now=civil_now())
         numbers = number_pages.numbers(conn, now=civil_now())
         held = opening_pages.waiting(conn, now=civil_now())
+        claim_alarms = claim_pages.open_alarms(conn)
     return render_template(
         "staff/ops_day.html",
         held=held,
+        claim_alarms=claim_alarms,
         risks=risks,
         money=money_at_risk(risks),
         numbers=numbers,

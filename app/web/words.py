@@ -189,6 +189,7 @@ WORDS: Mapping[str, LazyString] = {
     "claim_nothing_left": _l("All of this went back already, or you told us already."),
     "claim_too_many": _l("You told us %(most)s things about this order. Call the number on the locker for more."),
     "claim_policy_absurd": _l("Enter a whole number from %(least)s to %(most)s."),
+    "claim_answer_unknown": _l("Choose what the household is told."),
     "claim_alarm_over": _l("Somebody has closed this alarm already."),
     "claim_batch_changed": _l(
         "There are %(orders)s orders now, not %(shown)s. Look at them again; nothing was refunded."

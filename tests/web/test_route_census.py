@@ -82,6 +82,7 @@ def test_every_route_says_whom_it_serves(day: Day) -> None:
         ("ops_supply", {Role.OPERATOR, Role.ADMIN}),
         ("ops_reconciliation", {Role.OPERATOR, Role.ADMIN}),
         ("ops_stock", {Role.OPERATOR, Role.ADMIN}),
+        ("ops_claims", {Role.OPERATOR, Role.ADMIN}),
         ("ops_money", {Role.OPERATOR, Role.ADMIN}),
         ("ops_people", {Role.OPERATOR, Role.ADMIN}),
         ("ops_webhooks", {Role.OPERATOR, Role.ADMIN}),
