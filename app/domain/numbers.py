@@ -31,8 +31,6 @@ class NotMeasured(StrEnum):
     NOTHING_TO_COUNT = "nothing_to_count"  # no orders, no openings: a share of nothing
     NO_TEMPERATURE_HISTORY = "no_temperature_history"
     NO_METER = "no_meter"
-    NO_CLAIMS = "no_claims"
-    NO_COSTS = "no_costs"
     TONIGHT_ONLY = "tonight_only"
     WEEKS_ONLY = "weeks_only"  # one day says nothing
 
@@ -59,10 +57,10 @@ NUMBERS = (
     Number(4, "evening_p90", Unit.SECONDS, Alarm.ABOVE, 60),
     Number(5, "over_limit", Unit.COUNT, Alarm.ABOVE, 0, NotMeasured.NO_TEMPERATURE_HISTORY),
     Number(5, "energy", Unit.PERCENT, Alarm.ABOVE, 15, NotMeasured.NO_METER),
-    Number(6, "claims", Unit.PER_HUNDRED, Alarm.ABOVE, 1, NotMeasured.NO_CLAIMS),
+    Number(6, "claims", Unit.PER_HUNDRED, Alarm.ABOVE, 1),
     Number(7, "refunds_of_sales", Unit.PERCENT, Alarm.ABOVE, 1.5),
     Number(7, "often_refunded", Unit.COUNT),
-    Number(8, "waste", Unit.PERCENT, Alarm.ABOVE, 4, NotMeasured.NO_COSTS),
+    Number(8, "waste", Unit.PERCENT, Alarm.ABOVE, 4),
     Number(9, "doors_short", Unit.COUNT, Alarm.ABOVE, 0),
     Number(10, "households_buying", Unit.PERCENT),
     Number(10, "second_order", Unit.PERCENT, Alarm.BELOW, 40),

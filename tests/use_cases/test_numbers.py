@@ -127,6 +127,51 @@ def test_refunds_are_set_against_sales_and_a_correction_of_weight_is_none(shop: 
     assert values(shop, "often_refunded") == (None, 1)
 
 
+def claimed(shop: Shop, order: PlacedOrder, at: datetime, *, key: str = "k") -> None:
+    """A claim the short way: how one is answered is tested elsewhere."""
+    shop.run_sql(
+        "INSERT INTO claim (id, order_id, line_no, key, state, kind, quantity, batches, worth_minor, currency, made_at,"
+        " made_by, hand_off) VALUES (:key, :order, 1, :key, 'waiting', 'missing', 1, '{}', 100, 'CNY', :at, 'person:x',"
+        " 'packing')",
+        key=f"{key}-{shop.next()}",
+        order=order.order_id,
+        at=at,
+    )
+
+
+def booked(shop: Shop, order: PlacedOrder, at: datetime, minor: int) -> None:
+    """What a claim cost."""
+    shop.run_sql(
+        "INSERT INTO ledger_entry (transaction_id, at, kind, order_id, account, amount_minor, currency) VALUES"
+        " (:no, :at, 'claim_cost', :order, 'claims_supplier', :minor, 'CNY'),"
+        " (:no, :at, 'claim_cost', :order, 'sales', -:minor, 'CNY')",
+        no=f"claim-{shop.next()}",
+        at=at,
+        order=order.order_id,
+        minor=minor,
+    )
+
+
+def test_claims_are_set_against_the_lines_that_were_collected(shop: Shop) -> None:
+    orders = [loaded(shop, suzhou(15), collected=suzhou(18)) for _ in range(4)]
+    claimed(shop, orders[0], suzhou(20))
+    claimed(shop, orders[1], suzhou(24.5))  # today already
+
+    assert values(shop, "claims") == (25, 25)
+    assert lines(shop)["claims"].alarm
+    assert values(shop, "claims", site=OTHER_SITE) == (None, None)
+
+
+def test_waste_is_what_claims_cost_and_what_nobody_collected_against_sales(shop: Shop) -> None:
+    orders = [shop.paid(("milk", 1)) for _ in range(4)]  # sold on the 23rd: 55.20
+    booked(shop, orders[0], suzhou(20), 138)
+    refund(shop, orders[1], suzhou(9), 138, cause="not_collected")
+    refund(shop, orders[2], suzhou(9), 500, cause="short")
+
+    assert values(shop, "waste") == (None, 5)
+    assert lines(shop)["waste"].alarm
+
+
 def test_households_and_newcomers_are_people_who_paid(shop: Shop) -> None:
     first, again, once = shop.paid(), shop.paid(), shop.paid(person=BOB)
     shop.order(("milk", 1), person=BOB)  # never paid
@@ -159,8 +204,6 @@ def test_what_is_never_measured_says_why_and_never_alarms(shop: Shop) -> None:
     assert {number.missing for number in never} == {
         NotMeasured.NO_TEMPERATURE_HISTORY,
         NotMeasured.NO_METER,
-        NotMeasured.NO_CLAIMS,
-        NotMeasured.NO_COSTS,
     }
     for number in never:
         assert found[number.key].yesterday.value is found[number.key].seven_days.value is None

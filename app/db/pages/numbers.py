@@ -81,6 +81,30 @@ EVENING = text(f"""
         percentile_cont(0.9) WITHIN GROUP (ORDER BY s) AS value_7
     FROM timed GROUP BY site_id
 """)  # noqa: S608  no input in it
+# What households claimed on a day against the lines they collected on it; what was refunded first is no claim.
+CLAIMS = _sums("""
+    SELECT o.site_id, (m.at AT TIME ZONE t.timezone)::date AS day, m.part, m.whole
+    FROM (
+        SELECT order_id, made_at AS at, 1 AS part, 0 AS whole FROM claim WHERE made_at > :since AND first_by IS NULL
+        UNION ALL
+        SELECT p.order_id, p.collected_at, 0, 1 FROM parcel p JOIN order_line l ON l.parcel_id = p.id
+        WHERE p.collected_at > :since AND p.state = 'collected'
+    ) m JOIN customer_order o ON o.id = m.order_id JOIN today t ON t.site_id = o.site_id
+""")
+# In selling prices, for want of buying prices: what claims cost, and what was refunded because it ended as waste.
+WASTE = _sums("""
+    SELECT o.site_id, (m.at AT TIME ZONE t.timezone)::date AS day, m.part, m.whole
+    FROM (
+        SELECT order_id, at, amount_minor AS part, 0 AS whole FROM ledger_entry
+        WHERE at > :since AND kind = 'claim_cost' AND amount_minor > 0
+        UNION ALL
+        SELECT order_id, decided_at, amount_minor, 0 FROM refund
+        WHERE decided_at > :since AND cause = 'not_collected'
+        UNION ALL
+        SELECT order_id, at, 0, amount_minor FROM ledger_entry
+        WHERE at > :since AND kind = 'capture' AND account = 'provider_clearing'
+    ) m JOIN customer_order o ON o.id = m.order_id JOIN today t ON t.site_id = o.site_id
+""")
 # A correction of weight, and money that came too late or twice, is no complaint.
 REFUNDS = _sums("""
     SELECT o.site_id, (m.at AT TIME ZONE t.timezone)::date AS day, m.part, m.whole
@@ -174,7 +198,9 @@ QUERIES: Mapping[str, TextClause] = {
     "in_time": IN_TIME,
     "opens": OPENS,
     "evening": EVENING,
+    "claims": CLAIMS,
     "refunds": REFUNDS,
+    "waste": WASTE,
     "short": SHORT,
     "households": HOUSEHOLDS,
     "second": SECOND,
@@ -214,6 +240,8 @@ def _readings(found: Mapping[str, Rows], site: Row[Any]) -> dict[str, tuple[Read
         "first_try_opens": _shares(rows["opens"]),
         "doors_retried": _retried(rows["opens"]),
         "evening_p90": _values(rows["evening"]),
+        "claims": _shares(rows["claims"]),
+        "waste": _shares(rows["waste"]),
         "refunds_of_sales": _shares(rows["refunds"]),
         "often_refunded": (WEEKS_ONLY, Reading(households.often if households else 0)),
         "doors_short": (Reading(float(short.value_1)) if short else NOTHING, TONIGHT_ONLY),
