@@ -93,6 +93,7 @@ def test_whoever_holds_the_collect_link_may_say_it_too(day: Day) -> None:
     line = cheap_line(day)
     link = collect_link(day)
     assert f"/en/c/{link}/claim" in day.client().get(f"/en/c/{link}").text
+    assert f"link={link}" in day.client().get(f"/en/c/{link}/claim").text  # so that its page moves by itself
 
     answer = send(day, f"/en/c/{link}/claim", role=None, **form(line.line_no))
 

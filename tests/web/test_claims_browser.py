@@ -1,6 +1,7 @@
 """A claim in a real browser: with one thumb at 390 px, by keyboard alone, without script, in both languages."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from tests.web.staff_world import Day
 AXE = Path(__file__).resolve().parents[2] / "node_modules/axe-core/axe.min.js"
 RUN_AXE = "axe.run().then(found => JSON.stringify(found.violations.map(one => [one.id, one.nodes.map(n => n.html)])))"
 PHONE = ViewportSize(width=390, height=844)
+PICTURES = os.environ.get("CAIBOX_PICTURES")
 FITS = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
 WORDS = {
     "en": ("Missing or bad? Tell us", "spoiled", "Send it", "We are sorry.", "goes back the way you paid"),
@@ -36,8 +38,12 @@ def come(browser: Browser, url: str, path: str, *, role: Role = Role.RESIDENT, *
     return page
 
 
-def faults(page: Page) -> list[Any]:
-    """What axe finds, and whether the page is too wide."""
+def faults(page: Page, name: str) -> list[Any]:
+    """What axe finds, and whether the page is too wide; a picture of it where CAIBOX_PICTURES says."""
+    if PICTURES:
+        width = page.viewport_size["width"] if page.viewport_size else 0
+        language = "zh" if "/zh-hans/" in page.url else "en"
+        page.screenshot(path=f"{PICTURES}/claim-{width}-{language}-{name}.png", full_page=True)
     devtools = page.context.new_cdp_session(page)  # so that the page's own policy stays on
     devtools.send("Runtime.evaluate", {"expression": AXE.read_text(encoding="utf-8")})
     asked = {"expression": RUN_AXE, "awaitPromise": True, "returnByValue": True}
@@ -58,7 +64,7 @@ def test_the_first_rotten_tomato_takes_one_photo(
     page = come(browser, url, f"/{language}/orders/{day.order_id}", java_script_enabled=script)
     page.get_by_role("link", name=tell).click()
     if script:
-        assert faults(page) == []
+        assert faults(page, "form") == []
     page.locator("input[name=line]").first.check()
     page.get_by_role("radio", name=spoiled).check()
     photo(page)
@@ -66,7 +72,7 @@ def test_the_first_rotten_tomato_takes_one_photo(
     expect(page.locator("#claims .notice.ok")).to_contain_text(sorry)
     expect(page.locator("#claims .notice.ok")).to_contain_text(back)
     if script:
-        assert faults(page) == []
+        assert faults(page, "done") == []
     assert [each.state for each in claims_of(day)] == ["granted"]
     page.context.close()
 
@@ -106,12 +112,12 @@ def test_the_operators_pages_are_readable(day: Day, url: str, browser: Browser, 
     page = come(
         browser, url, f"/{language}/ops/claims", role=Role.OPERATOR, viewport=ViewportSize(width=width, height=844)
     )
-    assert faults(page) == []
+    assert faults(page, "list") == []
     page.locator(".notice.stop a.button").click()
-    assert faults(page) == []
+    assert faults(page, "alarm") == []
     page.locator(".orders a.hit").first.click()
     expect(page.locator("#now-photo")).to_be_visible()
-    assert faults(page) == []
+    assert faults(page, "one") == []
     page.goto(f"{url}/{language}/ops/claims/rules/{day.site_id}")
-    assert faults(page) == []
+    assert faults(page, "rules") == []
     page.context.close()
