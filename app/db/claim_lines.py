@@ -30,8 +30,8 @@ LINES = text("""
         SELECT coalesce(sum(x.amount_minor), 0)::bigint AS refunded_minor,
             coalesce(sum(x.amount_minor) FILTER (WHERE r.cause IN ('short', 'substitute', 'weight')), 0)::bigint
                 AS corrected_minor
-        FROM refund_line x JOIN refund r ON r.id = x.refund_id
-        WHERE x.order_id = l.order_id AND x.line_no = l.line_no
+        FROM refund r JOIN refund_line x ON x.refund_id = r.id
+        WHERE r.order_id = l.order_id AND x.order_id = l.order_id AND x.line_no = l.line_no
     ) m
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(worth_minor), 0)::bigint AS claimed_minor FROM claim

@@ -94,10 +94,10 @@ def _refund(
     conn: Connection, alarm: Row[Any], buyer: Buyer, reason: str, actor: str, now: datetime, random: RandomBytes
 ) -> bool:
     """Refund one order's lines; `False` where somebody claimed them meanwhile."""
-    conn.execute(LOCK_ORDER, {"order_id": buyer.order_id})
+    order = conn.execute(LOCK_ORDER, {"order_id": buyer.order_id}).one()
     left = left_of(conn, order_id=buyer.order_id, lines=list(buyer.amounts))
     done = [
-        _refund_line(conn, alarm, buyer, line_no, amount, reason, actor, now, random)
+        _refund_line(conn, alarm, order, line_no, amount, reason, actor, now, random)
         for line_no, amount in left.items()
         if conn.execute(CLAIMED, {"order_id": buyer.order_id, "line_no": line_no}).one_or_none() is None
     ]
@@ -107,7 +107,7 @@ def _refund(
 def _refund_line(
     conn: Connection,
     alarm: Row[Any],
-    buyer: Buyer,
+    order: Row[Any],
     line_no: int,
     amount: int,
     reason: str,
@@ -115,14 +115,14 @@ def _refund_line(
     now: datetime,
     random: RandomBytes,
 ) -> str:
-    line = line_of(conn, order_id=buyer.order_id, line_no=line_no)
+    line = line_of(conn, order_id=order.id, line_no=line_no)
     wish = Wish(ClaimKind(alarm.kind), line.came, photo=False)
-    hand_off = hand_off_of(conn, line, wish, site_id=alarm.site_id, now=now)
+    hand_off = hand_off_of(conn, line, wish, site_id=order.site_id, now=now)
     claim_id = new_id(to_wire(now), random)
     conn.execute(
         insert(claim).values(
             id=claim_id,
-            order_id=buyer.order_id,
+            order_id=order.id,
             line_no=line_no,
             key=f"first:{alarm.id}",
             state=ClaimState.MADE.value,
@@ -130,14 +130,14 @@ def _refund_line(
             quantity=line.came,
             batches=[alarm.batch],
             worth_minor=amount,
-            currency=buyer.currency,
+            currency=order.currency,
             made_at=now,
             made_by=actor,
             first_by=alarm.id,
             hand_off=hand_off.value,
         )
     )
-    granting = Granting(claim_id, buyer.order_id, line_no, amount, buyer.currency, hand_off, ClaimState.MADE)
+    granting = Granting(claim_id, order.id, line_no, amount, order.currency, hand_off, ClaimState.MADE)
     event = ClaimEvent.GRANTED_FIRST
     decided = grant(conn, granting, event=event, actor=actor, reason=reason, now=now, random=random)
     facts: dict[str, str | int | None] = {
@@ -148,7 +148,7 @@ def _refund_line(
     act = Act.REFUND_DECIDED
     record_act(
         conn,
-        of_people(at_ms=to_wire(now), act=act, actor=actor, order_id=buyer.order_id, why=reason, facts=facts),
+        of_people(at_ms=to_wire(now), act=act, actor=actor, order_id=order.id, why=reason, facts=facts),
     )
-    tell_claim_granted(conn, order_id=buyer.order_id, item=line, decided=decided, now=now, first=True, random=random)
+    tell_claim_granted(conn, order_id=order.id, item=line, decided=decided, now=now, first=True, random=random)
     return claim_id
