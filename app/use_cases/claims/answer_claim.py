@@ -25,7 +25,7 @@ from app.use_cases.claims.make_claim import line_of
 from app.use_cases.money.decide_refund import Decided
 from app.use_cases.site.ask_site import checked_reason
 from app.use_cases.site.wire_time import to_wire
-from app.use_cases.telling.tell_order import tell_claim_granted, tell_claim_refused
+from app.use_cases.telling.tell_claim import tell_claim_granted, tell_claim_refused
 from locker_protocol.ids import RandomBytes, random_bytes
 
 ORDER_OF = text("SELECT order_id FROM claim WHERE id = :claim_id")

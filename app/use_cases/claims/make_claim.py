@@ -41,7 +41,7 @@ from app.settings import Settings
 from app.use_cases.claims.grant import Granting, grant
 from app.use_cases.claims.raise_alarm import raise_alarms
 from app.use_cases.site.wire_time import to_wire
-from app.use_cases.telling.tell_order import tell_claim_granted
+from app.use_cases.telling.tell_claim import tell_claim_granted
 from locker_protocol.ids import RandomBytes, new_id, random_bytes
 
 KNOWN = text("""

@@ -22,7 +22,7 @@ from app.use_cases.claims.grant import Granting, grant
 from app.use_cases.claims.make_claim import hand_off_of, line_of
 from app.use_cases.site.ask_site import checked_reason
 from app.use_cases.site.wire_time import to_wire
-from app.use_cases.telling.tell_order import tell_claim_granted
+from app.use_cases.telling.tell_claim import tell_claim_granted
 from locker_protocol.ids import RandomBytes, new_id, random_bytes
 
 CLAIMED = text("SELECT 1 FROM claim WHERE order_id = :order_id AND line_no = :line_no")
