@@ -50,11 +50,12 @@ def day_page() -> str:
         risks = at_risk(risk_pages.matters(conn, now=civil_now()), now=civil_now())
         numbers = number_pages.numbers(conn, now=civil_now())
         held = opening_pages.waiting(conn, now=civil_now())
-        claim_alarms = claim_pages.open_alarms(conn)
+        claim_alarms, claims_left = claim_pages.open_alarms(conn), claim_pages.left_waiting(conn)
     return render_template(
         "staff/ops_day.html",
         held=held,
         claim_alarms=claim_alarms,
+        claims_left=claims_left,
         risks=risks,
         money=money_at_risk(risks),
         numbers=numbers,

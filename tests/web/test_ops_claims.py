@@ -50,6 +50,7 @@ def everything(day: Day) -> list[Any]:
 def test_a_claim_stands_beside_its_packing_photo_and_an_honest_temperature(day: Day) -> None:
     made = claim(day)
     assert "1 claim waits for a person" in page(day)
+    assert "1 claim waits for a person" in day.client(Role.OPERATOR).get("/en/ops/day").text
     shown = page(day, f"/{made.id}")
     assert f"/photos/claims/{made.id}.jpg" in shown
     assert "/photos/bags/packing-photo.jpg" in shown

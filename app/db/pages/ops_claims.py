@@ -40,6 +40,7 @@ COSTS = text("""
 KINDS = text("""
     SELECT kind, count(*) AS claims FROM claim WHERE made_at > :since AND first_by IS NULL GROUP BY kind ORDER BY 2 DESC
 """)
+LEFT_WAITING = text("SELECT count(*) AS claims, min(made_at) AS since FROM claim WHERE state = 'waiting'")
 SITES = text("SELECT id, site_no, name_zh, name_en, currency, timezone FROM site ORDER BY site_no")
 PHOTOS = text("SELECT id, at FROM photo WHERE parcel_id = :parcel_id ORDER BY at")
 WEIGHINGS = text("""
@@ -130,6 +131,11 @@ def claims_now(conn: Connection, *, now: datetime) -> ClaimsNow:
 def sites(conn: Connection) -> Sequence[Row[Any]]:
     """Each site has rules of its own."""
     return conn.execute(SITES).all()
+
+
+def left_waiting(conn: Connection) -> Row[Any]:
+    """How many `claims` wait for a person, and `since` when the first of them does."""
+    return conn.execute(LEFT_WAITING).one()
 
 
 def open_alarms(conn: Connection) -> Sequence[Row[Any]]:
