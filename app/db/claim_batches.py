@@ -9,7 +9,7 @@ from app.db.claim_lines import LINES, claimable
 from app.domain.claims import read_batch
 
 # Orders whose line was claimed are answered one by one.
-ORDERS = text("""
+_ORDERS = """
     SELECT o.id AS order_id, o.order_no, o.currency, s.name_zh, s.name_en,
         array_agg(l.line_no ORDER BY l.line_no) AS lines, bool_and(p.state = 'collected') AS collected,
         bool_or(EXISTS (
@@ -17,11 +17,14 @@ ORDERS = text("""
         )) AS claimed
     FROM order_line l JOIN customer_order o ON o.id = l.order_id JOIN site s ON s.id = o.site_id
     LEFT JOIN parcel p ON p.id = l.parcel_id
-    WHERE coalesce(o.stock_run_no, o.run_no) = :run_no AND l.product_id = :product_id
-        AND o.state NOT IN ('awaiting_payment', 'released', 'refunded', 'expiring')
+    WHERE %s AND o.state NOT IN ('awaiting_payment', 'released', 'refunded', 'expiring')
         AND coalesce(l.picked_quantity, l.quantity) > 0
     GROUP BY o.id, o.order_no, o.currency, s.name_zh, s.name_en ORDER BY o.order_no
-""")
+"""
+OF_RUN = text(_ORDERS % "coalesce(o.stock_run_no, o.run_no) = :run_no AND l.product_id = :product_id")
+OF_LOT = text(
+    _ORDERS % "(l.order_id, l.line_no) IN (SELECT k.order_id, k.line_no FROM line_lot k WHERE k.lot_id = :lot_id)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,10 @@ class Buyers:
 def buyers_of(conn: Connection, *, batch: str) -> Buyers:
     """Who bought of a batch."""
     of = read_batch(batch)
-    rows = conn.execute(ORDERS, {"run_no": of.run_no, "product_id": of.product_id}).all()
+    if of.lot_id is not None:
+        rows = conn.execute(OF_LOT, {"lot_id": of.lot_id}).all()
+    else:
+        rows = conn.execute(OF_RUN, {"run_no": of.run_no, "product_id": of.product_id}).all()
     others = [row for row in rows if not row.claimed]
     found = [
         Buyer(row.order_id, row.order_no, row.currency, left_of(conn, order_id=row.order_id, lines=row.lines))

@@ -39,6 +39,7 @@ LINES = text("""
     ) w
     WHERE l.order_id = :order_id ORDER BY l.line_no
 """)
+LOTS = text("SELECT lot_id FROM line_lot WHERE order_id = :order_id AND line_no = :line_no")
 POLICY = text("""
     SELECT claim_within_h, automatic_most_minor, automatic_times, automatic_days, alarm_claims, alarm_within_h
     FROM claim_policy WHERE site_id = :site_id
@@ -80,6 +81,11 @@ def claimable(row: Row[Any]) -> ClaimLine:
         claimed_minor=row.claimed_minor,
         collected_at=row.collected_at,
     )
+
+
+def lots_of(conn: Connection, *, order_id: str, line_no: int) -> Sequence[str]:
+    """The lots a line was taken from; none where a shop keeps none."""
+    return list(conn.execute(LOTS, {"order_id": order_id, "line_no": line_no}).scalars())
 
 
 def door_readings(conn: Connection, line: Row[Any], *, site_id: str) -> Sequence[ZoneReading]:

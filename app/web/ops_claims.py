@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response
 from app.db.claim_lines import policy_of
 from app.db.pages import ops_claims as pages
 from app.db.pages.ops_claims import AlarmFile, ClaimFile
-from app.domain.claims import POLICY_BOUNDS, ClaimAnswerUnknown, RefusalAnswer
+from app.domain.claims import POLICY_BOUNDS, ClaimAnswerUnknown, RefusalAnswer, read_batch
 from app.domain.errors import DomainError, NotFound
 from app.domain.hand_off import HandOff
 from app.domain.pricing import read_amount, read_count
@@ -218,7 +218,14 @@ def _show_alarm(alarm_id: str, errors: Mapping[str, str] | None = None) -> str:
         found: AlarmFile | None = pages.alarm_file(conn, alarm_id=alarm_id)
     if found is None:
         raise NotFound
-    return render_template("staff/ops_claim_alarm.html", file=found, errors=errors or {}, typed=_typed(), **_bounds())
+    return render_template(
+        "staff/ops_claim_alarm.html",
+        file=found,
+        batch=read_batch(found.alarm.batch),
+        errors=errors or {},
+        typed=_typed(),
+        **_bounds(),
+    )
 
 
 def _refused_alarm(alarm_id: str, refusal: DomainError, *, reason: str) -> Answer:

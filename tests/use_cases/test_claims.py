@@ -29,7 +29,7 @@ from app.use_cases.money.refund_by_hand import refund_by_hand
 from app.use_cases.money.send_refunds import send_refunds
 from app.use_cases.ordering.place_order import PlacedOrder
 from app.use_cases.site.ask_site import ReasonNeeded
-from tests.use_cases.cast import ALICE, BOB, LOAD_FROM, OTHER_SITE, SITE, add_people, at_once
+from tests.use_cases.cast import ALICE, BOB, LOAD_FROM, OTHER_SITE, SITE, Shop, add_people, at_once
 from tests.use_cases.claims_world import COLLECTED, OPERATOR, PHOTO, SOON, Claims, open_claims
 from tests.use_cases.evening import Evening
 
@@ -344,6 +344,36 @@ def alarmed(claims: Claims, others: int = 3) -> str:
         claims.claim(order, jpeg=bytes([number]))
     found: str = claims.shop.one("SELECT id FROM claim_alarm")
     return found
+
+
+def of_lot(shop: Shop, order: PlacedOrder, lot: str) -> None:
+    """The order's first line was taken from a lot, made here where it is new."""
+    shop.run_sql(
+        "INSERT INTO lot (id, product_id, code, origin_zh, origin_en, expires_on, received_at, received)"
+        " VALUES (:lot, 'tomatoes', :lot, '', '', '2026-12-01', :now, 99) ON CONFLICT DO NOTHING",
+        lot=lot,
+        now=SOON,
+    )
+    taken = "INSERT INTO line_lot (order_id, line_no, lot_id, quantity) VALUES (:id, 1, :lot, 1)"
+    shop.run_sql(taken, id=order.order_id, lot=lot)
+
+
+def test_where_lots_are_kept_three_of_one_lot_alarm_and_only_its_buyers_are_refunded(claims: Claims) -> None:
+    orders = households(claims, 7)
+    for number, order in enumerate(orders):
+        of_lot(claims.shop, order, "bad" if number in {0, 1, 4, 5} else "good")
+    for number, order in enumerate(orders[:4]):
+        claims.claim(order, jpeg=bytes([number]))
+    assert claims.shop.rows("SELECT * FROM claim_alarm") == []  # two of each lot
+
+    claims.claim(orders[4], jpeg=b"third")
+
+    ((alarm, batch),) = claims.shop.rows("SELECT id, batch FROM claim_alarm")
+    assert batch == "lot:bad"
+    assert claims.refund_batch(alarm, 1) == 1
+    first = claims.shop.rows("SELECT order_id, batches FROM claim WHERE first_by = :id", id=alarm)
+    assert first == [(orders[5].order_id, ["lot:bad"])]
+    assert claims.violations() == []
 
 
 def test_the_other_buyers_are_refunded_before_they_complain(claims: Claims) -> None:

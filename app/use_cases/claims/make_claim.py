@@ -18,6 +18,7 @@ from app.db.claim_lines import (
     claimable,
     cold_record,
     door_readings,
+    lots_of,
     policy_of,
     was_forced,
 )
@@ -99,7 +100,8 @@ def make_claim(
     claim_id = new_id(to_wire(now), random)
     worth = claimable(line).worth_minor(wish.quantity)
     held = why_held(wish.kind, worth, _past(conn, order, jpeg, policy, now), policy)
-    batches = batches_of((), run_no=line.run_no, product_id=line.product_id)
+    lots = lots_of(conn, order_id=order_id, line_no=line_no)
+    batches = batches_of(lots, run_no=line.run_no, product_id=line.product_id)
     hand_off = hand_off_of(conn, line, wish, site_id=order.site_id, now=now)
     conn.execute(
         insert(claim).values(
