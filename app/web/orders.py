@@ -104,6 +104,7 @@ def _show(order_id: str, *, unpaid: bool = False, refused: str = "") -> str:
         waiting = open_edit(conn, order_id=order_id)
         dropped = dropped_edit(conn, order_id=order_id) if waiting is None else None
         receipts = receipts_of(conn, order_id=order_id)
+        claims = claim_pages.of_order(conn, order_id=order_id, site_id=page.order.site_id, now=civil_now())
     order = page.order
     return render_template(
         "order.html",
@@ -114,7 +115,6 @@ def _show(order_id: str, *, unpaid: bool = False, refused: str = "") -> str:
         waiting=waiting,
         dropped=words.of_code(dropped) if dropped and dropped in words.WORDS else dropped,
         receipts=receipts,
+        claims=claims,
         editable=order.state == OrderState.PAID and not order.stock_run_no and civil_now() < order.order_by,
     )
-        claims = claim_pages.of_order(conn, order_id=order_id, site_id=page.order.site_id, now=civil_now())
-    return render_template("order.html", page=page, unpaid=unpaid, refused=refused, asked=asked, claims=claims)
