@@ -277,11 +277,12 @@ def a_granted_claim_is_refunded_once_and_its_cost_is_booked(conn: Connection, mo
     """I9 for claims: what was granted is one refund, and stands once as the cost of the hand-off that bears it."""
     yield from _each(
         conn,
-        "SELECT 'claim ' || coalesce(c.id, r.cause_key) || ' grants ' || coalesce(c.granted_minor, 0) || ', refunds '"
-        " || coalesce(r.amount_minor, 0) FROM (SELECT * FROM claim WHERE state = 'granted') c FULL JOIN"
-        " (SELECT * FROM refund WHERE cause = 'claim') r ON r.refund_no = c.refund_no"
-        " AND r.cause_key = 'claim:' || c.id AND r.order_id = c.order_id"
-        " WHERE coalesce(c.granted_minor, 0) <> coalesce(r.amount_minor, 0)",
+        "SELECT 'claim ' || coalesce(c.id, r.key) || ' grants ' || coalesce(c.granted_minor, 0) || ', refunds '"
+        " || coalesce(r.minor, 0) FROM (SELECT * FROM claim WHERE state = 'granted') c FULL JOIN"
+        # Where an edited order was paid for in parts, each payment gives its own part back.
+        " (SELECT order_id, split_part(cause_key, '#', 1) AS key, sum(amount_minor) AS minor FROM refund"
+        " WHERE cause = 'claim' GROUP BY 1, 2) r ON r.key = 'claim:' || c.id AND r.order_id = c.order_id"
+        " WHERE coalesce(c.granted_minor, 0) <> coalesce(r.minor, 0)",
         "SELECT 'hand-off ' || coalesce(c.hand_off, b.hand_off) || ' of order ' || coalesce(c.order_id, b.order_id)"
         " || ' bears ' || coalesce(c.cost, 0) || ', booked ' || coalesce(b.cost, 0) FROM (SELECT order_id, hand_off,"
         " sum(granted_minor) AS cost FROM claim WHERE state = 'granted' GROUP BY 1, 2) c FULL JOIN (SELECT order_id,"
