@@ -24,6 +24,12 @@ class MoneyUnderWay(DomainError):
     code = "money_under_way"
 
 
+class ClaimWaiting(DomainError):
+    """Somebody still looks into what they claimed. Fact: `order_no`."""
+
+    code = "claim_waiting"
+
+
 class StaffAccount(DomainError):
     """Whoever works here keeps their account until an administrator ends that."""
 
@@ -46,8 +52,8 @@ class UnderWay:
     timezone: str
 
 
-def refuse_erasing(role: Role, orders: Sequence[UnderWay], refunds: Sequence[str]) -> None:
-    """Raises StaffAccount, OrderUnderWay for the order that takes longest, or MoneyUnderWay."""
+def refuse_erasing(role: Role, orders: Sequence[UnderWay], *, refunds: Sequence[str], claims: Sequence[str]) -> None:
+    """Raises StaffAccount, OrderUnderWay for the order that takes longest, MoneyUnderWay, or ClaimWaiting."""
     if role is not Role.RESIDENT:
         raise StaffAccount
     if orders:
@@ -57,3 +63,5 @@ def refuse_erasing(role: Role, orders: Sequence[UnderWay], refunds: Sequence[str
         )
     if refunds:
         raise MoneyUnderWay(refund_no=refunds[0])
+    if claims:
+        raise ClaimWaiting(order_no=claims[0])

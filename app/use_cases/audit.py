@@ -330,7 +330,7 @@ def no_parcel_is_loaded_twice(conn: Connection, moment: Moment) -> Iterator[str]
 
 
 def nothing_tells_of_who_was_erased(conn: Connection, moment: Moment) -> Iterator[str]:
-    """I28: an erased account has no sign-in, notice, photo or open order; whatever came later would lead back to it."""
+    """I23: an erased account has no sign-in, notice, photo or open order; whatever came later would lead back to it."""
     yield from _each(
         conn,
         "SELECT 'erased person ' || p.id || ' is signed in' FROM web_session w JOIN person p ON p.id = w.person_id"
@@ -396,7 +396,7 @@ Rule = Callable[[Connection, Moment], Iterator[str]]
 
 
 def every_move_is_told_to_who_asks(conn: Connection, moment: Moment) -> Iterator[str]:
-    """I25: for each endpoint, a message for each move it asks for since it was registered. Older ones are forgotten."""
+    """I21: for each endpoint, a message for each move it asks for since it was registered. Older ones are forgotten."""
     kinds = ", ".join(f"('{subject}', '{state}', '{kind}')" for (subject, state), kind in OF_MOVE.items())
     yield from _each(
         conn,
@@ -411,7 +411,7 @@ def every_move_is_told_to_who_asks(conn: Connection, moment: Moment) -> Iterator
 
 
 def lots_are_what_their_lines_took(conn: Connection, moment: Moment) -> Iterator[str]:
-    """I26: a lot counts what its lines took of it, and once its recall has ended nothing of it can be collected."""
+    """I22: a lot counts what its lines took of it, and once its recall has ended nothing of it can be collected."""
     yield from _each(
         conn,
         "SELECT 'lot ' || t.id || ' counts ' || t.taken || ', its lines have ' || coalesce(sum(x.quantity), 0)"
@@ -446,9 +446,9 @@ INVARIANTS: tuple[tuple[str, Rule], ...] = (
     ("I18", an_order_costs_what_its_lines_say),
     ("I19", what_is_held_is_counted_and_nothing_else),
     ("I20", receipts_are_numbered_without_a_gap_and_add_up),
-    ("I25", every_move_is_told_to_who_asks),
-    ("I26", lots_are_what_their_lines_took),
-    ("I28", nothing_tells_of_who_was_erased),
+    ("I21", every_move_is_told_to_who_asks),
+    ("I22", lots_are_what_their_lines_took),
+    ("I23", nothing_tells_of_who_was_erased),
 )
 
 

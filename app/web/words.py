@@ -40,6 +40,10 @@ WORDS: Mapping[str, LazyString] = {
     "money_under_way": _l(
         "Refund %(refund_no)s is still on its way to you. Your account can be erased once it arrived."
     ),
+    "claim_waiting": _l(
+        "Somebody still looks into what you told us of order %(order_no)s."
+        " Your account can be erased once that is answered."
+    ),
     "staff_account": _l("You work here with this account. Ask an administrator to end that first."),
     # ordering
     "nothing_in_basket": _l("There is nothing in the basket to order."),

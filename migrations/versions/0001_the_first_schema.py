@@ -250,6 +250,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("site_id", name=op.f("pk_cancel_policy")),
     )
     op.create_table(
+        "claim_policy",
+        sa.Column("site_id", sa.Text(), nullable=False),
+        sa.Column("claim_within_h", sa.Integer(), nullable=False),
+        sa.Column("automatic_most_minor", sa.BigInteger(), nullable=False),
+        sa.Column("automatic_times", sa.Integer(), nullable=False),
+        sa.Column("automatic_days", sa.Integer(), nullable=False),
+        sa.Column("alarm_claims", sa.Integer(), nullable=False),
+        sa.Column("alarm_within_h", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_claim_policy_site_id")),
+        sa.PrimaryKeyConstraint("site_id", name=op.f("pk_claim_policy")),
+    )
+    op.create_table(
         "gateway",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("site_id", sa.Text(), nullable=False),
@@ -457,13 +469,38 @@ def upgrade() -> None:
         sa.Column("after", sa.Text(), nullable=True),
         sa.Column("reason", sa.Text(), server_default="", nullable=False),
         sa.CheckConstraint(
-            "subject IN ('product', 'stock', 'door', 'person', 'order', 'refund', 'lot', 'supplier', 'difference')",
+            "subject IN ('product', 'stock', 'door', 'person', 'order', 'refund', 'claim', 'lot',"
+            " 'supplier', 'difference')",
             name=op.f("ck_change_subject"),
         ),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_change_person_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_change")),
     )
     op.create_index("ix_change_subject", "change", ["subject", "subject_id", "id"], unique=False)
+    op.create_table(
+        "claim_alarm",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("batch", sa.Text(), nullable=False),
+        sa.Column("site_id", sa.Text(), nullable=False),
+        sa.Column("product_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("raised_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("orders", sa.Integer(), nullable=False),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("closed_by", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.CheckConstraint(
+            "kind IN ('spoiled', 'missing', 'wrong_item', 'damaged', 'short_weight', 'warm')",
+            name=op.f("ck_claim_alarm_kind"),
+        ),
+        sa.CheckConstraint("(closed_at IS NULL) = (closed_by IS NULL)", name=op.f("ck_claim_alarm_closed_whole")),
+        sa.ForeignKeyConstraint(["product_id"], ["product.id"], name=op.f("fk_claim_alarm_product_id")),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_claim_alarm_site_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_claim_alarm")),
+    )
+    op.create_index(
+        "uq_claim_alarm_open", "claim_alarm", ["batch"], unique=True, postgresql_where=sa.text("closed_at IS NULL")
+    )
     op.create_table(
         "compartment",
         sa.Column("site_id", sa.Text(), nullable=False),
@@ -931,7 +968,7 @@ def upgrade() -> None:
         sa.Column("event", sa.Text(), nullable=False),
         sa.Column("to_state", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
-        sa.CheckConstraint("subject IN ('order', 'parcel', 'payment')", name=op.f("ck_history_subject")),
+        sa.CheckConstraint("subject IN ('order', 'parcel', 'payment', 'claim')", name=op.f("ck_history_subject")),
         sa.ForeignKeyConstraint(["order_id"], ["customer_order.id"], name=op.f("fk_history_order_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_history")),
     )
@@ -967,7 +1004,8 @@ def upgrade() -> None:
         sa.Column("amount_minor", sa.BigInteger(), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
         sa.CheckConstraint(
-            "account IN ('provider_clearing', 'customer_held', 'sales', 'refunds')",
+            "account IN ('provider_clearing', 'customer_held', 'sales', 'refunds', 'claims_supplier',"
+            " 'claims_packing', 'claims_transport', 'claims_locker', 'claims_collection', 'claims_unknown')",
             name=op.f("ck_ledger_entry_account"),
         ),
         sa.ForeignKeyConstraint(["order_id"], ["customer_order.id"], name=op.f("fk_ledger_entry_order_id")),
@@ -1269,7 +1307,7 @@ def upgrade() -> None:
         sa.Column("receipted", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.CheckConstraint(
             "cause IN ('short', 'substitute', 'weight', 'not_collected', 'given_up', 'not_brought',"
-            " 'late_payment', 'second_payment', 'recalled', 'staff', 'edited', 'edit_gone')",
+            " 'late_payment', 'second_payment', 'recalled', 'claim', 'staff', 'edited', 'edit_gone')",
             name=op.f("ck_refund_cause"),
         ),
         sa.CheckConstraint("amount_minor > 0", name=op.f("ck_refund_amount_positive")),
@@ -1295,6 +1333,72 @@ def upgrade() -> None:
         ["order_id"],
         unique=False,
         postgresql_where=sa.text("done_at IS NOT NULL AND NOT receipted"),
+    )
+    op.create_table(
+        "claim",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("order_id", sa.Text(), nullable=False),
+        sa.Column("line_no", sa.SmallInteger(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("quantity", sa.Integer(), nullable=False),
+        sa.Column("words", sa.Text(), server_default="", nullable=False),
+        sa.Column("batches", sa.ARRAY(sa.Text()), nullable=False),
+        sa.Column("worth_minor", sa.BigInteger(), nullable=False),
+        sa.Column("granted_minor", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("made_by", sa.Text(), nullable=False),
+        sa.Column("first_by", sa.Text(), nullable=True),
+        sa.Column("why_held", sa.Text(), nullable=True),
+        sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("answered_by", sa.Text(), nullable=True),
+        sa.Column("answer", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("refund_no", sa.Text(), nullable=True),
+        sa.Column("hand_off", sa.Text(), nullable=False),
+        sa.Column("hand_off_by", sa.Text(), nullable=True),
+        sa.CheckConstraint(
+            "(state = 'granted') = (refund_no IS NOT NULL) AND (state = 'granted') = (granted_minor > 0)",
+            name=op.f("ck_claim_granted_whole"),
+        ),
+        sa.CheckConstraint(
+            "answer IN ('photo_shows_nothing', 'packed_complete', 'left_too_long', 'already_back', 'other')",
+            name=op.f("ck_claim_answer"),
+        ),
+        sa.CheckConstraint(
+            "hand_off IN ('supplier', 'packing', 'transport', 'locker', 'collection', 'unknown')",
+            name=op.f("ck_claim_hand_off"),
+        ),
+        sa.CheckConstraint(
+            "kind IN ('spoiled', 'missing', 'wrong_item', 'damaged', 'short_weight', 'warm')",
+            name=op.f("ck_claim_kind"),
+        ),
+        sa.CheckConstraint("state <> 'refused' OR answer IS NOT NULL", name=op.f("ck_claim_refused_has_answer")),
+        sa.CheckConstraint("state IN ('made', 'waiting', 'granted', 'refused')", name=op.f("ck_claim_state")),
+        sa.CheckConstraint(
+            "why_held IN ('over_amount', 'over_times', 'photo_known', 'by_weight')", name=op.f("ck_claim_why_held")
+        ),
+        sa.CheckConstraint("granted_minor BETWEEN 0 AND worth_minor", name=op.f("ck_claim_granted_capped")),
+        sa.CheckConstraint("quantity BETWEEN 1 AND 99", name=op.f("ck_claim_quantity")),
+        sa.CheckConstraint("worth_minor > 0", name=op.f("ck_claim_worth_positive")),
+        sa.ForeignKeyConstraint(["first_by"], ["claim_alarm.id"], name=op.f("fk_claim_first_by")),
+        sa.ForeignKeyConstraint(
+            ["order_id", "line_no"],
+            ["order_line.order_id", "order_line.line_no"],
+            name=op.f("fk_claim_order_id_line_no"),
+        ),
+        sa.ForeignKeyConstraint(["order_id"], ["customer_order.id"], name=op.f("fk_claim_order_id")),
+        sa.ForeignKeyConstraint(["refund_no"], ["refund.refund_no"], name=op.f("fk_claim_refund_no")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_claim")),
+        sa.UniqueConstraint("order_id", "key", "line_no", "kind", name=op.f("uq_claim_order_id_key_line_no_kind")),
+        sa.UniqueConstraint("refund_no", name=op.f("uq_claim_refund_no")),
+    )
+    op.create_index("ix_claim_line", "claim", ["order_id", "line_no"], unique=False)
+    op.create_index("ix_claim_made_at", "claim", ["made_at"], unique=False)
+    op.create_index(
+        "ix_claim_waiting", "claim", ["made_at"], unique=False, postgresql_where=sa.text("state = 'waiting'")
     )
     op.create_table(
         "line_lot",
@@ -1414,6 +1518,16 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["scale_id"], ["scale.id"], name=op.f("fk_weighing_scale_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_weighing")),
     )
+    op.create_table(
+        "claim_photo",
+        sa.Column("claim_id", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("jpeg", sa.LargeBinary(), nullable=False),
+        sa.Column("sha256", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["claim_id"], ["claim.id"], name=op.f("fk_claim_photo_claim_id")),
+        sa.PrimaryKeyConstraint("claim_id", name=op.f("pk_claim_photo")),
+    )
+    op.create_index(op.f("ix_claim_photo_sha256"), "claim_photo", ["sha256"], unique=False)
     op.create_table(
         "order_edit_line",
         sa.Column("edit_id", sa.Text(), nullable=False),

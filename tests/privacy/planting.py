@@ -30,6 +30,14 @@ UPDATE parcel SET discarded_for = :words WHERE order_id = :order;
 INSERT INTO payment_webhook SELECT provider, 'evt', :now, provider_ref,
     jsonb_build_object('receipt_email', CAST(:words AS text)) FROM payment WHERE order_id = :order;
 UPDATE trouble_report SET words = :words;
+UPDATE person SET low_door = true WHERE id = :alice;
+INSERT INTO claim (id, order_id, line_no, key, state, kind, quantity, words, batches, worth_minor, currency, made_at,
+    made_by, answered_at, answer, reason, hand_off) SELECT 'c1', order_id, line_no, 'k', 'refused', 'spoiled', 1,
+    :words, '{}', 1, 'CNY', :now, 'person', :now, 'other', :words, 'unknown' FROM order_line WHERE order_id = :order
+    LIMIT 1;
+INSERT INTO claim_photo VALUES ('c1', :now, :picture, :bytes);
+INSERT INTO claim_alarm (id, batch, site_id, product_id, kind, raised_at, orders, closed_at, closed_by, reason)
+    SELECT 'a1', 'b', :site, id, 'spoiled', :now, 3, :now, 'person', :words FROM product LIMIT 1;
 INSERT INTO visit (id, site_id, person_id, began_at, note, ended_at) VALUES ('v1', :site, :bob, :now, :words, :now);
 INSERT INTO rejected_message (received_at, topic, fault, reason, payload)
     VALUES (:now, 'x', 'malformed', 'x', :bytes), (:now, :words, 'malformed', 'x', ''), (:now, 'x', 'x', :words, '')

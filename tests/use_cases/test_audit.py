@@ -163,16 +163,16 @@ DAMAGE = [
     ("I14", [EVENT + f"('{GATEWAY}', 'log-a', 7, now(), now(), 'ParcelLoaded', NULL, '{{}}', 'illegal_move')"]),
     ("I14", ["UPDATE outbox SET fault = 'invalid_field'"]),
     ("I14", ["UPDATE outbox SET acked_at = NULL"]),
-    ("I25", [ASKS + "('w1', 'https://example.org/', '{parcel.loaded}', '', '2026-01-01', 'person-a')"]),
-    ("I26", [*GOODS, LOT.format(taken=1)]),
-    ("I26", [*GOODS, LOT.format(taken=2), LINE_LOT.format(taken=2)]),
-    ("I26", [*GOODS, LOT.format(taken=1), LINE_LOT.format(taken=1), RECALL]),
+    ("I21", [ASKS + "('w1', 'https://example.org/', '{parcel.loaded}', '', '2026-01-01', 'person-a')"]),
+    ("I22", [*GOODS, LOT.format(taken=1)]),
+    ("I22", [*GOODS, LOT.format(taken=2), LINE_LOT.format(taken=2)]),
+    ("I22", [*GOODS, LOT.format(taken=1), LINE_LOT.format(taken=1), RECALL]),
     ("I15", [EVENT + f"('{GATEWAY}', 'log-a', 7, now(), now(), 'ParcelLoaded', NULL, '{LOADED_AGAIN}', NULL)"]),
     ("I18", ["UPDATE customer_order SET total_minor = total_minor + 1"]),
     ("I19", ["UPDATE pickup_window SET orders_taken = 1"]),
     ("I20", ["INSERT INTO receipt_counter SELECT id, 1 FROM site LIMIT 1"]),
     (
-        "I28",  # o1 is still under way
+        "I23",  # o1 is still under way
         ["UPDATE person SET phone = NULL, mail = NULL, display_name = '', site_id = NULL, erased_at = now()"],
     ),
     ("I19", ["UPDATE pickup_window SET orders_taken = orders_taken - 1"]),  # a place promised twice

@@ -25,7 +25,9 @@ UNDER_WAY = text("""
 """)
 PHOTOS = text("""
     SELECT p.id, p.jpeg FROM photo p JOIN parcel x ON x.id = p.parcel_id JOIN customer_order o ON o.id = x.order_id
-    WHERE o.person_id = :person ORDER BY p.id
+    WHERE o.person_id = :person
+    UNION ALL SELECT p.claim_id, p.jpeg FROM claim_photo p JOIN claim c ON c.id = p.claim_id
+    JOIN customer_order o ON o.id = c.order_id WHERE o.person_id = :person ORDER BY id
 """)
 
 
@@ -67,7 +69,7 @@ SECTIONS = (
         Label("账户", "Account"),
         """
         SELECT p.phone, p.mail, p.display_name, concat_ws(' ', s.name_zh, s.name_en) AS building, p.language, p.role,
-            p.created_at
+            p.low_door, p.created_at
         FROM person p LEFT JOIN site s ON s.id = p.site_id WHERE p.id = :person
         """,
         _labels(
@@ -77,6 +79,7 @@ SECTIONS = (
             building="小区 | Building",
             language="语言 | Language",
             role="身份 | Role",
+            low_door="要低处的门 | Low door wanted",
             created_at="注册时间 | Since",
         ),
     ),
@@ -214,6 +217,28 @@ SECTIONS = (
             currency="币种 | Currency",
             decided_at="决定 | Decided",
             done_at="退回 | Done",
+        ),
+    ),
+    Section(
+        "claims",
+        Label("您反映过的问题", "What you told us was wrong"),
+        """
+        SELECT o.order_no, c.made_at, concat_ws(' ', d.name_zh, d.name_en) AS product, c.kind, c.quantity, c.words,
+            c.state, c.answer, c.granted_minor, c.currency
+        FROM claim c JOIN customer_order o ON o.id = c.order_id JOIN order_line l USING (order_id, line_no)
+        JOIN product d ON d.id = l.product_id WHERE o.person_id = :person ORDER BY c.made_at, c.id
+        """,
+        ORDER
+        | _labels(
+            made_at="时间 | At",
+            product="商品 | Product",
+            kind="问题 | What was wrong",
+            quantity="份数 | Quantity",
+            words="您的说明 | Your words",
+            state="状态 | State",
+            answer="答复 | Answer",
+            granted_minor="退回(分) | Given back (minor units)",
+            currency="币种 | Currency",
         ),
     ),
     Section(

@@ -8,7 +8,7 @@ holds ids only: with this row's name, phone and mail address gone, its id is a n
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row, TextClause, text
 
 from app.db.audit_log import record_act
 from app.db.pages import my_data
@@ -26,6 +26,11 @@ LOCK = text("""
 MONEY_UNDER_WAY = text("""
     SELECT r.refund_no FROM refund r JOIN customer_order o ON o.id = r.order_id
     WHERE o.person_id = :person AND r.done_at IS NULL ORDER BY r.id
+""")
+
+CLAIMS_WAITING = text("""
+    SELECT o.order_no FROM claim c JOIN customer_order o ON o.id = c.order_id
+    WHERE o.person_id = :person AND c.state = 'waiting' ORDER BY c.id
 """)
 
 # In this order. `words` are what would tell who it was: phone, mail address, name.
@@ -49,6 +54,18 @@ ERASES = (
         DELETE FROM rejected_message m USING unnest(CAST(:words AS text[])) AS said
         WHERE position(convert_to(said, 'UTF8') IN m.payload) > 0 OR strpos(m.topic || ' ' || m.reason, said) > 0
     """),
+    text("""
+        DELETE FROM claim_photo p USING claim c, customer_order o
+        WHERE c.id = p.claim_id AND o.id = c.order_id AND o.person_id = :person
+    """),
+    text("""
+        UPDATE claim c SET words = '', reason = NULL FROM customer_order o
+        WHERE o.id = c.order_id AND o.person_id = :person
+    """),
+    text("""
+        UPDATE claim_alarm a SET reason = '' FROM unnest(CAST(:words AS text[])) AS said
+        WHERE a.reason IS NOT NULL AND strpos(a.reason, said) > 0
+    """),
     text("UPDATE customer_order SET low_door = false WHERE person_id = :person AND low_door"),
     text("""
         UPDATE refund r SET reason = NULL FROM customer_order o
@@ -71,18 +88,23 @@ ERASES = (
     text("""
         UPDATE person
         SET phone = NULL, mail = NULL, display_name = '', site_id = NULL, language = 'zh',
-            substitution = DEFAULT, erased_at = :now
+            substitution = DEFAULT, low_door = DEFAULT, erased_at = :now
         WHERE id = :person
     """),
 )
 
 
 def erase_account(conn: Connection, *, person_id: str, now: datetime) -> None:
-    """Erase it. Raises NotFound, StaffAccount, OrderUnderWay or MoneyUnderWay, and then nothing is changed."""
+    """Erase. Raises NotFound, StaffAccount, OrderUnderWay, MoneyUnderWay or ClaimWaiting, and changes nothing then."""
     who = conn.execute(LOCK, {"person": person_id}).one_or_none()
     if who is None:
         raise NotFound
-    refuse_erasing(Role(who.role), my_data.under_way(conn, person_id=person_id), _refunds(conn, person_id))
+    refuse_erasing(
+        Role(who.role),
+        my_data.under_way(conn, person_id=person_id),
+        refunds=_named(conn, MONEY_UNDER_WAY, person_id),
+        claims=_named(conn, CLAIMS_WAITING, person_id),
+    )
     contacts = [each for each in (who.phone, who.mail) if each]
     values = {"person": person_id, "contacts": contacts, "words": [*contacts, *_name(who)], "now": now}
     for statement in ERASES:
@@ -91,8 +113,8 @@ def erase_account(conn: Connection, *, person_id: str, now: datetime) -> None:
     record_act(conn, of_people(at_ms=to_wire(now), act=Act.ACCOUNT_ERASED, actor=actor))
 
 
-def _refunds(conn: Connection, person_id: str) -> list[str]:
-    return list(conn.execute(MONEY_UNDER_WAY, {"person": person_id}).scalars())
+def _named(conn: Connection, query: TextClause, person_id: str) -> list[str]:
+    return list(conn.execute(query, {"person": person_id}).scalars())
 
 
 def _name(who: Row[Any]) -> list[str]:
