@@ -24,8 +24,9 @@ from app.domain.basket import (
 )
 from app.domain.contact import Contact, ContactUnreadable, read_contact
 from app.domain.errors import DomainError, IllegalMove
+from app.domain.hand_off import HandOff
 from app.domain.holding import HoldEnded, NotToBePaid, refuse_unpayable
-from app.domain.ledger import Kind, postings
+from app.domain.ledger import Kind, claim_cost, cost_moved, postings
 from app.domain.loading import (
     LabelCancelled,
     LabelledParcel,
@@ -261,11 +262,19 @@ def test_two_hours_before_the_run_loading_begins() -> None:
 # --- money
 
 
-@pytest.mark.parametrize("kind", list(Kind))
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind not in {Kind.CLAIM_COST, Kind.COST_MOVED}])
 def test_every_movement_sums_to_zero(kind: Kind) -> None:
     assert sum(line.amount_minor for line in postings(kind, 1234)) == 0
     with pytest.raises(AssertionError):
         postings(kind, 0)
+
+
+@pytest.mark.parametrize("hand_off", list(HandOff))
+def test_what_a_claim_costs_sums_to_zero_and_moves_whole(hand_off: HandOff) -> None:
+    moved = cost_moved(HandOff.UNKNOWN, hand_off, 1234)
+    assert sum(line.amount_minor for line in claim_cost(hand_off, 1234)) == 0
+    assert (moved[0].amount_minor, moved[1].amount_minor) == (1234, -1234)
+    assert moved[0].account == claim_cost(hand_off, 1)[0].account
 
 
 # --- state tables
