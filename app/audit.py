@@ -8,8 +8,9 @@ from sqlalchemy import text
 
 from app.db.engine import make_engine, transaction
 from app.settings import settings_from
-from app.use_cases.audit import QUIET, Finding, Moment, as_json, audit
-from app.use_cases.audit_chains import Kept, heads
+from app.use_cases.audit.audit import Finding, as_json, audit
+from app.use_cases.audit.chains import Kept, heads
+from app.use_cases.audit.rule import QUIET, Moment
 from locker_protocol.clock import clock_from, read_anchor
 
 

@@ -40,7 +40,8 @@ from app.payments.provider import Unavailable, WebhookForged
 from app.payments.sandbox import SandboxProvider
 from app.payments.sandbox_faults import NO_FAULTS, SandboxFaults
 from app.settings import Settings
-from app.use_cases.audit import Moment, refunds_never_exceed_captures, the_ledger_balances
+from app.use_cases.audit.money import refunds_never_exceed_captures, the_ledger_balances
+from app.use_cases.audit.rule import Moment
 from app.use_cases.money.decide_refund import decide_refund
 from app.use_cases.money.hear_webhook import hear_webhook
 from app.use_cases.money.poll_payments import poll_payments

@@ -35,7 +35,8 @@ from app.domain.basket import BasketLine, SoldOut
 from app.domain.errors import DomainError
 from app.payments.sandbox import SandboxProvider
 from app.settings import Settings, settings_from
-from app.use_cases.audit import Moment, audit
+from app.use_cases.audit.audit import audit
+from app.use_cases.audit.rule import Moment
 from app.use_cases.evening.call_off_run import call_off_run
 from app.use_cases.money.settle_payment import settle_payment
 from app.use_cases.money.start_payment import start_payment

@@ -32,7 +32,8 @@ from app.domain.webhook_event import (
 from app.factory import Parts, make_parts
 from app.notify.webhook_address import check_url, is_public, resolve
 from app.notify.webhook_message import Outcome
-from app.use_cases.audit import Moment, every_move_is_told_to_who_asks
+from app.use_cases.audit.others import every_move_is_told_to_who_asks
+from app.use_cases.audit.rule import Moment
 from app.use_cases.telling.deliver_webhooks import claim_due, forget_delivered, record_outcome
 from app.use_cases.telling.end_endpoint import end_endpoint
 from app.use_cases.telling.register_endpoint import register_endpoint

@@ -11,7 +11,8 @@ from app.domain.errors import DomainError, NotFound
 from app.domain.personal_words import names_somebody
 from app.domain.sign_in_code import CODE_LIVES
 from app.notify.texts import NoticeKind
-from app.use_cases.audit import Finding, Moment, audit
+from app.use_cases.audit.audit import Finding, audit
+from app.use_cases.audit.rule import Moment
 from app.use_cases.evening.withdraw_by_hand import withdraw_by_hand
 from app.use_cases.money.refund_by_hand import refund_by_hand
 from app.use_cases.people.erase_account import erase_account

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import Engine, insert
 
 from app.db import tables as t
-from app.use_cases.audit import Moment, audit
+from app.use_cases.audit.audit import audit
+from app.use_cases.audit.rule import Moment
 from app.use_cases.people import forget_old as module
 from app.use_cases.people.forget_old import EVENTS_KEPT, RULES, Rule, forget_old
 from tests.use_cases.cast import ALICE, NOW, PICKER, SITE, Shop, open_shop

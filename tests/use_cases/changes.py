@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 from app.db.engine import transaction
 from app.domain.basket import BasketLine
-from app.use_cases.audit import Moment, audit
+from app.use_cases.audit.audit import audit
+from app.use_cases.audit.rule import Moment
 from app.use_cases.money.issue_receipt import issue_receipts
 from app.use_cases.money.pay_edit import pay_edit
 from app.use_cases.ordering.edit_order import Edited, edit_order

@@ -10,7 +10,8 @@ from app.db import tables as t
 from app.db.engine import transaction
 from app.domain.claims import ClaimKind, RefusalAnswer, Wish
 from app.domain.hand_off import HandOff
-from app.use_cases.audit import Moment, audit
+from app.use_cases.audit.audit import audit
+from app.use_cases.audit.rule import Moment
 from app.use_cases.claims.answer_claim import grant_claim, refuse_claim
 from app.use_cases.claims.correct_hand_off import correct_hand_off
 from app.use_cases.claims.make_claim import Made, make_claim

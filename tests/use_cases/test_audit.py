@@ -9,7 +9,8 @@ from click.testing import CliRunner
 from sqlalchemy import Engine, text
 
 from app.cli import cli
-from app.use_cases.audit import INVARIANTS, Moment, audit
+from app.use_cases.audit.audit import INVARIANTS, audit
+from app.use_cases.audit.rule import Moment
 from locker_protocol.uplink_messages import (
     DoorWasOpened,
     DoorWasShut,

@@ -17,7 +17,7 @@ from app.cli import cli
 from app.db.audit_log import record_act
 from app.db.engine import transaction
 from app.domain.audit_record import PEOPLE, Act, of_people
-from app.use_cases.audit_chains import broken_chains, heads
+from app.use_cases.audit.chains import broken_chains, heads
 from locker_protocol.audit_chain import GENESIS, chained
 from locker_protocol.codec import encode
 from locker_protocol.uplink_messages import AuditHead, LogPosition, SiteEvent, SiteStatus, UnlockGranted
@@ -267,7 +267,7 @@ def test_people_s_acts_cut_off_with_their_head_show_against_a_head_noted_elsewhe
 
 
 def test_a_long_chain_is_read_in_batches(acted: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.use_cases.audit_chains.BATCH", 2)
+    monkeypatch.setattr("app.use_cases.audit.chains.BATCH", 2)
     assert found(acted.engine) == []
     tamper(acted.engine, "DELETE FROM audit WHERE chain = 'people' AND no = 4")
     assert found(acted.engine) == ["row 4 of people was edited, moved or removed"]

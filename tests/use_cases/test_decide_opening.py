@@ -10,7 +10,7 @@ from app.db.engine import transaction
 from app.domain.errors import DomainError, NotFound
 from app.domain.hold_state import HoldEvent
 from app.domain.remote_opening import OpeningDecided, OwnOpening, TooManyWaiting
-from app.use_cases.audit_chains import broken_chains
+from app.use_cases.audit.chains import broken_chains
 from app.use_cases.people.end_sessions import end_sessions
 from app.use_cases.site.ask_site import open_doors
 from app.use_cases.site.decide_opening import decide_opening, expire_openings

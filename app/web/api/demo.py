@@ -8,8 +8,9 @@ from marshmallow import Schema, fields, validate
 
 from app.db.pages import inbox as pages
 from app.domain.errors import NotFound
-from app.use_cases.audit import QUIET, Moment, as_json, audit
-from app.use_cases.audit_chains import heads
+from app.use_cases.audit.audit import as_json, audit
+from app.use_cases.audit.chains import heads
+from app.use_cases.audit.rule import QUIET, Moment
 from app.web.access import serves_everybody
 from app.web.api.fields import Body, Words
 from app.web.api.listing import Part, PartWanted

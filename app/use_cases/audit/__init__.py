@@ -1,0 +1,1 @@
+"""The invariants of docs/invariants.md as SQL on a live system."""
