@@ -16,7 +16,6 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.db.engine import make_engine, transaction
 from app.db.tables import (
-    cancel_policy,
     category,
     compartment,
     gateway,
@@ -44,8 +43,6 @@ DOMAIN = "demo.caibox.example"
 # The numbers on the plates of the packing room's two table scales; a verification lasts a year.
 SCALES = ("SZ-0417", "SZ-0418")
 SCALES_VERIFIED_FOR = timedelta(days=200)
-# Percent of the price that comes back after the cut-off: what was bought for one household is not easily sold again.
-CANCEL_POLICY = {"closed_percent": 80, "packed_percent": 80, "ready_percent": 80}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +97,6 @@ def seed(conn: Connection, *, gateway_keys: Mapping[str, bytes], now: datetime) 
     written += _add(conn, product, [_product(at, one) for at, one in enumerate(catalogue.load_products())])
     written += _add(conn, lot, list(supply.lot_rows(now)))
     written += _add(conn, tax_rate, [_rate(one, tax) for one in demo_sites for tax in catalogue.load_tax_codes()])
-    written += _add(conn, cancel_policy, [{"site_id": one.site_id, **CANCEL_POLICY} for one in demo_sites])
     verified = (now + SCALES_VERIFIED_FOR).date()
     written += _add(conn, scale, [{"id": number, "verified_until": verified} for number in SCALES])
     written += _add(conn, person, [_person(number, login, now) for number, login in enumerate(DEMO_LOGINS)])
