@@ -297,10 +297,17 @@ class World:
             return not self.due and bool(conn.execute(QUIET).scalar_one())
 
 
-def run(engine: Engine, *, payments: int, seed: int, provider_of: ProviderOf | None = None) -> dict[str, Any]:
+def run(
+    engine: Engine,
+    *,
+    payments: int,
+    seed: int,
+    provider_of: ProviderOf | None = None,
+    faults: SandboxFaults = FAULTS,
+) -> dict[str, Any]:
     """Live through it in an empty database; what is found wrong stands under `violations`."""
     world = _world(engine, payments, seed, provider_of or _sandbox)
-    world.provider.switch(FAULTS)
+    world.provider.switch(faults)
     for _ in range(payments):
         world.after(world.dice.uniform(0, PEOPLE_COME_FOR.total_seconds()), world.come)
     while world.now < NOW + PEOPLE_COME_FOR + timedelta(hours=2):

@@ -128,10 +128,12 @@ def _just_collected(turn: Turn, placement: Placement) -> bool:
 
 
 def _taken_since(site: Site, placement: Placement) -> bool:
+    # What had been left behind was taken out then; and since then a bag may have come that no record tells of.
+    looked_behind = conditions.checked_at(site, placement.door) >= placement.changed_at
     lies_there = site.lying_at(placement.door) is not None
     may_lie = any(each.door == placement.door for each in site.doubts.rows.values())
     loading = any(grant.right is Right.LOAD for grant, _ in grants.at_door(site, placement.door, *grants.AT_WORK))
-    return lies_there or may_lie or loading
+    return looked_behind or lies_there or may_lie or loading
 
 
 def _why_nothing(placements: Sequence[Placement]) -> Refusal:

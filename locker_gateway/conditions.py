@@ -43,13 +43,20 @@ def of(site: Site, door: int) -> DoorCondition:
     return known.condition if known else DoorCondition.FREE
 
 
+def checked_at(site: Site, door: int) -> int:
+    """When staff last looked behind a door, in civil milliseconds; 0: never, as far as is known here."""
+    known = site.conditions.rows.get(str(door))
+    return known.checked_at if known else 0
+
+
 def change(turn: Turn, door: int, finding: Finding, *, actor: str | None = None) -> None:
     """Take a finding by the table, and tell the service when the condition changed. `actor`: who said so."""
     before = of(turn.site, door)
     after = MOVES.get((before, finding), before)
     if after is before:
         return
-    turn.put(turn.site.conditions, str(door), Condition(door, after))
+    looked_at = turn.civil_ms if finding is Finding.CHECKED else checked_at(turn.site, door)
+    turn.put(turn.site.conditions, str(door), Condition(door, after, looked_at))
     _tell(turn, door, after, actor)
     turn.say("door_condition_changed", door=door, condition=after, finding=finding, actor=actor)
 

@@ -64,10 +64,14 @@ class Placement(msgspec.Struct, frozen=True):
 
 
 class Condition(msgspec.Struct, frozen=True):
-    """A door's condition, where anything was ever found out or told of it."""
+    """A door's condition, where anything was ever found out or told of it.
+
+    `checked_at`: when staff last looked behind it, in civil milliseconds.
+    """
 
     door: int
     condition: DoorCondition
+    checked_at: int = 0
 
 
 class Trouble(msgspec.Struct, frozen=True):

@@ -215,6 +215,18 @@ def test_after_a_quarter_of_an_hour_by_either_clock_it_is_spent(real_ms: int, ci
     assert world.durable() == before
 
 
+def test_a_door_that_staff_looked_behind_since_is_not_opened_by_the_code_before() -> None:
+    world = collected_world()
+    world.g1.scan(staff_code(world))
+    world.g1.type("1")
+    world.g1.report()
+    world.g1.shut(1)
+    before = world.durable()
+    assert unlocks(world.g1.scan(code())) == []
+    assert world.refusals() == ["spent"]
+    assert world.durable() == before
+
+
 def test_a_door_filled_anew_is_not_opened_by_the_code_before() -> None:
     world = collected_world()
     world.tell(PlanOrder("o2", [parcel(2, order_id="o2", run_no=13, doors=[1])]))

@@ -12,7 +12,7 @@ from locker_protocol.uplink_messages import (
     SiteSnapshot,
 )
 from locker_protocol.vocabulary import DoorCondition
-from tests.gateway.manifests import SPECS, code, label, parcel, snapshot
+from tests.gateway.manifests import SPECS, label, parcel, snapshot
 from tests.gateway.world import World, collected_world, staff_code, unlocks
 
 
@@ -67,18 +67,6 @@ def test_a_snapshot_that_is_wrong_about_a_door_is_put_right() -> None:
     world.down_log, world.down_seq = "down2", 0
     world.tell(with_door_one(DoorCondition.FREE))
     assert world.told_events(DoorConditionChanged) == [DoorConditionChanged("G1", 1, DoorCondition.TO_CHECK)] * 2
-
-
-def test_a_door_re_opened_by_its_code_after_it_was_wiped_is_to_check_again() -> None:
-    world = collected_world()
-    world.g1.scan(staff_code(world))
-    world.g1.type("1")
-    world.g1.shut(1)
-    assert unlocks(world.g1.scan(code())) == [1]
-    world.g1.report()
-    world.g1.shut(1)
-    told = [event.condition.value for event in world.told_events(DoorConditionChanged)]
-    assert told == ["to_check", "free", "to_check"]
 
 
 def with_door_one(condition: DoorCondition) -> SiteSnapshot:

@@ -182,6 +182,7 @@ def load_everything(place: Place, locker: "VirtualLocker") -> None:
 
 def wipe(place: Place, page: Page, locker: "VirtualLocker") -> None:
     """Open the doors that people emptied, shut each, and go on; nothing where none was."""
+    page.wait_for_url(re.compile("/(check|count)$"))
     form = page.locator("#acts form[action$='/check/open']")
     wiped = False
     while form.count():

@@ -24,6 +24,11 @@ FACTS: Mapping[str, Mapping[str, str]] = {
         "where": "桂花苑 24 号门",
         "words": "门推不上，锁舌弹不出来",
         "minutes": "45",
+        "item": "樱桃番茄",
+        "orders": "4",
+        "names": "樱桃番茄",
+        "lot": "1122-A",
+        "what": "已取走的请扔掉，不用退回。",
     },
     "en": SHARED
     | {
@@ -39,6 +44,11 @@ FACTS: Mapping[str, Mapping[str, str]] = {
         "where": "Osmanthus Court, door 24",
         "words": "the door does not shut, its latch is stuck",
         "minutes": "45",
+        "item": "cherry tomatoes",
+        "orders": "4",
+        "names": "cherry tomatoes",
+        "lot": "1122-A",
+        "what": " Throw away what you collected; nothing is to be sent back.",
     },
 }
 K = NoticeKind
@@ -60,6 +70,12 @@ TAKES: Mapping[NoticeKind, tuple[int, int]] = {
     K.NOT_LOADED: (3, 2),
     K.NOT_COLLECTED: (3, 2),
     K.MOVED: (1, 1),
+    K.EDITED: (2, 2),
+    K.RECALLED: (2, 2),
+    K.CLAIM_GRANTED: (1, 1),
+    K.CLAIM_FIRST: (1, 1),
+    K.CLAIM_REFUSED: (1, 1),
+    K.CLAIM_ALARM: (2, 2),
 }
 
 
