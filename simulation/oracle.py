@@ -157,7 +157,8 @@ class Oracle:
         shown_ms = min(each.at_ms for each in here)
         asked_ms = self.world.gateway.asked_ms.get((controller, echo))
         since_ms = self.world.controllers[controller].echoes_since_ms
-        if asked_ms is None and since_ms is not None and since_ms <= shown_ms:
+        # In the same millisecond nobody knows which came first.
+        if asked_ms is None and since_ms is not None and since_ms < shown_ms:
             raise Violation("refused as late", f"{controller} did not give back what it heard", controller)
         if asked_ms is not None and 2 * self.kernel.ms - asked_ms - shown_ms < CERTAINLY_NEW_MS:
             age_ms = self.kernel.ms - shown_ms
