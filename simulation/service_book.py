@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
@@ -16,7 +16,7 @@ from app.domain.errors import DomainError, IllegalMove, NotFound
 from app.domain.ledger import Account, Kind, postings
 from app.domain.order_state import FINAL_ORDER_STATES, ORDER_TABLE, OrderEvent, OrderState
 from app.domain.parcel_state import PARCEL_TABLE, ParcelEvent, ParcelState
-from app.domain.pickup_code import choose_handle, credential_manifest, typed_secret
+from app.domain.pickup_code import NOT_REUSED_FOR, choose_handle, credential_manifest, typed_secret
 from app.domain.refunding import ChargedLine, shares
 from app.domain.removal import fate
 from app.domain.state_table import step
@@ -47,6 +47,7 @@ from locker_protocol.uplink_messages import (
 from locker_protocol.vocabulary import DoorCondition, Right
 
 SECRET = "a simulated secret"  # noqa: S105 - of nobody
+NOT_REUSED_FOR_MS = NOT_REUSED_FOR // timedelta(milliseconds=1)
 LIVE = frozenset({OrderState.PAID, OrderState.PACKED, OrderState.READY})
 UNDECIDED = frozenset(
     {ParcelState.DRAFT, ParcelState.PLANNED, ParcelState.PACKED, ParcelState.LOADED, ParcelState.RESCUED}
@@ -127,6 +128,7 @@ class Book:
     orders: dict[str, Order] = field(default_factory=dict)
     parcels: dict[str, Parcel] = field(default_factory=dict)
     refunds: dict[tuple[str, str], Refund] = field(default_factory=dict)
+    handles: list[tuple[int, int]] = field(default_factory=list)  # given ever, and when their codes expire
     held: dict[str, dict[Account, int]] = field(default_factory=lambda: defaultdict(_no_money))
     conditions: dict[int, DoorCondition] = field(default_factory=dict)
     outbox: list[Row] = field(default_factory=list)
@@ -148,6 +150,7 @@ class Book:
             orders=orders,
             parcels={each: copy(parcel) for each, parcel in self.parcels.items()},
             refunds={each: copy(refund) for each, refund in self.refunds.items()},
+            handles=list(self.handles),
             held=defaultdict(_no_money, {each: dict(accounts) for each, accounts in self.held.items()}),
             conditions=dict(self.conditions),
             outbox=[copy(row) for row in self.outbox],
@@ -184,11 +187,13 @@ class Book:
         order = self._order(order_id)
         if order.state not in LIVE or order.state is OrderState.PAID:
             raise IllegalMove(state=order.state.value, event="issue")
-        taken = {each.code.handle for each in self.orders.values() if each.code is not None}
+        taken = {handle for handle, expires_at in self.handles if expires_at + NOT_REUSED_FOR_MS > now}
+        taken |= {each.code.handle for each in self.orders.values() if each.code is not None}
         generation = order.code.generation + 1 if order.code else 1
         expires_at = max(self.parcels[each].manifest.collect_until for each in order.parcels)
         handle = choose_handle(taken, doors=len(self.doors), random=random)
         order.code = Credential(random(8).hex(), handle, generation, expires_at)
+        self.handles.append((handle, expires_at))
         self.tell(IssueCredential(_manifest(order)), now)
 
     def reissue(self, order_id: str, now: int, random: RandomBytes) -> None:

@@ -19,6 +19,7 @@ from locker_protocol.uplink_messages import CredentialManifest
 SHORT_HANDLES = range(1, 100)
 LONG_HANDLES = range(100, 1000)
 DOORS_FOR_SHORT_HANDLES = 50
+# After its code expired; a site's clock may be behind.
 NOT_REUSED_FOR = timedelta(hours=2)
 
 

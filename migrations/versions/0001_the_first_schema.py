@@ -942,6 +942,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_credential")),
         sa.UniqueConstraint("order_id", "generation", name=op.f("uq_credential_order_id_generation")),
     )
+    op.create_index("ix_credential_expires_at", "credential", ["site_id", "expires_at"], unique=False)
     op.create_index(op.f("ix_credential_order_id"), "credential", ["order_id"], unique=False)
     op.create_index(
         "uq_credential_live_handle",

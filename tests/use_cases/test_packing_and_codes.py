@@ -10,14 +10,14 @@ from app.domain.errors import IllegalMove, NotFound
 from app.domain.order_state import OrderState
 from app.domain.refunding import RefundCause
 from app.use_cases.collecting.end_order import end_order
-from app.use_cases.collecting.issue_credential import NoLiveCode, reissue_credential, revoke_credential
+from app.use_cases.collecting.issue_credential import HANDLES, NoLiveCode, reissue_credential, revoke_credential
 from app.use_cases.collecting.show_code import ShownCode, show_code
 from app.use_cases.ordering.place_order import PlacedOrder
 from app.use_cases.telling.tell_order import tell_order_ready
 from locker_protocol.token import read_token
 from locker_protocol.typed_code import secret_matches, split_code
 from locker_protocol.uplink_messages import IssueCredential, PlanOrder, RevokeCredential
-from tests.use_cases.cast import ALICE, BOB, LOAD_FROM, NOW, REMOVAL_FROM, Shop, at_once
+from tests.use_cases.cast import ALICE, BOB, LOAD_FROM, NOW, REMOVAL_FROM, SITE, Shop, at_once
 
 
 def shown(shop: Shop, order: PlacedOrder, *, person: str | None = ALICE, now: object = LOAD_FROM) -> ShownCode:
@@ -231,6 +231,17 @@ def test_nothing_in_the_database_tells_the_typed_secret(shop: Shop) -> None:
     assert secret not in repr(shop.rows("SELECT * FROM credential"))
 
 
+def test_a_handle_is_nobody_elses_until_its_code_and_what_clocks_may_differ_are_over(shop: Shop) -> None:
+    order = shop.packed()
+    reissue(shop, order)
+    (first, expires_at), _ = shop.rows("SELECT handle, expires_at FROM credential ORDER BY generation")
+
+    with shop.engine.begin() as conn:
+        asked = {"site_id": SITE, "lately": expires_at - timedelta(seconds=1)}
+        assert first in conn.execute(HANDLES, asked).scalars().all()
+        assert first not in conn.execute(HANDLES, asked | {"lately": expires_at}).scalars().all()
+
+
 def test_others_see_no_code_and_before_packing_there_is_none(shop: Shop) -> None:
     order = shop.packed()
 
@@ -249,7 +260,7 @@ def test_a_new_code_ends_the_old_one(shop: Shop) -> None:
 
     new = shown(shop, order)
     assert new.typed_code != old.typed_code
-    assert new.handle != old.handle  # not reused within two hours
+    assert new.handle != old.handle
     entry = shop.entries()[-1]
     assert isinstance(entry, IssueCredential)
     assert entry.credential.generation == 2

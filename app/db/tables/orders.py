@@ -150,6 +150,7 @@ credential = Table(
     Column("typed", Boolean, nullable=False),
     UniqueConstraint("order_id", "generation"),
     Index("uq_credential_live_handle", "site_id", "handle", unique=True, postgresql_where=text("ended_at IS NULL")),
+    Index("ix_credential_expires_at", "site_id", "expires_at"),
     Index("uq_credential_live_order", "order_id", unique=True, postgresql_where=text("ended_at IS NULL")),
 )
 

@@ -23,7 +23,8 @@ MOST_GENERATIONS = 255  # a byte of the QR
 # The order first, as everywhere; then its site, so that two orders never draw the same handle at once.
 LOCK_ORDER = text("SELECT id, site_id, state, person_id FROM customer_order WHERE id = :order_id FOR UPDATE")
 LOCK_SITE = text("SELECT id FROM site WHERE id = :site_id FOR NO KEY UPDATE")
-HANDLES = text("SELECT handle FROM credential WHERE site_id = :site_id AND (ended_at IS NULL OR ended_at > :lately)")
+# A site that hears late of a code's end takes a new code with its handle for the next generation of that one.
+HANDLES = text("SELECT handle FROM credential WHERE site_id = :site_id AND (ended_at IS NULL OR expires_at > :lately)")
 FACTS = text("""
     SELECT (SELECT count(*) FROM compartment WHERE site_id = :site_id) AS doors,
         (SELECT max(collect_until) FROM parcel WHERE order_id = :order_id AND state <> 'cancelled') AS expires_at,
