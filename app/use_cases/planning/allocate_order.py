@@ -13,13 +13,12 @@ from itertools import groupby
 from typing import Any
 
 import msgspec
-from sqlalchemy import ARRAY, Connection, Row, SmallInteger, case, literal, text
+from sqlalchemy import Connection, Row, text
 
 from app.db.engine import announce
 from app.db.moves import note
 from app.db.outbox import put_entry
 from app.db.paid_moves import move_to_planned
-from app.db.tables import parcel
 from app.domain.allocation import FreeDoor, Need, Planned, choose_doors, is_content
 from app.domain.capacity import Counters, totals
 from app.domain.order_state import OrderState
@@ -153,12 +152,6 @@ def tell_plan(
         note(conn, order_id=order_id, state=state, event=NO_DOOR_FREE, actor=ACTOR, now=now)
     entry = _entry(order_id, parcels, plan, run)
     put_entry(conn, site_id=run.site_id, entry=entry, order_id=order_id, now=now)
-
-
-def as_column(plan: Plan) -> Any:  # noqa: ANN401  an SQL expression
-    """The new value of `parcel.planned_doors`."""
-    arrays = {parcel_id: literal(list(doors), ARRAY(SmallInteger)) for parcel_id, doors in plan.items()}
-    return case(arrays, value=parcel.c.id, else_=parcel.c.planned_doors)
 
 
 def parcel_manifest(row: Row[Any] | DraftParcel, run: Row[Any], doors: list[int]) -> ParcelManifest:
