@@ -9,6 +9,7 @@ from app.domain.lot_state import FINAL_LOT_STATES, LOT_TABLE, LotState
 from app.domain.order_state import FINAL_ORDER_STATES, ORDER_TABLE, OrderState
 from app.domain.parcel_state import FINAL_PARCEL_STATES, PARCEL_TABLE, ParcelState
 from app.domain.payment_state import PAYMENT_TABLE, PaymentState
+from app.domain.quarantine_state import QUARANTINE_TABLE, QuarantineState
 from app.domain.reconciling import DIFFERENCE_TABLE, DifferenceState
 from app.domain.state_table import Event, State, StateTable
 from locker_gateway import conditions
@@ -16,6 +17,7 @@ from locker_gateway.doors import MOVES, DoorState
 from locker_protocol.vocabulary import DoorCondition
 
 PAID_OR_NOT = frozenset({PaymentState.CAPTURED, PaymentState.FAILED})
+DECIDED = frozenset(QuarantineState) - {QuarantineState.OPEN}
 CLOSED = frozenset({DifferenceState.HEALED, DifferenceState.DECIDED})
 PAGE = Path(__file__).parent / "states.md"
 HEAD = """# States
@@ -37,6 +39,7 @@ def draw() -> str:
             _diagram("Change of a paid order", EditState.AWAITING_PAYMENT, EDIT_TABLE, FINAL_EDIT_STATES),
             _diagram("Difference of our books from the provider's", DifferenceState.FOUND, DIFFERENCE_TABLE, CLOSED),
             _diagram("Claim", ClaimState.MADE, CLAIM_TABLE, FINAL_CLAIM_STATES),
+            _diagram("Quarantine", QuarantineState.OPEN, QUARANTINE_TABLE, DECIDED),
             _diagram("Remote opening that waits for a second person", HoldState.WAITING, HOLD_TABLE, FINAL_HOLD_STATES),
             _diagram("Door, as its gateway believes", DoorState.UNKNOWN, MOVES, frozenset()),
             _diagram("Condition of a door", DoorCondition.FREE, conditions.MOVES, frozenset()),

@@ -52,6 +52,8 @@ CREATE TRIGGER insert_only BEFORE UPDATE OR DELETE ON history
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER insert_only BEFORE UPDATE OR DELETE ON change
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER insert_only BEFORE UPDATE OR DELETE ON cold_policy
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER insert_only BEFORE UPDATE OR DELETE ON audit
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER insert_only BEFORE UPDATE OR DELETE ON audit_told
@@ -315,6 +317,7 @@ def upgrade() -> None:
         sa.Column("head", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("online", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("heard_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("minutes_through", sa.BigInteger(), server_default="0", nullable=False),
         sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_locker_site_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_locker")),
     )
@@ -458,6 +461,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("gateway_id", "log_id", "at_ms", name=op.f("pk_audit_told")),
     )
     op.create_table(
+        "cabinet_energy",
+        sa.Column("locker_id", sa.Text(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("first_wh", sa.BigInteger(), nullable=False),
+        sa.Column("last_wh", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("last_wh >= first_wh", name=op.f("ck_cabinet_energy_never_back")),
+        sa.ForeignKeyConstraint(["locker_id"], ["locker.id"], name=op.f("fk_cabinet_energy_locker_id")),
+        sa.PrimaryKeyConstraint("locker_id", "day", name=op.f("pk_cabinet_energy")),
+    )
+    op.create_table(
         "change",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
@@ -501,6 +514,20 @@ def upgrade() -> None:
     op.create_index(
         "uq_claim_alarm_open", "claim_alarm", ["batch"], unique=True, postgresql_where=sa.text("closed_at IS NULL")
     )
+    op.create_table(
+        "cold_policy",
+        sa.Column("version", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("site_id", sa.Text(), nullable=True),
+        sa.Column("policy", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("made_by", sa.Text(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.CheckConstraint("version > 0", name=op.f("ck_cold_policy_version_positive")),
+        sa.ForeignKeyConstraint(["made_by"], ["person.id"], name=op.f("fk_cold_policy_made_by")),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_cold_policy_site_id")),
+        sa.PrimaryKeyConstraint("version", name=op.f("pk_cold_policy")),
+    )
+    op.create_index(op.f("ix_cold_policy_site_id"), "cold_policy", ["site_id"], unique=False)
     op.create_table(
         "compartment",
         sa.Column("site_id", sa.Text(), nullable=False),
@@ -784,6 +811,62 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_endpoint")),
     )
     op.create_table(
+        "zone_alarm",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("site_id", sa.Text(), nullable=False),
+        sa.Column("locker_id", sa.Text(), nullable=False),
+        sa.Column("zone", sa.Text(), nullable=False),
+        sa.Column("alarm", sa.Text(), nullable=False),
+        sa.Column("probe", sa.Text(), nullable=True),
+        sa.Column("fault", sa.Text(), nullable=True),
+        sa.Column("value_c", sa.Float(), nullable=True),
+        sa.Column("found_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("probe IN ('air', 'product')", name=op.f("ck_zone_alarm_probe")),
+        sa.CheckConstraint("zone IN ('frozen', 'chilled', 'cool', 'ambient')", name=op.f("ck_zone_alarm_zone")),
+        sa.ForeignKeyConstraint(["locker_id"], ["locker.id"], name=op.f("fk_zone_alarm_locker_id")),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_zone_alarm_site_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_zone_alarm")),
+    )
+    op.create_index("ix_zone_alarm_site", "zone_alarm", ["site_id", "found_at"], unique=False)
+    op.create_index(
+        "uq_zone_alarm_open",
+        "zone_alarm",
+        ["locker_id", "zone", "alarm"],
+        unique=True,
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.create_table(
+        "zone_hour",
+        sa.Column("locker_id", sa.Text(), nullable=False),
+        sa.Column("zone", sa.Text(), nullable=False),
+        sa.Column("hour", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("samples", sa.ARRAY(sa.SmallInteger()), nullable=False),
+        sa.Column("product_min", sa.ARRAY(sa.SmallInteger()), nullable=False),
+        sa.Column("product_mean", sa.ARRAY(sa.SmallInteger()), nullable=False),
+        sa.Column("product_max", sa.ARRAY(sa.SmallInteger()), nullable=False),
+        sa.Column("air_min", sa.ARRAY(sa.SmallInteger()), nullable=False),
+        sa.Column("air_mean", sa.ARRAY(sa.SmallInteger()), nullable=False),
+        sa.Column("air_max", sa.ARRAY(sa.SmallInteger()), nullable=False),
+        sa.Column("open_s", sa.ARRAY(sa.SmallInteger()), nullable=False),
+        sa.Column("cooling_s", sa.ARRAY(sa.SmallInteger()), nullable=False),
+        sa.Column("defrost_s", sa.ARRAY(sa.SmallInteger()), nullable=False),
+        sa.Column("air_fault", sa.ARRAY(sa.Text()), nullable=True),
+        sa.Column("product_fault", sa.ARRAY(sa.Text()), nullable=True),
+        sa.CheckConstraint("zone IN ('frozen', 'chilled', 'cool', 'ambient')", name=op.f("ck_zone_hour_zone")),
+        sa.CheckConstraint("cardinality(samples) IN (4, 60)", name=op.f("ck_zone_hour_whole_hour")),
+        sa.ForeignKeyConstraint(["locker_id"], ["locker.id"], name=op.f("fk_zone_hour_locker_id")),
+        sa.PrimaryKeyConstraint("locker_id", "zone", "hour", name=op.f("pk_zone_hour")),
+        postgresql_with={"fillfactor": "40"},
+    )
+    op.create_index(
+        "ix_zone_hour_unthinned",
+        "zone_hour",
+        ["hour"],
+        unique=False,
+        postgresql_where=sa.text("cardinality(samples) = 60"),
+    )
+    op.create_table(
         "zone_reading",
         sa.Column("locker_id", sa.Text(), nullable=False),
         sa.Column("zone", sa.Text(), nullable=False),
@@ -793,6 +876,20 @@ def upgrade() -> None:
         sa.CheckConstraint("zone IN ('frozen', 'chilled', 'cool', 'ambient')", name=op.f("ck_zone_reading_zone")),
         sa.ForeignKeyConstraint(["locker_id"], ["locker.id"], name=op.f("fk_zone_reading_locker_id")),
         sa.PrimaryKeyConstraint("locker_id", "zone", name=op.f("pk_zone_reading")),
+    )
+    op.create_table(
+        "crate_reading",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("visit_id", sa.Text(), nullable=False),
+        sa.Column("zone", sa.Text(), nullable=False),
+        sa.Column("product_c", sa.Float(), nullable=False),
+        sa.Column("read_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("person_id", sa.Text(), nullable=False),
+        sa.CheckConstraint("zone IN ('frozen', 'chilled', 'cool', 'ambient')", name=op.f("ck_crate_reading_zone")),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_crate_reading_person_id")),
+        sa.ForeignKeyConstraint(["visit_id"], ["visit.id"], name=op.f("fk_crate_reading_visit_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_crate_reading")),
+        sa.UniqueConstraint("visit_id", "zone", name=op.f("uq_crate_reading_visit_id_zone")),
     )
     op.create_table(
         "customer_order",
@@ -1286,6 +1383,54 @@ def upgrade() -> None:
     op.create_index(op.f("ix_photo_parcel_id"), "photo", ["parcel_id"], unique=False)
     op.create_index(op.f("ix_photo_visit_id"), "photo", ["visit_id"], unique=False)
     op.create_table(
+        "quarantine",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("parcel_id", sa.Text(), nullable=False),
+        sa.Column("order_id", sa.Text(), nullable=False),
+        sa.Column("site_id", sa.Text(), nullable=False),
+        sa.Column("locker_id", sa.Text(), nullable=False),
+        sa.Column("door", sa.SmallInteger(), nullable=False),
+        sa.Column("food_class", sa.Text(), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("found_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("state", sa.Text(), server_default="open", nullable=False),
+        sa.Column("condemned", sa.ARRAY(sa.Text()), server_default="{}", nullable=False),
+        sa.Column("reminded_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("decided_by", sa.Text(), nullable=True),
+        sa.Column("kept", sa.ARRAY(sa.Text()), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("probe_c", sa.Float(), nullable=True),
+        sa.Column("photo", sa.LargeBinary(), nullable=True),
+        sa.CheckConstraint("(state = 'open') = (decided_at IS NULL)", name=op.f("ck_quarantine_decided_whole")),
+        sa.CheckConstraint(
+            "state <> 'released' OR (kept IS NOT NULL AND reason IS NOT NULL AND probe_c IS NOT NULL AND"
+            " photo IS NOT NULL)",
+            name=op.f("ck_quarantine_released_after_a_look"),
+        ),
+        sa.CheckConstraint("state IN ('open', 'released', 'cleared', 'condemned')", name=op.f("ck_quarantine_state")),
+        sa.CheckConstraint(
+            "(decided_at IS NULL) = (decided_by IS NULL)", name=op.f("ck_quarantine_decided_by_somebody")
+        ),
+        sa.CheckConstraint("NOT kept && condemned", name=op.f("ck_quarantine_nothing_condemned_released")),
+        sa.ForeignKeyConstraint(["locker_id"], ["locker.id"], name=op.f("fk_quarantine_locker_id")),
+        sa.ForeignKeyConstraint(["order_id"], ["customer_order.id"], name=op.f("fk_quarantine_order_id")),
+        sa.ForeignKeyConstraint(["parcel_id"], ["parcel.id"], name=op.f("fk_quarantine_parcel_id")),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_quarantine_site_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_quarantine")),
+    )
+    op.create_index(
+        "ix_quarantine_due", "quarantine", ["due_at"], unique=False, postgresql_where=sa.text("state = 'open'")
+    )
+    op.create_index(op.f("ix_quarantine_order_id"), "quarantine", ["order_id"], unique=False)
+    op.create_index(op.f("ix_quarantine_parcel_id"), "quarantine", ["parcel_id"], unique=False)
+    op.create_index("ix_quarantine_site", "quarantine", ["site_id", "found_at"], unique=False)
+    op.create_index(
+        "uq_quarantine_open", "quarantine", ["parcel_id"], unique=True, postgresql_where=sa.text("state = 'open'")
+    )
+    op.create_table(
         "refund",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("refund_no", sa.Text(), nullable=False),
@@ -1566,6 +1711,7 @@ TABLES = (
     "line_lot",
     "claim",
     "refund",
+    "quarantine",
     "photo",
     "order_line",
     "payment_difference",
@@ -1585,7 +1731,10 @@ TABLES = (
     "lot_recall",
     "lot_photo",
     "customer_order",
+    "crate_reading",
     "zone_reading",
+    "zone_hour",
+    "zone_alarm",
     "webhook_endpoint",
     "web_session",
     "visit",
@@ -1600,8 +1749,10 @@ TABLES = (
     "lot",
     "idempotent_request",
     "compartment",
+    "cold_policy",
     "claim_alarm",
     "change",
+    "cabinet_energy",
     "audit_told",
     "answered_request",
     "tax_rate",

@@ -38,6 +38,10 @@ INSERT INTO claim (id, order_id, line_no, key, state, kind, quantity, words, bat
 INSERT INTO claim_photo VALUES ('c1', :now, :picture, :bytes);
 INSERT INTO claim_alarm (id, batch, site_id, product_id, kind, raised_at, orders, closed_at, closed_by, reason)
     SELECT 'a1', 'b', :site, id, 'spoiled', :now, 3, :now, 'person', :words FROM product LIMIT 1;
+INSERT INTO quarantine (id, parcel_id, order_id, site_id, locker_id, door, food_class, cause, since, found_at, due_at,
+    state, decided_at, decided_by, reason, photo)
+    SELECT 'q1', p.id, :order, :site, c.locker_id, c.door, 'chilled_tcs', 'too_warm', :now, :now, :now, 'condemned',
+    :now, 'person', :words, :picture FROM compartment c, parcel p WHERE p.order_id = :order LIMIT 1;
 INSERT INTO visit (id, site_id, person_id, began_at, note, ended_at) VALUES ('v1', :site, :bob, :now, :words, :now);
 INSERT INTO rejected_message (received_at, topic, fault, reason, payload)
     VALUES (:now, 'x', 'malformed', 'x', :bytes), (:now, :words, 'malformed', 'x', ''), (:now, 'x', 'x', :words, '')

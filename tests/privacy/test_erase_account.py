@@ -210,7 +210,7 @@ def test_the_export_holds_every_mark_the_account_holds_of_its_own(over: Shop) ->
         NAME.encode(),
         WORDS.encode(),
     }
-    assert [jpeg for _, jpeg in export.photos] == [PICTURE, PICTURE]  # of the bag, and of a claim
+    assert [jpeg for _, jpeg in export.photos] == [PICTURE] * 3  # of the bag, of a claim, and of food kept shut
     for one in export.held:
         assert all(len(row) == len(one.section.columns) for row in one.rows), one.section.key
 

@@ -60,6 +60,7 @@ def test_the_rules_only_a_database_can_keep_are_there(db: Engine) -> None:
             ("audit", "insert_only"),
             ("audit_told", "insert_only"),
             ("change", "insert_only"),
+            ("cold_policy", "insert_only"),
             ("history", "insert_only"),
             ("ledger_entry", "insert_only"),
             ("ledger_entry", "ledger_sums_to_zero"),

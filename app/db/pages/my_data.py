@@ -27,7 +27,9 @@ PHOTOS = text("""
     SELECT p.id, p.jpeg FROM photo p JOIN parcel x ON x.id = p.parcel_id JOIN customer_order o ON o.id = x.order_id
     WHERE o.person_id = :person
     UNION ALL SELECT p.claim_id, p.jpeg FROM claim_photo p JOIN claim c ON c.id = p.claim_id
-    JOIN customer_order o ON o.id = c.order_id WHERE o.person_id = :person ORDER BY id
+    JOIN customer_order o ON o.id = c.order_id WHERE o.person_id = :person
+    UNION ALL SELECT q.id, q.photo FROM quarantine q JOIN customer_order o ON o.id = q.order_id
+    WHERE o.person_id = :person AND q.photo IS NOT NULL ORDER BY id
 """)
 
 

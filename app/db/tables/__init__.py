@@ -7,6 +7,14 @@ Times are `timestamptz` in UTC; money is integer minor units; identifiers are 32
 
 from app.db.tables.answers import answered_request
 from app.db.tables.claims import claim, claim_alarm, claim_photo, claim_policy
+from app.db.tables.cold import (
+    cabinet_energy,
+    cold_policy,
+    crate_reading,
+    quarantine,
+    zone_alarm,
+    zone_hour,
+)
 from app.db.tables.columns import metadata
 from app.db.tables.edits import cancel_policy, order_cancellation, order_edit, order_edit_line
 from app.db.tables.goods import category, load_run, pickup_window, product, run_capacity, run_stock
@@ -46,6 +54,7 @@ __all__ = [
     "audit",
     "audit_head",
     "audit_told",
+    "cabinet_energy",
     "cancel_policy",
     "capacity_hold",
     "category",
@@ -54,7 +63,9 @@ __all__ = [
     "claim_alarm",
     "claim_photo",
     "claim_policy",
+    "cold_policy",
     "compartment",
+    "crate_reading",
     "credential",
     "customer_order",
     "gateway",
@@ -87,6 +98,7 @@ __all__ = [
     "pickup_window",
     "product",
     "pruned_log",
+    "quarantine",
     "receipt",
     "receipt_counter",
     "reconciliation",
@@ -116,5 +128,7 @@ __all__ = [
     "webhook_endpoint",
     "weighing",
     "worker_beat",
+    "zone_alarm",
+    "zone_hour",
     "zone_reading",
 ]

@@ -48,6 +48,7 @@ locker = Table(
     Column("head", JSONB, nullable=False),  # where scanner and keypad are: {x_mm, y_mm, width_mm, height_mm, …}
     Column("online", Boolean, nullable=False, server_default=text("false")),
     Column("heard_at", TIME),
+    Column("minutes_through", BigInteger, nullable=False, server_default="0"),  # civil minutes since 1970 UTC
 )
 
 compartment = Table(

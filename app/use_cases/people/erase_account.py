@@ -81,6 +81,14 @@ ERASES = (
         WHERE x.discarded_for IS NOT NULL AND strpos(x.discarded_for, said) > 0
     """),
     text("""
+        UPDATE quarantine q SET photo = '' FROM customer_order o
+        WHERE o.id = q.order_id AND o.person_id = :person AND q.photo IS NOT NULL
+    """),
+    text("""
+        UPDATE quarantine q SET reason = '' FROM unnest(CAST(:words AS text[])) AS said
+        WHERE q.reason IS NOT NULL AND strpos(q.reason, said) > 0
+    """),
+    text("""
         UPDATE trouble_report t SET words = '' FROM unnest(CAST(:words AS text[])) AS said
         WHERE strpos(t.words, said) > 0
     """),
