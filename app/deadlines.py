@@ -21,6 +21,7 @@ from app.notify.sms import SmsChannel
 from app.notify.sms_provider import read_sms_provider
 from app.payments.sandbox import SandboxProvider
 from app.settings import Settings, SettingsError
+from app.use_cases.cold_chain.tell_alarms import tell_alarms
 from app.use_cases.evening.call_off_run import ask_called_off
 from app.use_cases.evening.close_offers import close_offers
 from app.use_cases.evening.expire_orders import expire_orders
@@ -76,6 +77,7 @@ class Deadlines:
             Duty("close_offers", 1_000, self._close_offers),
             Duty("ask_called_off", 1_000, self._ask_called_off),
             Duty("offer_not_collected", 1_000, self._offer_not_collected),
+            Duty("tell_alarms", 5_000, self._tell_alarms),
             Duty("replan_broken", 5_000, self._replan_broken),
             Duty("recount_blocked", 5_000, self._recount_blocked),
             Duty("poll_payments", 5_000, self._poll_payments),
@@ -154,6 +156,10 @@ class Deadlines:
     def _offer_not_collected(self) -> int:
         with transaction(self._parts.engine) as conn:
             return offer_not_collected(conn, now=self._parts.clock.now().civil, settings=self._parts.settings)
+
+    def _tell_alarms(self) -> int:
+        with transaction(self._parts.engine) as conn:
+            return tell_alarms(conn, now=self._parts.clock.now().civil, settings=self._parts.settings)
 
     def _replan_broken(self) -> int:
         with transaction(self._parts.engine) as conn:

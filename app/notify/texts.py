@@ -24,6 +24,7 @@ class NoticeKind(StrEnum):
     CLAIM_FIRST = "claim_granted_first"
     CLAIM_REFUSED = "claim_refused"
     CLAIM_ALARM = "claim_alarm"
+    COLD_ALARM = "cold_alarm"
     RESCUED = "order_rescued"
     TROUBLE = "trouble"
     LATE = "van_late"
@@ -127,6 +128,12 @@ TEXTS: Mapping[tuple[NoticeKind, str], Notice] = {
     ),
     (NoticeKind.CLAIM_ALARM, "en"): Notice(
         "{item}: {orders} households claim", "Caibox, {site}: {orders} households claim the same {item}. {link}"
+    ),
+    (NoticeKind.COLD_ALARM, "zh"): Notice(
+        "{what}：{orders} 个订单", "【菜箱】{what}：{site}等 {sites} 个小区、{lockers} 个柜、{orders} 个订单。{link}"
+    ),
+    (NoticeKind.COLD_ALARM, "en"): Notice(
+        "{what}: {orders} orders", "Caibox: {what}. {site}; sites {sites}, lockers {lockers}, orders {orders}. {link}"
     ),
     (NoticeKind.RESCUED, "zh"): Notice(
         "订单 {order_no} 的菜在柜长那里",

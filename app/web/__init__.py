@@ -22,7 +22,9 @@ from app.web import (
     language,
     my_account,
     ops,
+    ops_alarms,
     ops_claims,
+    ops_cold_zone,
     ops_day,
     ops_money,
     ops_notices,
@@ -73,6 +75,8 @@ PAGES = (
     keeper_help,  # somebody without a phone
     ops,
     ops_day,  # what is at risk, the ten numbers
+    ops_alarms,  # what is wrong with the cold
+    ops_cold_zone,  # a zone's temperatures as charts
     ops_stock,  # prices and stock
     ops_supply,  # suppliers, lots, recalls
     ops_claims,  # what was wrong with what came

@@ -15,6 +15,7 @@ from sqlalchemy import Row
 
 from app.db.pages import collect as pages
 from app.db.pages import orders as order_pages
+from app.db.pages.cold_record import records_of_order
 from app.db.pages.orders import OrderPage
 from app.domain.collect_link import make_collect_link, read_collect_link
 from app.domain.errors import NotFound
@@ -23,6 +24,7 @@ from app.use_cases.collecting.issue_credential import NoLiveCode
 from app.use_cases.collecting.show_code import ShownCode, show_code
 from app.web.access import serves_everybody, serves_signed_in
 from app.web.choice import choice_url
+from app.web.cold_picture import drawings, late_after
 from app.web.orders import own_order
 from app.web.parts import civil_now, parts, read
 
@@ -92,6 +94,7 @@ def _render(page: OrderPage, qr_url: str, link: str = "") -> str:
     order = page.order
     with read() as conn:
         fronts = pages.fronts_of_order(conn, order_id=order.id, site_id=order.site_id)
+        cold = records_of_order(conn, order_id=order.id, now=civil_now(), late_after=late_after())
         # Whoever was only sent the link collects; to give the food back is its owner's.
         asked = "" if link else choice_url(conn, order_id=order.id, ends_at=order.removal_from)
     share = link or make_collect_link(parts().settings.secret_key, order_id=order.id, ends_at=order.removal_from)
@@ -105,6 +108,8 @@ def _render(page: OrderPage, qr_url: str, link: str = "") -> str:
         share_url=url_for("collect.linked_page", link=share),
         is_stale=is_stale,
         asked=asked,
+        cold=cold,
+        drawings=drawings(cold),
         claim_url=url_for("claims.linked_page", link=link) if link else url_for("claims.claim_page", order_id=order.id),
         now=civil_now(),
     )

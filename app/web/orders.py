@@ -5,6 +5,7 @@ from werkzeug.wrappers import Response
 
 from app.db.pages import claims as claim_pages
 from app.db.pages import orders as pages
+from app.db.pages.cold_record import records_of_order
 from app.db.pages.editing import dropped_edit, open_edit
 from app.db.pages.order_history import FILTERS, order_history
 from app.db.pages.orders import OrderPage
@@ -18,6 +19,7 @@ from app.web import basket, words
 from app.web.access import serves_signed_in
 from app.web.checkout import pay
 from app.web.choice import choice_url
+from app.web.cold_picture import drawings, late_after
 from app.web.parts import civil_now, read, signed_in, write
 
 blueprint = Blueprint("orders", __name__, url_prefix="/<lang_code>")
@@ -105,6 +107,7 @@ def _show(order_id: str, *, unpaid: bool = False, refused: str = "") -> str:
         dropped = dropped_edit(conn, order_id=order_id) if waiting is None else None
         receipts = receipts_of(conn, order_id=order_id)
         claims = claim_pages.of_order(conn, order_id=order_id, site_id=page.order.site_id, now=civil_now())
+        cold = records_of_order(conn, order_id=order_id, now=civil_now(), late_after=late_after())
     order = page.order
     return render_template(
         "order.html",
@@ -116,5 +119,7 @@ def _show(order_id: str, *, unpaid: bool = False, refused: str = "") -> str:
         dropped=words.of_code(dropped) if dropped and dropped in words.WORDS else dropped,
         receipts=receipts,
         claims=claims,
+        cold=cold,
+        drawings=drawings(cold),
         editable=order.state == OrderState.PAID and not order.stock_run_no and civil_now() < order.order_by,
     )

@@ -43,6 +43,8 @@ def register(app: Flask) -> None:
         span,
         ago,
         celsius,
+        degrees,
+        whole_degrees,
     )
     for one in filters:
         app.add_template_filter(one)
@@ -139,6 +141,16 @@ def ago(at: datetime) -> str:
 def celsius(degrees: float) -> str:
     """Write a temperature: `3.4 °C`, with a true minus."""
     return f"{degrees:.1f} °C".replace("-", "−")
+
+
+def degrees(value: float) -> str:
+    """Write the lower end of a range, whose upper end says °C: `1.2`."""
+    return f"{value:.1f}".replace("-", "−")
+
+
+def whole_degrees(value: float) -> str:
+    """Write a limit beside its line: `4 °C`; half degrees stay."""
+    return f"{value:g} °C".replace("-", "−")
 
 
 def asset(filename: str) -> str:

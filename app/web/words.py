@@ -96,6 +96,10 @@ WORDS: Mapping[str, LazyString] = {
     "label_loaded": _l("This bag is loaded already."),
     "label_cancelled": _l("This order was cancelled. Take the bag back."),
     "label_in_hand": _l("Somebody else is loading this bag at the moment. Take the next one."),
+    # alarms
+    "alarm_over": _l("That is not wrong there any more. Look at what is left."),
+    "silence_needs_end": _l("Nothing is silenced for ever: choose from one hour to %(hours)s."),
+    "stretch_unreadable": _l("That stretch of time cannot be shown. Choose one of the last 90 days."),
     # a visit
     "zone_too_warm": _l(
         "%(name)s, %(zone)s: %(degrees)s °C in there, so put nothing in. Keep the bag cold, and measure again later."

@@ -68,6 +68,18 @@ def upgrade() -> None:
     op.execute(sa.schema.CreateSequence(sa.Sequence("refund_number", minvalue=1)))
     op.execute(sa.schema.CreateSequence(sa.Sequence("order_number", minvalue=1)))
     op.create_table(
+        "alarm_told",
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("told_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("alarms", sa.Integer(), nullable=False),
+        sa.CheckConstraint(
+            "cause IN ('quarantined', 'too_warm', 'too_cold', 'unmeasured', 'locker_silent', 'site_silent',"
+            " 'sensor', 'defrost')",
+            name=op.f("ck_alarm_told_cause"),
+        ),
+        sa.PrimaryKeyConstraint("cause", name=op.f("pk_alarm_told")),
+    )
+    op.create_table(
         "audit",
         sa.Column("chain", sa.Text(), nullable=False),
         sa.Column("no", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -437,6 +449,29 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_tax_rate_site_id")),
         sa.PrimaryKeyConstraint("site_id", "tax_code", name=op.f("pk_tax_rate")),
     )
+    op.create_table(
+        "alarm_answer",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("site_id", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("person_id", sa.Text(), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reason", sa.Text(), server_default="", nullable=False),
+        sa.CheckConstraint(
+            "cause IN ('quarantined', 'too_warm', 'too_cold', 'unmeasured', 'locker_silent', 'site_silent',"
+            " 'sensor', 'defrost')",
+            name=op.f("ck_alarm_answer_cause"),
+        ),
+        sa.CheckConstraint(
+            "until IS NULL OR until <= at + interval '24 hours' AND until > at",
+            name=op.f("ck_alarm_answer_silence_ends"),
+        ),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_alarm_answer_person_id")),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_alarm_answer_site_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_alarm_answer")),
+    )
+    op.create_index("ix_alarm_answer_at", "alarm_answer", ["at"], unique=False)
     op.create_table(
         "answered_request",
         sa.Column("person_id", sa.Text(), nullable=False),
@@ -1755,6 +1790,7 @@ TABLES = (
     "cabinet_energy",
     "audit_told",
     "answered_request",
+    "alarm_answer",
     "tax_rate",
     "site_calendar",
     "sandbox_refund",
@@ -1780,4 +1816,5 @@ TABLES = (
     "category",
     "audit_head",
     "audit",
+    "alarm_told",
 )

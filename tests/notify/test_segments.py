@@ -29,6 +29,8 @@ FACTS: Mapping[str, Mapping[str, str]] = {
         "names": "樱桃番茄",
         "lot": "1122-A",
         "what": "已取走的请扔掉，不用退回。",
+        "sites": "3",
+        "lockers": "12",
     },
     "en": SHARED
     | {
@@ -49,6 +51,8 @@ FACTS: Mapping[str, Mapping[str, str]] = {
         "names": "cherry tomatoes",
         "lot": "1122-A",
         "what": " Throw away what you collected; nothing is to be sent back.",
+        "sites": "3",
+        "lockers": "12",
     },
 }
 K = NoticeKind
@@ -76,6 +80,7 @@ TAKES: Mapping[NoticeKind, tuple[int, int]] = {
     K.CLAIM_FIRST: (1, 1),
     K.CLAIM_REFUSED: (1, 1),
     K.CLAIM_ALARM: (2, 2),
+    K.COLD_ALARM: (3, 2),
 }
 
 

@@ -38,6 +38,7 @@ INSERT INTO claim (id, order_id, line_no, key, state, kind, quantity, words, bat
 INSERT INTO claim_photo VALUES ('c1', :now, :picture, :bytes);
 INSERT INTO claim_alarm (id, batch, site_id, product_id, kind, raised_at, orders, closed_at, closed_by, reason)
     SELECT 'a1', 'b', :site, id, 'spoiled', :now, 3, :now, 'person', :words FROM product LIMIT 1;
+INSERT INTO alarm_answer (cause, site_id, at, person_id, reason) VALUES ('too_warm', :site, :now, :bob, :words);
 INSERT INTO quarantine (id, parcel_id, order_id, site_id, locker_id, door, food_class, cause, since, found_at, due_at,
     state, decided_at, decided_by, reason, photo)
     SELECT 'q1', p.id, :order, :site, c.locker_id, c.door, 'chilled_tcs', 'too_warm', :now, :now, :now, 'condemned',

@@ -5,6 +5,7 @@ Rules that must hold whatever the code does stand here as constraints.
 Times are `timestamptz` in UTC; money is integer minor units; identifiers are 32 hex digits (UUIDv7) unless noted.
 """
 
+from app.db.tables.alarms import alarm_answer, alarm_told
 from app.db.tables.answers import answered_request
 from app.db.tables.claims import claim, claim_alarm, claim_photo, claim_policy
 from app.db.tables.cold import (
@@ -50,6 +51,8 @@ from app.db.tables.supply import line_lot, lot, lot_photo, lot_recall, lot_recal
 from app.db.tables.webhooks import webhook_delivery, webhook_endpoint
 
 __all__ = [
+    "alarm_answer",
+    "alarm_told",
     "answered_request",
     "audit",
     "audit_head",

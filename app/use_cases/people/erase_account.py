@@ -89,6 +89,10 @@ ERASES = (
         WHERE q.reason IS NOT NULL AND strpos(q.reason, said) > 0
     """),
     text("""
+        UPDATE alarm_answer a SET reason = '' FROM unnest(CAST(:words AS text[])) AS said
+        WHERE strpos(a.reason, said) > 0
+    """),
+    text("""
         UPDATE trouble_report t SET words = '' FROM unnest(CAST(:words AS text[])) AS said
         WHERE strpos(t.words, said) > 0
     """),
