@@ -46,9 +46,9 @@ zone_hour = Table(
     Column("open_s", _EACH, nullable=False),
     Column("cooling_s", _EACH, nullable=False),
     Column("defrost_s", _EACH, nullable=False),
-    # `locker_protocol.telemetry.SensorFault`; null as a whole while no probe of the hour was at fault.
-    Column("air_fault", ARRAY(Text)),
-    Column("product_fault", ARRAY(Text)),
+    # `locker_protocol.telemetry.SensorFault`; null where the probe was believed.
+    Column("air_fault", ARRAY(Text), nullable=False),
+    Column("product_fault", ARRAY(Text), nullable=False),
     one_of("zone", Zone),
     CheckConstraint("cardinality(samples) IN (4, 60)", name="whole_hour"),
     Index("ix_zone_hour_unthinned", "hour", postgresql_where=text("cardinality(samples) = 60")),
