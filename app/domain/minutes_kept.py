@@ -19,7 +19,7 @@ COLDEST, WARMEST = -4_500, 6_500
 MOST_SAMPLES = 600
 
 
-class MinutesFalse(Exception):  # noqa: N818  a refusal, named by the fact
+class MinutesFalse(Exception):
     """These minutes cannot be true; the message says why."""
 
 

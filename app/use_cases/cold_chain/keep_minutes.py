@@ -114,7 +114,9 @@ def minute_of(at: datetime) -> int:
 
 def _lockers(conn: Connection, controllers: Sequence[str]) -> dict[str, _Locker]:
     rows = conn.execute(LOCKERS, {"lockers": controllers})
-    return {row.id: _Locker(row.site_id, row.zones, row.timezone, row.minutes_through, row.minutes_through) for row in rows}
+    return {
+        row.id: _Locker(row.site_id, row.zones, row.timezone, row.minutes_through, row.minutes_through) for row in rows
+    }
 
 
 def _judge(told: Told, locker: _Locker | None, now_minute: int) -> Outcome:
@@ -182,4 +184,4 @@ def _meter(conn: Connection, taken: Sequence[MinutesKept], lockers: dict[str, _L
     conn.execute(ENERGY, values)
 
 
-assert MINUTES_AN_HOUR == 60, "the statements above say so too"  # noqa: PLR2004
+assert MINUTES_AN_HOUR == 60, "the statements above say so too"
