@@ -58,7 +58,7 @@ SWEEP_EVERY_MS = 1_000
 YOUNG_MS = 10_000
 # Minutes of so many controllers are written together: what is measured by 10,000 lockers comes once a minute.
 MINUTES_TOGETHER = 256
-KINDS: dict[str, Any] = {"up": Up | MinutesKept, "presence": Presence}
+KINDS: dict[str, Any] = {"up": Up, "presence": Presence}
 
 
 def topics_of(shard: str) -> list[str]:

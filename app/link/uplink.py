@@ -4,7 +4,6 @@ from app.link.mqtt_client import Publisher
 from app.settings import Settings
 from locker_protocol.codec import encode
 from locker_protocol.signing import Direction, seal
-from locker_protocol.telemetry import MinutesApplied
 from locker_protocol.topics import uplink_topic
 from locker_protocol.uplink_messages import Down
 
@@ -23,7 +22,7 @@ class Uplink:
         """True while the broker is there."""
         return self._link.connected
 
-    def send(self, gateway_id: str, message: Down | MinutesApplied) -> bool:
+    def send(self, gateway_id: str, message: Down) -> bool:
         """Send with QoS 1, never retained. False: there is no connection, and it will not be sent later."""
         frame = seal(encode(message), direction=Direction.DOWN, gateway=gateway_id, key_id=self._key_id, key=self._key)
         return self._link.publish(uplink_topic(self._shard, gateway_id, "down"), frame, qos=1)
