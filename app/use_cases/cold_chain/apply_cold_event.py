@@ -52,7 +52,7 @@ KEEP_SHUT = text("""
     ON CONFLICT (parcel_id) WHERE state = 'open' DO NOTHING
 """)
 CLEAR = text("""
-    UPDATE quarantine SET state = :state, decided_at = :now, decided_by = :actor WHERE id = :id AND state = 'open'
+    UPDATE quarantine SET state = :state, decided_at = :at, decided_by = :actor WHERE id = :id AND state = 'open'
 """)
 FOUND = text("""
     INSERT INTO zone_alarm (id, site_id, locker_id, zone, alarm, probe, fault, value_c, found_at)
@@ -93,7 +93,7 @@ def apply_cold_event(
                 if OrderState(parcel.order_state) in WAITS_FOR_IT:
                     tell_kept_shut(conn, row, now=now, random=random)
         case ParcelCleared():
-            _clear(conn, event, _parcel(conn, event, site_id), actor, now, random)
+            _clear(conn, event, _parcel(conn, event, site_id), actor, at, now, random)
         case ParcelCondemned():
             _parcel(conn, event, site_id)
             _condemn(conn, event, site_id, actor, at, now, random)
@@ -141,7 +141,13 @@ def _keep_shut(
 
 
 def _clear(
-    conn: Connection, event: ParcelCleared, parcel: Row[Any], actor: str, now: datetime, random: RandomBytes
+    conn: Connection,
+    event: ParcelCleared,
+    parcel: Row[Any],
+    actor: str,
+    at: datetime,
+    now: datetime,
+    random: RandomBytes,
 ) -> None:
     """Where staff released it, that was decided before; its owner is told now, when the door opens again."""
     kept = latest_quarantine(conn, parcel_id=event.parcel_id)
@@ -149,7 +155,7 @@ def _clear(
         return
     if kept.state == QuarantineState.OPEN:
         new = step(QUARANTINE_TABLE, QuarantineState.OPEN, QuarantineEvent.CLEARED)
-        conn.execute(CLEAR, {"id": kept.id, "state": new.value, "now": now, "actor": actor})
+        conn.execute(CLEAR, {"id": kept.id, "state": new.value, "at": at, "actor": actor})
     if OrderState(parcel.order_state) in WAITS_FOR_IT:
         tell_kept_shut_no_more(conn, order_id=event.order_id, door=event.door, now=now, random=random)
 

@@ -46,12 +46,13 @@ DOORS = text(
     "SELECT door, locker_id, zone, size, volume_ml, longest_mm, sill_mm, condition, trouble FROM compartment"
     " WHERE site_id = :site ORDER BY door"
 )
-PARCELS = text(
-    f"SELECT p.*, ({CLASSES}) AS food_classes, o.run_no, r.load_from, r.removal_from FROM parcel p JOIN customer_order o ON o.id = p.order_id"
-    " JOIN load_run r ON r.run_no = o.run_no WHERE o.site_id = :site AND o.state IN ('paid', 'packed', 'ready')"
-    " AND (p.state = 'loaded' OR p.state IN ('planned', 'packed') AND r.removal_from > :now)"
-    " ORDER BY r.load_from, o.id, p.id"
-)
+PARCELS = text(f"""
+    SELECT p.*, ({CLASSES}) AS food_classes, o.run_no, r.load_from, r.removal_from
+    FROM parcel p JOIN customer_order o ON o.id = p.order_id JOIN load_run r ON r.run_no = o.run_no
+    WHERE o.site_id = :site AND o.state IN ('paid', 'packed', 'ready')
+        AND (p.state = 'loaded' OR p.state IN ('planned', 'packed') AND r.removal_from > :now)
+    ORDER BY r.load_from, o.id, p.id
+""")  # noqa: S608  texts of ours
 CREDENTIALS = text(
     "SELECT c.* FROM credential c JOIN customer_order o ON o.id = c.order_id WHERE c.site_id = :site"
     " AND c.ended_at IS NULL AND o.state IN ('paid', 'packed', 'ready') ORDER BY c.order_id"
