@@ -21,6 +21,7 @@ from app.notify.sms import SmsChannel
 from app.notify.sms_provider import read_sms_provider
 from app.payments.sandbox import SandboxProvider
 from app.settings import Settings, SettingsError
+from app.use_cases.cold_chain.condemn_undecided import condemn_undecided
 from app.use_cases.cold_chain.tell_alarms import tell_alarms
 from app.use_cases.evening.call_off_run import ask_called_off
 from app.use_cases.evening.close_offers import close_offers
@@ -71,6 +72,7 @@ class Deadlines:
             Duty("send_refunds", 1_000, self._send_refunds),
             Duty("drop_stale_edits", 5_000, self._drop_stale_edits),
             Duty("issue_receipts", 1_000, self._issue_receipts),
+            Duty("condemn_undecided", 1_000, self._condemn_undecided),
             Duty("discard_overdue", 1_000, self._discard_overdue),
             Duty("expire_openings", 1_000, self._expire_openings),
             Duty("expire_orders", 1_000, self._expire_orders),
@@ -117,6 +119,10 @@ class Deadlines:
 
     def _issue_receipts(self) -> int:
         return issue_receipts(self._parts.engine, now=self._parts.clock.now().civil)
+
+    def _condemn_undecided(self) -> int:
+        with transaction(self._parts.engine) as conn:
+            return condemn_undecided(conn, now=self._parts.clock.now().civil)
 
     def _discard_overdue(self) -> int:
         with transaction(self._parts.engine) as conn:

@@ -70,6 +70,7 @@ from locker_protocol.errors import ProtocolError
 from locker_protocol.ids import RandomBytes
 from locker_protocol.label import read_label
 from locker_protocol.signing import Direction, unseal
+from locker_protocol.telemetry import MinutesApplied
 from locker_protocol.topics import parse_bus_topic
 from locker_protocol.uplink_messages import AuditHead, Down, DownBatch, EventsApplied
 from locker_protocol.vocabulary import Refusal, Via
@@ -206,6 +207,8 @@ def _hear_service(turn: Turn, message: UplinkMessage) -> None:
             uplink_log.take_batch(turn, command)
         case EventsApplied():
             uplink_log.take_acknowledgement(turn, command)
+        case MinutesApplied():
+            pass
         case _:
             remote.obey(turn, command, received_ms=message.received_ms)
 

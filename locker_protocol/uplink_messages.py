@@ -10,6 +10,20 @@ from typing import Annotated, Literal
 import msgspec
 
 from locker_protocol.bus_messages import DoorReading, ZoneReading
+from locker_protocol.cold_chain.policy import ColdPolicy
+from locker_protocol.cold_messages import (
+    CondemnParcel,
+    FoodClasses,
+    ParcelCleared,
+    ParcelCondemned,
+    ParcelQuarantined,
+    QuarantinedParcel,
+    ReleaseParcel,
+    SetColdPolicy,
+    ZoneAlarmEnded,
+    ZoneAlarmFound,
+)
+from locker_protocol.telemetry import MinutesApplied, MinutesKept
 from locker_protocol.vocabulary import (
     CivilMs,
     Count,
@@ -69,7 +83,10 @@ class ServiceKey(msgspec.Struct, frozen=True):
 
 
 class ParcelManifest(msgspec.Struct, frozen=True):
-    """One parcel as the site must know it: what fits it, where it is meant to lie, when it may be loaded."""
+    """One parcel as the site must know it: what fits it, where it is meant to lie, when it may be loaded.
+
+    `food_classes` says how strictly what is in it is judged; empty: by what its zone usually keeps.
+    """
 
     parcel_id: Identifier
     ref: Identifier
@@ -83,6 +100,7 @@ class ParcelManifest(msgspec.Struct, frozen=True):
     loadable_from: CivilMs
     loadable_until: CivilMs
     collect_until: CivilMs
+    food_classes: FoodClasses = []
 
 
 class CredentialManifest(msgspec.Struct, frozen=True):
@@ -102,11 +120,15 @@ class CredentialManifest(msgspec.Struct, frozen=True):
 
 
 class LoadedParcel(msgspec.Struct, frozen=True):
-    """Where a parcel lies, as the service last heard it; for a gateway whose store is new."""
+    """Where a parcel lies, as the service last heard it; for a gateway whose store is new.
+
+    `cold_since`: through when the service has its minutes and they were fine; from then on it is judged anew.
+    """
 
     parcel_id: Identifier
     door: DoorNumber
     state: Literal["loaded", "opened"]
+    cold_since: CivilMs | None = None
 
 
 class SiteSnapshot(msgspec.Struct, frozen=True, tag=True):
@@ -118,6 +140,8 @@ class SiteSnapshot(msgspec.Struct, frozen=True, tag=True):
     parcels: list[ParcelManifest]
     credentials: list[CredentialManifest]
     loaded: list[LoadedParcel]
+    cold_policy: ColdPolicy | None = None
+    quarantined: list[QuarantinedParcel] = []
 
 
 class PlanOrder(msgspec.Struct, frozen=True, tag=True):
@@ -181,6 +205,9 @@ Entry = (
     | CancelOrder
     | SetDoorCondition
     | SetKeys
+    | SetColdPolicy
+    | ReleaseParcel
+    | CondemnParcel
 )
 
 
@@ -232,6 +259,7 @@ class LoadParcel(msgspec.Struct, frozen=True, tag=True):
 
     With `instead_of` the door that was opened for it before will not do, for the reason `fault`: another one opens at
     once, and what was counted as put there is taken back.
+    `cold_since`: the driver's last good reading of its crate; from then its time at a temperature counts.
     """
 
     command_id: Identifier
@@ -240,9 +268,10 @@ class LoadParcel(msgspec.Struct, frozen=True, tag=True):
     not_after: CivilMs
     instead_of: DoorNumber | None = None
     fault: DoorFault | None = None
+    cold_since: CivilMs | None = None
 
 
-Down = DownBatch | EventsApplied | OpenDoors | LoadParcel
+Down = DownBatch | EventsApplied | MinutesApplied | OpenDoors | LoadParcel
 
 
 # --- what goes up, numbered -------------------------------------------------------------------------------------------
@@ -445,12 +474,17 @@ SiteEvent = (
     | ParcelCollected
     | ParcelRemoved
     | ParcelTakenBack
+    | ParcelQuarantined
+    | ParcelCleared
+    | ParcelCondemned
     | LoadUnsure
     | DoorConditionChanged
     | OrderCancelled
     | ControllerCameUp
     | ControllerEventRefused
     | ControllerWentSilent
+    | ZoneAlarmFound
+    | ZoneAlarmEnded
 )
 
 
@@ -520,7 +554,7 @@ class SiteStatus(msgspec.Struct, frozen=True, tag=True):
     audit: AuditHead | None = None
 
 
-Up = UpBatch | EntriesApplied | CommandAnswered | SiteStatus
+Up = UpBatch | EntriesApplied | MinutesKept | CommandAnswered | SiteStatus
 
 
 class GatewayBirth(msgspec.Struct, frozen=True, tag=True):

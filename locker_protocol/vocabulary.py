@@ -141,3 +141,5 @@ class Refusal(StrEnum):
     DOOR_FULL = "door_full"
     NOT_DUE = "not_due"
     DOOR_BROKEN = "door_broken"
+    ZONE_TOO_WARM = "zone_too_warm"
+    ZONE_UNMEASURED = "zone_unmeasured"

@@ -7,18 +7,20 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
+from app.db.quarantines import CONDEMNED
 from app.domain.order_state import OrderState
 from app.domain.visit import IN_HAND_S, Lying, Probe, Why, why_remove
 from locker_protocol.vocabulary import Zone
 
 UNDER_WAY = "SELECT * FROM visit WHERE site_id = :site_id AND ended_at IS NULL"
-LYING = text("""
+LYING = text(f"""
     SELECT p.id, p.ref, p.door, p.zone, p.collect_until, o.id AS order_id, o.site_id, o.state AS order_state,
-        r.removal_from, EXISTS (SELECT FROM offer f WHERE f.order_id = o.id AND f.chosen = 'keep') AS kept
+        r.removal_from, EXISTS (SELECT FROM offer f WHERE f.order_id = o.id AND f.chosen = 'keep') AS kept,
+        {CONDEMNED} AS condemned
     FROM parcel p JOIN customer_order o ON o.id = p.order_id JOIN load_run r USING (run_no)
     JOIN compartment c ON c.site_id = o.site_id AND c.door = p.door JOIN locker l ON l.id = c.locker_id
     WHERE (CAST(:site_id AS text) IS NULL OR o.site_id = :site_id) AND p.state = 'loaded' ORDER BY l.position, p.door
-""")
+""")  # noqa: S608
 TO_CHECK = text("""
     SELECT c.site_id, c.door, c.locker_id, c.column_no FROM compartment c JOIN locker l ON l.id = c.locker_id
     WHERE (CAST(:site_id AS text) IS NULL OR c.site_id = :site_id) AND c.condition = 'to_check' AND NOT EXISTS (
@@ -101,5 +103,6 @@ def _why(row: Row[Any], now: datetime) -> Why | None:
         collect_until=row.collect_until,
         removal_from=row.removal_from,
         kept=row.kept,
+        condemned=row.condemned,
     )
     return why_remove(lying, now=now)

@@ -31,6 +31,8 @@ class Act(StrEnum):
     OPENING_EXPIRED = "opening_expired"
     CHANGED = "changed"
     REFUND_DECIDED = "refund_decided"
+    FOOD_RELEASED = "food_released"
+    FOOD_DISCARDED = "food_discarded"
     CLAIM_REFUSED = "claim_refused"
     CLAIM_ALARM_CLOSED = "claim_alarm_closed"
     ORDER_LOOKED_UP = "order_looked_up"

@@ -64,6 +64,7 @@ class KeptParcel:
     state: ParcelState
     collect_until: datetime
     keep_until: datetime | None
+    kept_shut: bool  # for food safety: nobody but staff gets it
 
 
 def keep_until(zone: Zone, *, taken_at: datetime, collect_until: datetime) -> datetime:
@@ -75,7 +76,8 @@ def keep_until(zone: Zone, *, taken_at: datetime, collect_until: datetime) -> da
 def may_be_given(order: OrderState, parcel: KeptParcel, *, now: datetime) -> bool:
     """Whether this parcel may be handed to its owner now, from its door or from a bag."""
     ends = parcel.keep_until if parcel.state is ParcelState.RESCUED and parcel.keep_until else parcel.collect_until
-    return order in HANDED_OUT and parcel.state in (ParcelState.LOADED, ParcelState.RESCUED) and now <= ends
+    there = parcel.state in (ParcelState.LOADED, ParcelState.RESCUED) and not parcel.kept_shut
+    return order in HANDED_OUT and there and now <= ends
 
 
 def verdict(order: OrderState, parcels: Sequence[KeptParcel], *, now: datetime) -> Verdict:

@@ -23,6 +23,7 @@ class RefundCause(StrEnum):
     SECOND_PAYMENT = "second_payment"
     RECALLED = "recalled"
     CLAIM = "claim"
+    COLD_CHAIN = "cold_chain"  # it was not kept cold, and must not be eaten
     STAFF = "staff"
     EDITED = "edited"  # its owner made the order cheaper
     EDIT_GONE = "edit_gone"  # a change was paid for that could not be had any more

@@ -140,6 +140,7 @@ class Why(StrEnum):
     """Why a parcel is taken out."""
 
     WITHDRAWN = "withdrawn"
+    CONDEMNED = "condemned"  # for food safety
     TOO_OLD = "too_old"
     RUN_OVER = "run_over"
 
@@ -152,10 +153,13 @@ class Lying:
     collect_until: datetime
     removal_from: datetime
     kept: bool
+    condemned: bool
 
 
 def why_remove(lying: Lying, *, now: datetime) -> Why | None:
     """Why this parcel is to be taken out now; `None`: it may still be collected."""
+    if lying.condemned:
+        return Why.CONDEMNED
     if lying.order_state in FINAL_ORDER_STATES or lying.order_state is OrderState.EXPIRING:
         return Why.WITHDRAWN
     if now > lying.collect_until:

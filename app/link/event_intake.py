@@ -6,6 +6,7 @@ stored as rejected and counted, and the loop goes on. Never decides what an even
 
 import queue
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -25,6 +26,7 @@ from app.link.remote_commands import take_answer
 from app.link.up_log import FORKED, count, take_batch
 from app.link.uplink import Uplink
 from app.settings import Settings
+from app.use_cases.cold_chain.keep_minutes import Told, keep_minutes
 from app.use_cases.site.apply_entry_result import apply_entry_result
 from app.use_cases.site.begin_down_log import begin_down_log
 from app.use_cases.site.hear_gateway import Standing, hear_birth, hear_death, hear_silence, hear_status
@@ -32,6 +34,7 @@ from locker_protocol.clock import Clock, Now
 from locker_protocol.codec import MAX_MESSAGE_BYTES, decode
 from locker_protocol.errors import ProtocolError, ProtocolFault
 from locker_protocol.signing import MAX_FRAME_HEAD, Direction, unseal
+from locker_protocol.telemetry import MinutesKept
 from locker_protocol.topics import parse_uplink_topic, uplink_topic
 from locker_protocol.uplink_messages import (
     CommandAnswered,
@@ -53,6 +56,8 @@ SILENT_AFTER_MS = 15_000
 SWEEP_EVERY_MS = 1_000
 # A log begun so short a time ago is not begun again, whatever the gateway says.
 YOUNG_MS = 10_000
+# Minutes of so many controllers are written together: what is measured by 10,000 lockers comes once a minute.
+MINUTES_TOGETHER = 256
 KINDS: dict[str, Any] = {"up": Up, "presence": Presence}
 
 
@@ -76,6 +81,7 @@ class EventIntake:
         self._rejections = Rejections(engine)
         self._heard_ms: dict[str, int] = {}
         self._begun_ms: dict[str, int] = {}
+        self._minutes: list[tuple[Message, KnownGateway, MinutesKept]] = []
         self.turned_ms = clock.now().monotonic_ms
         self._sweep_at_ms = self.turned_ms + SILENT_AFTER_MS
 
@@ -84,12 +90,19 @@ class EventIntake:
         while not stop.is_set():
             self.turned_ms = self._clock.now().monotonic_ms
             with suppress(queue.Empty):
-                self.handle(inbox.get(timeout=LOOK_UP_S))
+                self.take(inbox.get(timeout=LOOK_UP_S))
+            if inbox.empty() or len(self._minutes) >= MINUTES_TOGETHER:
+                self.keep_minutes()
             with postponed("silence"):
                 self.notice_silence()
 
     def handle(self, message: Message) -> None:
-        """Take one message. Whatever it is, the next one can be taken."""
+        """Take one message with all that it means at once."""
+        self.take(message)
+        self.keep_minutes()
+
+    def take(self, message: Message) -> None:
+        """Take one message. Whatever it is, the next one can be taken. Minutes wait for `keep_minutes`."""
         now = self._clock.now()
         try:
             with postponed("intake"):  # the sender repeats what we do not acknowledge
@@ -99,6 +112,22 @@ class EventIntake:
         except (IntegrityError, DataError) as error:
             refused = ProtocolError(ProtocolFault.INVALID_FIELD, f"the tables refuse it: {type(error.orig).__name__}")
             self._rejections.reject(message, refused, now=now.civil, now_ms=now.monotonic_ms)
+
+    def keep_minutes(self) -> None:
+        """Write down the minutes that wait, and answer them; one after another where some of them stop the others."""
+        waiting, self._minutes = self._minutes, []
+        if not waiting:
+            return
+        try:
+            with postponed("minutes"):
+                self._keep(waiting)
+        except (IntegrityError, DataError) as error:
+            if len(waiting) == 1:
+                self._refuse(waiting[0][0], f"the tables refuse it: {type(error.orig).__name__}")
+                return
+            for one in waiting:
+                self._minutes = [one]
+                self.keep_minutes()
 
     def notice_silence(self) -> None:
         """Mark gateways that say nothing as gone; first after 15 s of listening, then each second."""
@@ -119,7 +148,12 @@ class EventIntake:
             raise ProtocolError(ProtocolFault.BAD_TOPIC, message.topic[:120])
         sender = self._book.find(topic.gateway, now_ms=now.monotonic_ms)
         body = unseal(message.payload, direction=Direction.UP, gateway=sender.id, keys=sender.keys)
-        self._dispatch(decode(body, KINDS[topic.kind]), sender, now, retained=message.retained)
+        said = decode(body, KINDS[topic.kind])
+        if isinstance(said, MinutesKept):
+            self._heard_ms[sender.id] = now.monotonic_ms
+            self._minutes.append((message, sender, said))
+            return
+        self._dispatch(said, sender, now, retained=message.retained)
 
     def _dispatch(self, said: Up | Presence, sender: KnownGateway, now: Now, *, retained: bool) -> None:
         if not retained:
@@ -141,6 +175,21 @@ class EventIntake:
             case GatewayDeath():
                 with transaction(self._engine) as conn:
                     hear_death(conn, said, gateway_id=sender.id, site_id=sender.site_id)
+
+    def _keep(self, waiting: Sequence[tuple[Message, KnownGateway, MinutesKept]]) -> None:
+        told = [Told(sender.site_id, said) for _, sender, said in waiting]
+        with metrics.MINUTES_SECONDS.time(), transaction(self._engine) as conn:
+            outcomes = keep_minutes(conn, told, now=self._clock.now().civil)
+        for (message, sender, _), outcome in zip(waiting, outcomes, strict=True):
+            if outcome.refused is not None:
+                self._refuse(message, outcome.refused)
+            if outcome.answer is not None:
+                self._uplink.send(sender.id, outcome.answer)
+
+    def _refuse(self, message: Message, reason: str) -> None:
+        now = self._clock.now()
+        error = ProtocolError(ProtocolFault.INVALID_FIELD, reason)
+        self._rejections.reject(message, error, now=now.civil, now_ms=now.monotonic_ms)
 
     def _on_batch(self, batch: UpBatch, sender: KnownGateway, now: datetime) -> None:
         with metrics.APPLY_SECONDS.time(), transaction(self._engine) as conn:

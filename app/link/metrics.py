@@ -17,6 +17,7 @@ SNAPSHOTS = Counter("caibox_snapshots_total", "Down logs begun with a snapshot o
 ENTRIES_ACKED = Counter("caibox_entries_acked_total", "Entries acknowledged, by fault", ["fault"])
 COMMANDS_ANSWERED = Counter("caibox_commands_answered_total", "Remote commands, by what became of them", ["outcome"])
 APPLY_SECONDS = Histogram("caibox_up_batch_seconds", "Time to apply one batch of site events")
+MINUTES_SECONDS = Histogram("caibox_minutes_seconds", "Time to write minutes of temperature, all that came together")
 
 
 def word(fault: str | None) -> str:

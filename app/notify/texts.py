@@ -8,6 +8,7 @@ from app.domain.claims import RefusalAnswer
 from app.domain.picking import ShortReason
 from app.domain.recalling import RecallStep
 from app.domain.refunding import RefundCause
+from locker_protocol.vocabulary import ColdCause
 
 
 class NoticeKind(StrEnum):
@@ -35,6 +36,8 @@ class NoticeKind(StrEnum):
     NOT_COLLECTED = "order_not_collected"
     MOVED = "order_moved"
     RECALLED = "lot_recalled"
+    KEPT_SHUT = "order_kept_shut"
+    KEPT_SHUT_NO_MORE = "order_kept_shut_no_more"
     EDITED = "order_edited"
 
 
@@ -203,6 +206,24 @@ TEXTS: Mapping[tuple[NoticeKind, str], Notice] = {
         "Do not eat: {names} recalled",
         "Caibox: do not eat it! {names} (lot {lot}) of order {order_no} is recalled.{what}{back}",
     ),
+    (NoticeKind.KEPT_SHUT, "zh"): Notice(
+        "订单 {order_no}：{door} 号门先不开",
+        "【菜箱】为了食品安全，{door} 号门先不开：{why}。我们在 {until} 前去看，再告诉您；不能吃的，一律退款。"
+        "订单 {order_no}。",
+    ),
+    (NoticeKind.KEPT_SHUT, "en"): Notice(
+        "Order {order_no}: door {door} stays shut for now",
+        "Caibox: door {door} stays shut for food safety: {why}. We look by {until} and tell you; what cannot be eaten"
+        " is refunded. Order {order_no}.",
+    ),
+    (NoticeKind.KEPT_SHUT_NO_MORE, "zh"): Notice(
+        "订单 {order_no}：{door} 号门可以开了",
+        "【菜箱】{door} 号门里的菜没有问题，可以取了，用原来的取件码。订单 {order_no}。",
+    ),
+    (NoticeKind.KEPT_SHUT_NO_MORE, "en"): Notice(
+        "Order {order_no}: door {door} opens again",
+        "Caibox: what is behind door {door} is good. Collect it with the same code. Order {order_no}.",
+    ),
     (NoticeKind.EDITED, "zh"): Notice(
         "订单 {order_no} 已按您的要求改好",
         "【菜箱】订单 {order_no} 已改好，现在共 {total}。取货：{site}，{window}。{back}",
@@ -250,10 +271,24 @@ REFUND_REASONS: Mapping[tuple[RefundCause, str], str] = {
     (RefundCause.EDIT_GONE, "en"): "your change was not possible any more; the order stays as it was",
     (RefundCause.CLAIM, "zh"): "您反映的问题",
     (RefundCause.CLAIM, "en"): "what you told us was wrong",
+    (RefundCause.COLD_CHAIN, "zh"): "柜里没有冷好，不能再吃了",
+    (RefundCause.COLD_CHAIN, "en"): "it was not kept cold and must not be eaten",
     (RefundCause.STAFF, "zh"): "我们决定退给您",
     (RefundCause.STAFF, "en"): "we decided to give it back",
 }
 
+
+# Why food is kept shut, in words for whoever ordered it.
+COLD_CAUSES: Mapping[tuple[ColdCause, str], str] = {
+    (ColdCause.TOO_WARM, "zh"): "柜里太暖了",
+    (ColdCause.TOO_WARM, "en"): "it was too warm in there",
+    (ColdCause.TOO_COLD, "zh"): "柜里太冷了",
+    (ColdCause.TOO_COLD, "en"): "it was too cold in there",
+    (ColdCause.UNKNOWN, "zh"): "有一阵没有量到温度",
+    (ColdCause.UNKNOWN, "en"): "for a while nobody measured how cold it was",
+    (ColdCause.UNDECIDED, "zh"): "没有人及时查看",
+    (ColdCause.UNDECIDED, "en"): "nobody looked at it in time",
+}
 
 CLAIM_ANSWERS: Mapping[tuple[RefusalAnswer, str], str] = {
     (RefusalAnswer.PHOTO_SHOWS_NOTHING, "zh"): "照片上看不出问题",

@@ -262,6 +262,8 @@ REFUSALS: Mapping[Refusal, LazyString] = {
     Refusal.DOOR_FULL: _l("A bag lies behind that door. Take it out first."),
     Refusal.NOT_DUE: _l("That bag may still be collected. Leave it where it is."),
     Refusal.DOOR_BROKEN: _l("This door is out of order and is opened by staff. They have been told."),
+    Refusal.ZONE_TOO_WARM: _l("The locker is not cold enough yet. Keep the bag in the van, try again in ten minutes."),
+    Refusal.ZONE_UNMEASURED: _l("Nobody knows how cold the locker is. Keep the bag in the van; the office knows."),
 }
 
 

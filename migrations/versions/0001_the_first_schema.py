@@ -886,8 +886,8 @@ def upgrade() -> None:
         sa.Column("open_s", sa.ARRAY(sa.SmallInteger()), nullable=False),
         sa.Column("cooling_s", sa.ARRAY(sa.SmallInteger()), nullable=False),
         sa.Column("defrost_s", sa.ARRAY(sa.SmallInteger()), nullable=False),
-        sa.Column("air_fault", sa.ARRAY(sa.Text()), nullable=True),
-        sa.Column("product_fault", sa.ARRAY(sa.Text()), nullable=True),
+        sa.Column("air_fault", sa.ARRAY(sa.Text()), nullable=False),
+        sa.Column("product_fault", sa.ARRAY(sa.Text()), nullable=False),
         sa.CheckConstraint("zone IN ('frozen', 'chilled', 'cool', 'ambient')", name=op.f("ck_zone_hour_zone")),
         sa.CheckConstraint("cardinality(samples) IN (4, 60)", name=op.f("ck_zone_hour_whole_hour")),
         sa.ForeignKeyConstraint(["locker_id"], ["locker.id"], name=op.f("fk_zone_hour_locker_id")),
@@ -1445,11 +1445,13 @@ def upgrade() -> None:
             " photo IS NOT NULL)",
             name=op.f("ck_quarantine_released_after_a_look"),
         ),
+        sa.CheckConstraint(
+            "state <> 'released' OR NOT kept && condemned", name=op.f("ck_quarantine_nothing_condemned_released")
+        ),
         sa.CheckConstraint("state IN ('open', 'released', 'cleared', 'condemned')", name=op.f("ck_quarantine_state")),
         sa.CheckConstraint(
             "(decided_at IS NULL) = (decided_by IS NULL)", name=op.f("ck_quarantine_decided_by_somebody")
         ),
-        sa.CheckConstraint("NOT kept && condemned", name=op.f("ck_quarantine_nothing_condemned_released")),
         sa.ForeignKeyConstraint(["locker_id"], ["locker.id"], name=op.f("fk_quarantine_locker_id")),
         sa.ForeignKeyConstraint(["order_id"], ["customer_order.id"], name=op.f("fk_quarantine_order_id")),
         sa.ForeignKeyConstraint(["parcel_id"], ["parcel.id"], name=op.f("fk_quarantine_parcel_id")),
@@ -1488,7 +1490,8 @@ def upgrade() -> None:
         sa.Column("receipted", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.CheckConstraint(
             "cause IN ('short', 'substitute', 'weight', 'not_collected', 'given_up', 'not_brought',"
-            " 'late_payment', 'second_payment', 'recalled', 'claim', 'staff', 'edited', 'edit_gone')",
+            " 'late_payment', 'second_payment', 'recalled', 'claim', 'cold_chain', 'staff', 'edited',"
+            " 'edit_gone')",
             name=op.f("ck_refund_cause"),
         ),
         sa.CheckConstraint("amount_minor > 0", name=op.f("ck_refund_amount_positive")),

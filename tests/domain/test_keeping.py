@@ -42,7 +42,7 @@ def test_a_bag_never_makes_food_last_longer_than_its_door(zone: Zone) -> None:
 
 def parcel(state: ParcelState, *, collect: int = 60, keep: int | None = None) -> KeptParcel:
     kept = None if keep is None else NOW + timedelta(minutes=keep)
-    return KeptParcel(state=state, collect_until=NOW + timedelta(minutes=collect), keep_until=kept)
+    return KeptParcel(state=state, collect_until=NOW + timedelta(minutes=collect), keep_until=kept, kept_shut=False)
 
 
 def test_food_may_be_given_until_its_very_last_moment() -> None:

@@ -82,7 +82,9 @@ def lying(
     def later(hours: float) -> datetime:
         return NOW + timedelta(hours=hours)
 
-    found = Lying(order_state=state, collect_until=later(good_h), removal_from=later(removed_h), kept=kept)
+    found = Lying(
+        order_state=state, collect_until=later(good_h), removal_from=later(removed_h), kept=kept, condemned=False
+    )
     return why_remove(found, now=NOW)
 
 

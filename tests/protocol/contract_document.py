@@ -8,8 +8,11 @@ import msgspec
 import yaml
 from jsonschema import Draft7Validator
 
-from locker_protocol import bus_messages, uplink_messages
+from locker_protocol import bus_messages, cold_messages, telemetry, uplink_messages
+from locker_protocol.cold_chain import policy
+from locker_protocol.telemetry import SensorFault
 from locker_protocol.vocabulary import (
+    ColdCause,
     DoorCondition,
     DoorFault,
     DoorTrouble,
@@ -18,6 +21,7 @@ from locker_protocol.vocabulary import (
     SizeClass,
     Via,
     Zone,
+    ZoneAlarm,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -34,15 +38,28 @@ INNER = {
 }
 PARTS = [
     each
-    for module in (bus_messages, uplink_messages)
+    for module in (bus_messages, uplink_messages, cold_messages, telemetry, policy)
     for each in vars(module).values()
     if isinstance(each, type) and issubclass(each, msgspec.Struct) and each.__module__ == module.__name__
+    if each.__name__ not in {"Samples", "ZoneSamples"}
 ]
 STRUCTS = {each.__name__: each for each in PARTS}
 WORDS: dict[str, tuple[str, ...]] = {
     **{
         each.__name__: tuple(each)
-        for each in (Zone, SizeClass, Via, Right, DoorCondition, DoorFault, DoorTrouble, Refusal)
+        for each in (
+            Zone,
+            SizeClass,
+            Via,
+            Right,
+            DoorCondition,
+            DoorFault,
+            DoorTrouble,
+            Refusal,
+            ColdCause,
+            ZoneAlarm,
+            SensorFault,
+        )
     },
     **{name: get_args(getattr(bus_messages, name)) for name in ("DoorState", "BootReason", "UnlockOutcome")},
 }
@@ -89,10 +106,20 @@ def kept(struct: type[msgspec.Struct]) -> dict[str, Any]:
 
 
 def _fields(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    if "prefixItems" in schema or "x-fields" in schema:  # an array with a meaning a place
+        return _places(schema, definitions)
     required = set(schema["required"])
     return {
         name: (name in required, field.get("default"), _shape(field, definitions))
         for name, field in schema["properties"].items()
+    }
+
+
+def _places(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    places = schema.get("prefixItems") or schema["items"]
+    return {
+        str(number): (number < schema["minItems"], place.get("default"), _shape(place, definitions))
+        for number, place in enumerate(places)
     }
 
 

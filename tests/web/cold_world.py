@@ -97,7 +97,7 @@ def alarm(conn: Connection, *, site_id: str, locker_id: str, kind: str, zone: st
     conn.execute(insert(t.zone_alarm).values(**row))
 
 
-def _arrays(told: Mapping[int, float | None], air_c: float, reach_c: float, open_s: int) -> dict[str, list[int | None]]:
+def _arrays(told: Mapping[int, float | None], air_c: float, reach_c: float, open_s: int) -> dict[str, Any]:
     def each(give: Any) -> list[int | None]:
         return [None if told.get(minute) is None else give(told[minute]) for minute in range(60)]
 
@@ -115,4 +115,6 @@ def _arrays(told: Mapping[int, float | None], air_c: float, reach_c: float, open
         "open_s": each(lambda _value: open_s),
         "cooling_s": each(lambda _value: 30),
         "defrost_s": each(lambda _value: 0),
+        "air_fault": [None] * 60,
+        "product_fault": [None] * 60,
     }

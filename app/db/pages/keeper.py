@@ -19,6 +19,7 @@ from app.db.tables import (
     locker,
     parcel,
     person,
+    quarantine,
     remote_command,
     site,
     zone_reading,
@@ -186,12 +187,20 @@ def _bags() -> Select[Any]:
         parcel.c.keep_until,
         parcel.c.rescued_by,
         parcel.c.discarded_for,
+        exists()
+        .where(quarantine.c.parcel_id == parcel.c.id, quarantine.c.state.in_(("open", "condemned")))
+        .label("kept_shut"),
         person.c.display_name.label("keeper"),
     ).outerjoin_from(parcel, person, person.c.id == parcel.c.rescued_by)
 
 
 def _kept(bag: Row[Any]) -> KeptParcel:
-    return KeptParcel(state=ParcelState(bag.state), collect_until=bag.collect_until, keep_until=bag.keep_until)
+    return KeptParcel(
+        state=ParcelState(bag.state),
+        collect_until=bag.collect_until,
+        keep_until=bag.keep_until,
+        kept_shut=bag.kept_shut,
+    )
 
 
 def _locker(row: Row[Any], site_online: bool, doors: Sequence[Row[Any]], zones: Sequence[Row[Any]]) -> LockerSeen:  # noqa: FBT001

@@ -46,9 +46,9 @@ zone_hour = Table(
     Column("open_s", _EACH, nullable=False),
     Column("cooling_s", _EACH, nullable=False),
     Column("defrost_s", _EACH, nullable=False),
-    # `locker_protocol.telemetry.SensorFault`; null as a whole while no probe of the hour was at fault.
-    Column("air_fault", ARRAY(Text)),
-    Column("product_fault", ARRAY(Text)),
+    # `locker_protocol.telemetry.SensorFault`; null where the probe was believed.
+    Column("air_fault", ARRAY(Text), nullable=False),
+    Column("product_fault", ARRAY(Text), nullable=False),
     one_of("zone", Zone),
     CheckConstraint("cardinality(samples) IN (4, 60)", name="whole_hour"),
     Index("ix_zone_hour_unthinned", "hour", postgresql_where=text("cardinality(samples) = 60")),
@@ -101,7 +101,7 @@ quarantine = Table(
     Column("reminded_at", TIME),  # its site was told that time is over
     Column("decided_at", TIME),
     Column("decided_by", Text),  # an actor, as in history
-    Column("kept", ARRAY(Text)),  # the classes of what staff left in the bag
+    Column("kept", ARRAY(Text)),  # the classes of what staff left in the bag, now or at an earlier look
     Column("reason", Text),  # in the words of who decided
     Column("probe_c", Float),  # what they measured in the food
     Column("photo", LargeBinary),  # JPEG without metadata, at most 300 kB
@@ -113,7 +113,7 @@ quarantine = Table(
         " AND photo IS NOT NULL)",
         name="released_after_a_look",
     ),
-    CheckConstraint("NOT kept && condemned", name="nothing_condemned_released"),
+    CheckConstraint("state <> 'released' OR NOT kept && condemned", name="nothing_condemned_released"),
     Index("uq_quarantine_open", "parcel_id", unique=True, postgresql_where=text("state = 'open'")),
     Index("ix_quarantine_due", "due_at", postgresql_where=text("state = 'open'")),
     Index("ix_quarantine_site", "site_id", "found_at"),

@@ -3,7 +3,7 @@
 Each is one named function; none changes a row.
 
 An invariant's function returns what breaks it, as sentences with ids, never names. Those that need the physical truth
-(I5, I10, I11, I13) are the simulation's.
+(I5, I13) are the simulation's.
 """
 
 from collections.abc import Mapping
@@ -13,6 +13,10 @@ from typing import Any
 from sqlalchemy import Connection
 
 from app.use_cases.audit.chains import Kept
+from app.use_cases.audit.cold import (
+    a_door_that_is_kept_shut_opens_for_staff_only,
+    nothing_is_handed_over_that_is_kept_shut,
+)
 from app.use_cases.audit.money import (
     a_granted_claim_is_refunded_once_and_its_cost_is_booked,
     receipts_are_numbered_without_a_gap_and_add_up,
@@ -50,6 +54,8 @@ INVARIANTS: tuple[tuple[str, Rule], ...] = (
     ("I8", the_ledger_balances),
     ("I9", refunds_never_exceed_captures),
     ("I9", a_granted_claim_is_refunded_once_and_its_cost_is_booked),
+    ("I10", nothing_is_handed_over_that_is_kept_shut),
+    ("I11", a_door_that_is_kept_shut_opens_for_staff_only),
     ("I12", the_audit_chains_are_whole),
     ("I14", site_and_service_agree),
     ("I15", no_parcel_is_loaded_twice),

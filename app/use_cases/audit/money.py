@@ -80,7 +80,10 @@ def a_granted_claim_is_refunded_once_and_its_cost_is_booked(conn: Connection, mo
         " WHERE coalesce(c.granted_minor, 0) <> coalesce(r.minor, 0)",
         "SELECT 'hand-off ' || coalesce(c.hand_off, b.hand_off) || ' of order ' || coalesce(c.order_id, b.order_id)"
         " || ' bears ' || coalesce(c.cost, 0) || ', booked ' || coalesce(b.cost, 0) FROM (SELECT order_id, hand_off,"
-        " sum(granted_minor) AS cost FROM claim WHERE state = 'granted' GROUP BY 1, 2) c FULL JOIN (SELECT order_id,"
+        " sum(cost) AS cost FROM (SELECT order_id, hand_off, granted_minor AS cost FROM claim WHERE state = 'granted'"
+        # Food that was not kept cold is the locker's.
+        " UNION ALL SELECT order_id, 'locker', amount_minor FROM refund WHERE cause = 'cold_chain'"
+        " AND cause_key LIKE 'cold:%') borne GROUP BY 1, 2) c FULL JOIN (SELECT order_id,"
         " substr(account, 8) AS hand_off, sum(amount_minor) AS cost FROM ledger_entry WHERE account LIKE 'claims\\_%'"
         " GROUP BY 1, 2 HAVING sum(amount_minor) <> 0) b ON b.order_id = c.order_id AND b.hand_off = c.hand_off"
         " WHERE coalesce(c.cost, 0) <> coalesce(b.cost, 0)",

@@ -79,7 +79,7 @@ def _cancel(conn: Connection, order_id: str, missing: Sequence[Row[Any]], actor:
 
 def _forbid(conn: Connection, order: Row[Any], missing: Sequence[Row[Any]], now: datetime) -> None:
     """Plan them anew with no time left in which they may be loaded: the site refuses their labels from now on."""
-    ended = [replace(parcel_manifest(row, order, []), loadable_until=to_wire(now)) for row in missing]
+    ended = [replace(parcel_manifest(row, order, [], []), loadable_until=to_wire(now)) for row in missing]
     entry = PlanOrder(order_id=order.id, parcels=ended)
     put_entry(conn, site_id=order.site_id, entry=entry, order_id=order.id, now=now)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
+from app.db.quarantines import KEPT_SHUT
 from app.domain.asking_for import LOOK_LIVES, LookOver
 from app.domain.keeping import KeptParcel, NothingToHandOver, may_be_given
 from app.domain.order_state import OrderState
@@ -19,7 +20,10 @@ from locker_protocol.vocabulary import Right
 
 LOOK = text("SELECT order_id, site_id, at FROM keeper_look WHERE id = :look_id AND person_id = :person_id")
 LOCK_ORDER = text("SELECT id, state, site_id FROM customer_order WHERE id = :order_id FOR UPDATE")
-PARCELS = text("SELECT id, state, door, collect_until, keep_until, rescued_by FROM parcel WHERE order_id = :order_id")
+PARCELS = text(f"""
+    SELECT p.id, p.state, p.door, p.collect_until, p.keep_until, p.rescued_by, {KEPT_SHUT} AS kept_shut
+    FROM parcel p WHERE p.order_id = :order_id
+""")  # noqa: S608
 
 
 def hand_over_order(
@@ -72,4 +76,9 @@ def good_parcels(conn: Connection, order: Row[Any], state: ParcelState, *, now: 
 
 
 def _kept(row: Row[Any]) -> KeptParcel:
-    return KeptParcel(state=ParcelState(row.state), collect_until=row.collect_until, keep_until=row.keep_until)
+    return KeptParcel(
+        state=ParcelState(row.state),
+        collect_until=row.collect_until,
+        keep_until=row.keep_until,
+        kept_shut=row.kept_shut,
+    )

@@ -155,7 +155,7 @@ def _tell_site(conn: Connection, order: Row[Any], surplus: Sequence[Row[Any]], n
     keep_plan(conn, plan=plan)
     tell_plan(conn, run=run, parcels=parcels, plan=plan, state=OrderState.PAID, now=now)
     if surplus:  # no time is left in which they may be loaded: the site refuses their labels from now on
-        ended = [replace(parcel_manifest(row, run, []), loadable_until=to_wire(now)) for row in surplus]
+        ended = [replace(parcel_manifest(row, run, [], []), loadable_until=to_wire(now)) for row in surplus]
         put_entry(
             conn,
             site_id=order.site_id,

@@ -16,6 +16,7 @@ import msgspec
 from sqlalchemy import Connection, Row, text
 
 from app.db.engine import announce
+from app.db.food_classes import CLASSES, classes_of
 from app.db.moves import note
 from app.db.outbox import put_entry
 from app.db.paid_moves import move_to_planned
@@ -71,8 +72,9 @@ TO_PLAN = text(f"""
     SELECT facts.*,
         (
             SELECT json_agg(p ORDER BY p.ref) FROM (
-                SELECT id, ref, order_id, zone, size, volume_ml, longest_mm, collect_until
-                FROM parcel WHERE order_id = :order_id AND state = 'draft'
+                SELECT id, ref, order_id, zone, size, volume_ml, longest_mm, collect_until,
+                    ({CLASSES}) AS food_classes
+                FROM parcel p WHERE order_id = :order_id AND state = 'draft'
             ) p
         ) AS parcels,
         (SELECT json_agg(d) FROM ({FREE_DOORS}) d) AS doors
@@ -104,6 +106,7 @@ class DraftParcel:
     volume_ml: int
     longest_mm: int
     collect_until: datetime
+    food_classes: list[str]
 
 
 def allocate_order(
@@ -114,12 +117,13 @@ def allocate_order(
     parcels = msgspec.convert(found.parcels, list[DraftParcel])
     free = msgspec.convert(found.doors or [], list[FreeDoor])
     plan = _choose(conn, run, parcels, free, now)
+    classes = {each.id: each.food_classes for each in parcels}
     move_to_planned(
         conn,
         order_id=order_id,
         site_id=run.site_id,
         plan=plan,
-        entry=encode(_entry(order_id, parcels, plan, run)),
+        entry=encode(_entry(order_id, parcels, plan, run, classes)),
         notice=paid_notice(found, order_id=order_id, now=now, random=random),
         actor=ACTOR,
         now=now,
@@ -150,11 +154,14 @@ def tell_plan(
     order_id = parcels[0].order_id
     if not all(plan.values()):
         note(conn, order_id=order_id, state=state, event=NO_DOOR_FREE, actor=ACTOR, now=now)
-    entry = _entry(order_id, parcels, plan, run)
+    classes = classes_of(conn, parcel_ids=[each.id for each in parcels])
+    entry = _entry(order_id, parcels, plan, run, classes)
     put_entry(conn, site_id=run.site_id, entry=entry, order_id=order_id, now=now)
 
 
-def parcel_manifest(row: Row[Any] | DraftParcel, run: Row[Any], doors: list[int]) -> ParcelManifest:
+def parcel_manifest(
+    row: Row[Any] | DraftParcel, run: Row[Any], doors: list[int], food_classes: list[str]
+) -> ParcelManifest:
     """One parcel as its site must know it; `run` has `run_no`, `load_from` and `removal_from`."""
     return ParcelManifest(
         parcel_id=row.id,
@@ -169,11 +176,18 @@ def parcel_manifest(row: Row[Any] | DraftParcel, run: Row[Any], doors: list[int]
         loadable_from=to_wire(loadable_from(run.load_from)),
         loadable_until=to_wire(run.removal_from),
         collect_until=to_wire(row.collect_until),
+        food_classes=food_classes,
     )
 
 
-def _entry(order_id: str, parcels: Sequence[Row[Any] | DraftParcel], plan: Plan, run: Row[Any]) -> PlanOrder:
-    manifests = [parcel_manifest(row, run, list(plan[row.id])) for row in parcels]
+def _entry(
+    order_id: str,
+    parcels: Sequence[Row[Any] | DraftParcel],
+    plan: Plan,
+    run: Row[Any],
+    classes: Mapping[str, list[str]],
+) -> PlanOrder:
+    manifests = [parcel_manifest(row, run, list(plan[row.id]), classes[row.id]) for row in parcels]
     return PlanOrder(order_id=order_id, parcels=manifests)
 
 
@@ -200,8 +214,9 @@ def _choose(
 def _move(conn: Connection, run: Row[Any], parcels: Sequence[Row[Any]], moved: Plan, now: datetime) -> None:
     """Write down the doors of other orders' parcels that made room, and tell the site and whoever looks."""
     conn.execute(MOVE, [{"id": row.id, "doors": list(moved[row.id])} for row in parcels])
+    classes = classes_of(conn, parcel_ids=[row.id for row in parcels])
     for order_id, own in groupby(sorted(parcels, key=lambda row: row.order_id), key=lambda row: row.order_id):
-        manifests = [parcel_manifest(row, run, list(moved[row.id])) for row in own]
+        manifests = [parcel_manifest(row, run, list(moved[row.id]), classes[row.id]) for row in own]
         entry = PlanOrder(order_id=order_id, parcels=manifests)
         put_entry(conn, site_id=run.site_id, entry=entry, order_id=order_id, now=now)
         announce(conn, f"order:{order_id}")

@@ -14,19 +14,30 @@ from sqlalchemy import Connection, Row, text
 
 from app.db.engine import announce
 from app.db.moves import move_order, move_parcels
+from app.db.quarantines import latest_quarantine
 from app.db.webhooks import tell_programs
 from app.domain.errors import DomainError, IllegalMove
 from app.domain.order_state import OrderEvent, OrderState
 from app.domain.parcel_state import ParcelEvent, ParcelState
+from app.domain.quarantine_state import QuarantineEvent, QuarantineState
 from app.domain.refunding import RefundCause
 from app.domain.removal import fate
 from app.domain.webhook_event import WebhookKind
 from app.settings import Settings
+from app.use_cases.cold_chain.apply_cold_event import apply_cold_event
+from app.use_cases.cold_chain.condemn_food import condemn_food
 from app.use_cases.collecting.end_order import end_order_when_done
 from app.use_cases.evening.withdraw_order import close_withdrawn
 from app.use_cases.keeping.receive_rescued import receive_rescued
 from app.use_cases.packing.pack_parcel import record_packed
 from app.use_cases.telling.tell_order import tell_order_ready
+from locker_protocol.cold_messages import (
+    ParcelCleared,
+    ParcelCondemned,
+    ParcelQuarantined,
+    ZoneAlarmEnded,
+    ZoneAlarmFound,
+)
 from locker_protocol.ids import random_id
 from locker_protocol.uplink_messages import (
     AccessRefused,
@@ -139,6 +150,8 @@ def apply_locker_event(conn: Connection, event: SiteEvent, *, told: Told, settin
     match event:
         case ParcelLoaded() | ParcelCollected() | ParcelRemoved() | ParcelTakenBack() | LoadUnsure():
             _apply_to_parcel(conn, event, told, settings)
+        case ParcelQuarantined() | ParcelCleared() | ParcelCondemned() | ZoneAlarmFound() | ZoneAlarmEnded():
+            apply_cold_event(conn, event, site_id=told.site_id, actor=told.actor, at=told.at, now=told.now)
         case OrderCancelled():
             close_withdrawn(conn, order_id=event.order_id, site_id=told.site_id, actor=told.actor, now=told.now)
         case DoorConditionChanged():
@@ -147,10 +160,8 @@ def apply_locker_event(conn: Connection, event: SiteEvent, *, told: Told, settin
             _trouble(conn, event, told)
         case DoorWasOpened() | DoorWasShut():
             _door(conn, event, told)
-        case ControllerCameUp():
-            _controller(conn, event.controller, told, online=True)
-        case ControllerWentSilent():
-            _controller(conn, event.controller, told, online=False)
+        case ControllerCameUp() | ControllerWentSilent():
+            _controller(conn, event.controller, told, online=isinstance(event, ControllerCameUp))
         case ControllerEventRefused():
             _announce(conn, None, told)  # as below, and of no order
         case UnlockGranted() | AccessRefused() | DoorStayedShut() | DoorLeftOpen():
@@ -226,8 +237,20 @@ def _removed(conn: Connection, event: ParcelRemoved, told: Told) -> None:
         _rescued(conn, event, OrderState(known.order_state), told)
         return
     classes = conn.execute(FOOD_CLASSES, {"parcel": event.parcel_id}).scalars().all()
-    move = fate(classes, collect_until=known.collect_until, now=told.at)
+    shut = _discard_kept_shut(conn, event, told)
+    move = ParcelEvent.DISCARDED if shut else fate(classes, collect_until=known.collect_until, now=told.at)
     _end(conn, event.order_id, _move_parcel(conn, event, move, {}, told), told)
+
+
+def _discard_kept_shut(conn: Connection, event: ParcelRemoved, told: Told) -> bool:
+    """Whether what was taken out was kept shut for food safety; on what nobody decided, that decides."""
+    kept = latest_quarantine(conn, parcel_id=event.parcel_id)
+    if kept is None or kept.state not in (QuarantineState.OPEN, QuarantineState.CONDEMNED):
+        return False
+    if kept.state == QuarantineState.OPEN:
+        discarded = QuarantineEvent.DISCARDED
+        condemn_food(conn, kept, food_classes=None, event=discarded, actor=told.actor, now=told.now)
+    return True
 
 
 def _rescued(conn: Connection, event: ParcelRemoved, state: OrderState, told: Told) -> None:

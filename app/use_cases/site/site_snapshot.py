@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, text
 
+from app.db.food_classes import CLASSES
 from app.domain.pickup_code import credential_manifest
 from app.settings import Settings
 from app.use_cases.planning.allocate_order import parcel_manifest
@@ -45,12 +46,13 @@ DOORS = text(
     "SELECT door, locker_id, zone, size, volume_ml, longest_mm, sill_mm, condition, trouble FROM compartment"
     " WHERE site_id = :site ORDER BY door"
 )
-PARCELS = text(
-    "SELECT p.*, o.run_no, r.load_from, r.removal_from FROM parcel p JOIN customer_order o ON o.id = p.order_id"
-    " JOIN load_run r ON r.run_no = o.run_no WHERE o.site_id = :site AND o.state IN ('paid', 'packed', 'ready')"
-    " AND (p.state = 'loaded' OR p.state IN ('planned', 'packed') AND r.removal_from > :now)"
-    " ORDER BY r.load_from, o.id, p.id"
-)
+PARCELS = text(f"""
+    SELECT p.*, ({CLASSES}) AS food_classes, o.run_no, r.load_from, r.removal_from
+    FROM parcel p JOIN customer_order o ON o.id = p.order_id JOIN load_run r ON r.run_no = o.run_no
+    WHERE o.site_id = :site AND o.state IN ('paid', 'packed', 'ready')
+        AND (p.state = 'loaded' OR p.state IN ('planned', 'packed') AND r.removal_from > :now)
+    ORDER BY r.load_from, o.id, p.id
+""")  # noqa: S608  texts of ours
 CREDENTIALS = text(
     "SELECT c.* FROM credential c JOIN customer_order o ON o.id = c.order_id WHERE c.site_id = :site"
     " AND c.ended_at IS NULL AND o.state IN ('paid', 'packed', 'ready') ORDER BY c.order_id"
@@ -143,7 +145,7 @@ def _shares(parcels: Sequence[Row[Any]], credentials: Sequence[Row[Any]], secret
     codes = {row.order_id: _credential(row, secret_key) for row in credentials}
     for order_id in {**of_order, **codes}:
         rows = of_order.get(order_id, [])
-        told = [parcel_manifest(row, row, list(row.planned_doors)) for row in rows]
+        told = [parcel_manifest(row, row, list(row.planned_doors), list(row.food_classes)) for row in rows]
         loaded = [_loaded(row) for row in rows if row.door]
         if loaded:
             yield Share(order_id, told, loaded, None)

@@ -190,7 +190,7 @@ def tell_choice(
 ) -> None:
     """Queue a notice that something is not as promised, with the link to the offer if there is one."""
     order = load_order(conn, order_id=order_id)
-    facts = {**_facts(order), "until": _soon(until, order, now), "minutes": str(minutes)}
+    facts = {**_facts(order), "until": moment_words(until, order, now), "minutes": str(minutes)}
     if offer_id is not None:
         link = make_choice_link(settings.secret_key, offer_id=offer_id, ends_at=order.removal_from)
         facts["link"] = f"{settings.public_url}/{PREFIXES[order.language]}/choice/{link}"
@@ -273,7 +273,7 @@ def _doors(order: Row[Any]) -> str:
     )
 
 
-def _soon(at: datetime, order: Row[Any], now: datetime) -> str:
+def moment_words(at: datetime, order: Row[Any], now: datetime) -> str:
     """The hour alone where it is today's."""
     zone = ZoneInfo(order.timezone)
     local = at.astimezone(zone)
