@@ -51,7 +51,7 @@ DECLARE
 BEGIN
     FOREACH one IN ARRAY %(tables)s LOOP
         EXECUTE 'SELECT EXISTS (SELECT FROM ' || quote_ident(one) || ')' INTO held;
-        IF held AND one IN ('history', 'ledger_entry', 'change', 'audit', 'audit_told', 'receipt') THEN
+        IF held AND one IN ('history', 'ledger_entry', 'change', 'audit', 'audit_told', 'receipt', 'cold_policy') THEN
             EXECUTE 'TRUNCATE ' || quote_ident(one);
         ELSIF held THEN
             EXECUTE 'DELETE FROM ' || quote_ident(one);

@@ -1,13 +1,15 @@
 """The lines of an order as a claim sees them, read by its pages and locked by the use cases that decide. Reads only."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
+from app.db.cold_minutes import HUNDREDTHS, in_steps
 from app.domain.claims import DEFAULT_POLICY, ClaimLine, ClaimPolicy
 from app.domain.hand_off import ColdRecord, ZoneReading, judge_cold
+from app.domain.visit import PRODUCT_C
 from locker_protocol.vocabulary import Zone
 
 LOCK_ORDER = text("""
@@ -16,6 +18,7 @@ LOCK_ORDER = text("""
 """)
 # Together with the order's lock: a household's claims are counted one after another.
 LOCK_HOUSEHOLD = text("SELECT 1 FROM person WHERE id = :person_id FOR NO KEY UPDATE")
+QUARTER = timedelta(minutes=15)
 LINES = text("""
     SELECT l.line_no, l.product_id, l.line_minor, l.quantity, p.id AS parcel_id, p.ref, p.door, p.packed_at,
         p.loaded_at, p.rescued_at, d.name_zh, d.name_en, d.unit_zh, d.unit_en, d.picture, d.life_h,
@@ -44,13 +47,14 @@ POLICY = text("""
     SELECT claim_within_h, automatic_most_minor, automatic_times, automatic_days, alarm_claims, alarm_within_h
     FROM claim_policy WHERE site_id = :site_id
 """)
-# All that is kept of a door's temperatures: what the visit's load gate read, and its zone's last word.
+# What the visit's load gate read, before the bag went in.
 GATE = text("""
     SELECT (z->>'product_c')::float8 AS product_c, CAST(NULL AS float8) AS air_c, (z->>'read_at')::timestamptz AS at
     FROM visit v CROSS JOIN LATERAL (SELECT v.gate #> ARRAY[CAST(:locker_id AS text), CAST(:zone AS text)] AS z) found
     WHERE v.site_id = :site_id AND v.began_at <= :loaded_at AND coalesce(v.ended_at, :loaded_at) >= :loaded_at
         AND z->>'read_at' IS NOT NULL
 """)
+# Of a zone whose minutes were never told: its last word.
 LAST_WORD = text("""
     SELECT product_c, air_c, read_at AS at FROM zone_reading
     WHERE locker_id = :locker_id AND zone = :zone AND read_at BETWEEN :loaded_at AND :collected_at
@@ -99,8 +103,28 @@ def door_readings(conn: Connection, line: Row[Any], *, site_id: str) -> Sequence
         "loaded_at": line.loaded_at,
         "collected_at": line.collected_at,
     }
-    rows = [*conn.execute(GATE, asked), *conn.execute(LAST_WORD, asked)]
-    return sorted((ZoneReading(row.at, row.product_c, row.air_c) for row in rows), key=lambda each: each.at)
+    minutes = _quarters(conn, line)
+    rows = [*conn.execute(GATE, asked), *(() if minutes else conn.execute(LAST_WORD, asked))]
+    read = [ZoneReading(row.at, row.product_c, row.air_c) for row in rows]
+    return sorted([*read, *minutes], key=lambda each: each.at)
+
+
+def _quarters(conn: Connection, line: Row[Any]) -> list[ZoneReading]:
+    """The measured quarters of an hour while it lay there, each by its minute that was furthest off, if any was."""
+    asked = {"locker_id": line.locker_id, "zone": line.door_zone, "step": QUARTER}
+    found = in_steps(conn, since=line.loaded_at, until=line.collected_at, **asked)
+    least, most = PRODUCT_C[Zone(line.door_zone)]
+    return [
+        # A quarter is told from its first minute on; the first one began before the bag came.
+        ZoneReading(max(row.at, line.loaded_at), _telling(row, least, most), row.air_mean / HUNDREDTHS)
+        for row in found
+        if row.product_mean is not None and row.air_mean is not None
+    ]
+
+
+def _telling(row: Row[Any], least: float, most: float) -> float:
+    low, mean, high = (value / HUNDREDTHS for value in (row.product_min, row.product_mean, row.product_max))
+    return float(high if high > most else low if low < least else mean)
 
 
 def cold_record(readings: Sequence[ZoneReading], line: Row[Any]) -> ColdRecord:

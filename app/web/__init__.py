@@ -24,8 +24,10 @@ from app.web import (
     ops,
     ops_alarms,
     ops_claims,
+    ops_cold_policy,
     ops_cold_zone,
     ops_day,
+    ops_haccp,
     ops_money,
     ops_notices,
     ops_openings,
@@ -77,6 +79,8 @@ PAGES = (
     ops_day,  # what is at risk, the ten numbers
     ops_alarms,  # what is wrong with the cold
     ops_cold_zone,  # a zone's temperatures as charts
+    ops_cold_policy,  # by which limits food is judged
+    ops_haccp,  # the log an inspector reads
     ops_stock,  # prices and stock
     ops_supply,  # suppliers, lots, recalls
     ops_claims,  # what was wrong with what came

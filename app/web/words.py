@@ -99,6 +99,23 @@ WORDS: Mapping[str, LazyString] = {
     # alarms
     "alarm_over": _l("That is not wrong there any more. Look at what is left."),
     "silence_needs_end": _l("Nothing is silenced for ever: choose from one hour to %(hours)s."),
+    "cold_number_unreadable": _l("Enter a number: degrees as 4 or -1.5, times in whole minutes."),
+    "cold_policy_moved": _l("Somebody else changed the limits meanwhile. Look at them, and change yours again."),
+    "cold_policy_same": _l("These are the limits that hold already. Nothing was changed."),
+    "cold_limits_cross": _l("These limits make no sense together. Look at them again."),
+    "class_missing": _l("A food class is missing. Reload the page and change it again."),
+    "class_twice": _l("A food class stands there twice. Reload the page and change it again."),
+    "limit_out_of_range": _l("No food is kept that cold or that warm. Enter from -60 to 90 °C."),
+    "target_crosses": _l("The coldest must be below the warmest."),
+    "time_out_of_range": _l("Enter at least one minute and at most seven days; none only for “at once”."),
+    "limit_inside_target": _l("A limit lies inside where this food belongs; it must lie outside."),
+    "warning_beyond_limits": _l(
+        "People would be told too early or too late: warn between where it belongs and where it is kept shut."
+    ),
+    "discard_before_quarantine": _l(
+        "It would be thrown away before it is kept shut: keep it shut at a milder limit, or sooner."
+    ),
+    "month_unreadable": _l("Choose a month of the last two years."),
     "stretch_unreadable": _l("That stretch of time cannot be shown. Choose one of the last 90 days."),
     # a visit
     "zone_too_warm": _l(

@@ -1,6 +1,7 @@
 """Operators answer claims beside what is known of the bag, deal with alarms, and set the rules."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from sqlalchemy import Engine, insert, select, text, update
 from app.db import tables as t
 from app.domain.roles import Role
 from tests.web.claims_world import another_order, cheap_line, claims_of, collected_day, form, picture_of
+from tests.web.cold_world import keep
 from tests.web.shop_world import NOW
 from tests.web.staff_world import Day
 
@@ -72,6 +74,23 @@ def test_a_reading_over_the_limit_is_shown(day: Day) -> None:
     assert "Over the limit while it lay there." in shown
     assert "40.0 °C" in shown
     assert made.hand_off == "locker"
+
+
+@pytest.mark.parametrize(("warmest", "said"), [(40.0, "Over the limit"), (None, "Nothing over the limit was read")])
+def test_the_minutes_behind_its_door_are_shown_by_quarters(day: Day, warmest: float | None, said: str) -> None:
+    loaded = NOW - timedelta(hours=4, minutes=30)
+    with day.engine.begin() as conn:
+        here = (t.compartment.c.site_id == day.site_id) & (t.compartment.c.door == 12)
+        door = conn.execute(select(t.compartment).where(here)).one()
+        usual = {"frozen": -20.0, "chilled": 3.0, "cool": 12.0, "ambient": 20.0}[door.zone]
+        values = {100: warmest} if warmest else {}
+        place = {"locker_id": door.locker_id, "zone": door.zone}
+        keep(conn, **place, since=loaded, minutes=240, product_c=usual, values=values)
+    made = claim(day, kind="warm")
+    shown = page(day, f"/{made.id}")
+    assert said in shown
+    assert shown.count('<li class="between"><time>') == 16
+    assert (made.hand_off == "locker") is (warmest is not None)
 
 
 def test_a_part_is_given_back_with_a_reason_and_the_household_told(day: Day) -> None:

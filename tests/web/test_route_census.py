@@ -86,6 +86,10 @@ def test_every_route_says_whom_it_serves(day: Day) -> None:
         ("ops_money", {Role.OPERATOR, Role.ADMIN}),
         ("ops_people", {Role.OPERATOR, Role.ADMIN}),
         ("ops_webhooks", {Role.OPERATOR, Role.ADMIN}),
+        ("ops_alarms", {Role.OPERATOR, Role.ADMIN}),
+        ("ops_cold_zone", {Role.OPERATOR, Role.ADMIN}),
+        ("ops_cold_policy", {Role.OPERATOR, Role.ADMIN}),
+        ("ops_haccp", {Role.OPERATOR, Role.ADMIN}),
     ],
 )
 def test_staff_pages_serve_their_own_staff_only(day: Day, blueprint: str, roles: set[Role]) -> None:

@@ -20,7 +20,9 @@ from app.use_cases.site.wire_time import to_wire
 class Change:
     """One field of one thing; values as text, `None` where there was or is none."""
 
-    subject: Literal["product", "stock", "door", "person", "order", "refund", "claim", "lot", "supplier", "difference"]
+    subject: Literal[
+        "product", "stock", "door", "person", "order", "refund", "claim", "lot", "supplier", "difference", "cold"
+    ]
     subject_id: str
     field: str
     before: str | None
