@@ -19,12 +19,13 @@ from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer, Table, Tabl
 
 from app.db.pages.haccp import HaccpLog
 from app.web.haccp_rows import Entry, zone_word
+from app.web.language import short
 from app.web.page import celsius, date_and_time, local
 
 HAN = "STSong-Light"
 LATIN = "Helvetica"
 MARGIN = 12 * mm
-SMALL = ParagraphStyle("small", fontName=LATIN, fontSize=7.5, leading=9.5, wordWrap="CJK")
+SMALL = ParagraphStyle("small", fontName=LATIN, fontSize=7.5, leading=9.5)
 BOLD = ParagraphStyle("bold", parent=SMALL, fontName="Helvetica-Bold")
 TITLE = ParagraphStyle("title", fontName=LATIN, fontSize=15, leading=20)
 HEADING = ParagraphStyle("heading", fontName=LATIN, fontSize=11, leading=16, spaceBefore=8, spaceAfter=4)
@@ -36,7 +37,7 @@ LINES = TableStyle(
         *((f"{side}PADDING", (0, 0), (-1, -1), 2) for side in ("TOP", "BOTTOM")),
     ]
 )
-ENTRY_WIDTHS = (26, 20, 36, 36, 32, 12, 40, 38, 16, 17)
+ENTRY_WIDTHS = (26, 20, 32, 34, 30, 14, 38, 36, 18, 25)
 DAY_WIDTHS = (26, 60, 30, 26, 26, 26, 26, 26, 27)
 
 
@@ -68,8 +69,12 @@ def haccp_pdf(log: HaccpLog, entries: list[Entry]) -> bytes:
 
 
 def marked(words: str) -> str:
-    """Words for a paragraph: what Latin letters cannot write is set in Chinese type."""
-    runs = groupby(words, key=_is_latin)
+    """Words for a paragraph: what Latin letters cannot write is set in Chinese type.
+
+    A true minus stands in neither typeface as it should; a dash does. Chinese lines break anywhere, but not within ℃.
+    """
+    said = words.replace("−", "–")
+    runs = groupby(said.replace(" °C", "℃") if short() == "zh" else said, key=_is_latin)
     return "".join(
         escape("".join(run)) if latin else f'<font name="{HAN}">{escape("".join(run))}</font>' for latin, run in runs
     )
@@ -166,6 +171,8 @@ def _days_table(log: HaccpLog) -> Table:
 
 
 def _table(heads: list[str], rows: list[list[str]], widths: tuple[int, ...]) -> Table:
-    said = [[Paragraph(marked(head), BOLD) for head in heads]]
-    said += [[Paragraph(marked(cell), SMALL) for cell in row] for row in rows]
+    wraps = "CJK" if short() == "zh" else None
+    bold, small = ParagraphStyle("bold", BOLD, wordWrap=wraps), ParagraphStyle("small", SMALL, wordWrap=wraps)
+    said = [[Paragraph(marked(head), bold) for head in heads]]
+    said += [[Paragraph(marked(cell), small) for cell in row] for row in rows]
     return Table(said, colWidths=[width * mm for width in widths], repeatRows=1, style=LINES)

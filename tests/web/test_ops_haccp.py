@@ -103,8 +103,9 @@ def test_the_pdf_is_one_and_carries_no_font_of_ours(day: Day, language: str) -> 
     assert len(re.findall(rb"/Type /Page\b", answer.data)) >= 3
 
 
-def test_chinese_within_latin_words_is_set_in_its_own_type() -> None:
-    assert marked("Lin 林 <3") == 'Lin <font name="STSong-Light">林</font> &lt;3'
+def test_chinese_within_latin_words_is_set_in_its_own_type(day: Day) -> None:
+    with day.app.test_request_context("/en/"):
+        assert marked("Lin 林 <3, −18 °C") == 'Lin <font name="STSong-Light">林</font> &lt;3, –18 °C'
 
 
 @pytest.mark.parametrize("month", ["2026-12", "2024-10", "2026-13", "soon", "2026-11-01"])
