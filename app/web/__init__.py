@@ -23,6 +23,7 @@ from app.web import (
     my_account,
     ops,
     ops_claims,
+    ops_cold,
     ops_day,
     ops_money,
     ops_notices,
@@ -76,6 +77,7 @@ PAGES = (
     ops_stock,  # prices and stock
     ops_supply,  # suppliers, lots, recalls
     ops_claims,  # what was wrong with what came
+    ops_cold,  # food that is kept shut
     ops_money,  # refunds
     ops_reconciliation,  # where our books and the provider's differ
     ops_notices,  # what could not be told
