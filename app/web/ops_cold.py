@@ -12,8 +12,9 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app.db.pages import quarantines as pages
 from app.db.pages.quarantines import QuarantineFile
+from app.domain.degrees import DegreesUnreadable, ProbeUnlikely, read_degrees
 from app.domain.errors import DomainError, NotFound
-from app.domain.inspecting import ProbeOutside, ProbeUnlikely
+from app.domain.inspecting import ProbeOutside
 from app.domain.quarantine_state import QuarantineState
 from app.domain.remote_opening import TooManyWaiting
 from app.domain.roles import Role
@@ -31,7 +32,6 @@ from locker_protocol.vocabulary import Right
 blueprint = Blueprint("ops_cold", __name__, url_prefix="/<lang_code>/ops/cold")
 
 SHOWN = timedelta(days=7)
-LONGEST_NUMBER = 8
 
 Answer = str | tuple[str, int] | AnyResponse
 
@@ -47,13 +47,6 @@ class NothingTicked(DomainError):
     """Nothing is released by ticking nothing: to throw all of it away is a decision of its own."""
 
     code = "nothing_ticked"
-    status = 422
-
-
-class DegreesUnreadable(DomainError):
-    """What was typed is no temperature."""
-
-    code = "degrees_unreadable"
     status = 422
 
 
@@ -80,7 +73,7 @@ def decide(quarantine_id: str) -> Answer:
     """Take down what was seen and decided."""
     file = _file(quarantine_id)
     try:
-        look = Look(request.form.get("reason", ""), _degrees(), _photo())
+        look = Look(request.form.get("reason", ""), read_degrees(request.form.get("probe_c", "")), _photo())
         kept = [] if request.form.get("decision") == "discard" else _lines(file)
         with write() as conn:
             inspect_food(
@@ -162,14 +155,6 @@ def _show(file: QuarantineFile, errors: Mapping[str, str] | None = None) -> str:
         shortest=SHORTEST_REASON,
         longest=LONGEST_REASON,
     )
-
-
-def _degrees() -> float:
-    typed = request.form.get("probe_c", "").strip()[:LONGEST_NUMBER].replace(",", ".").replace("\N{MINUS SIGN}", "-")
-    try:
-        return float(typed)
-    except ValueError:
-        raise DegreesUnreadable from None
 
 
 def _photo() -> bytes:

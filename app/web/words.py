@@ -103,6 +103,11 @@ WORDS: Mapping[str, LazyString] = {
     "zone_unmeasured": _l(
         "%(name)s, %(zone)s: nobody knows how warm it is, so put nothing in. Keep the bag cold, and measure again."
     ),
+    "crate_too_warm": _l(
+        "%(zone)s: %(degrees)s °C in the crate, and at most %(limit)s °C may be loaded."
+        " Take it back; nothing was opened."
+    ),
+    "crate_read_already": _l("That crate was measured at this visit already. Nothing was changed."),
     "gate_just_judged": _l("That was measured less than two minutes ago. Wait a moment and measure again."),
     "visit_over": _l("This visit has ended. Begin a new one."),
     "count_absurd": _l("Enter how many: a whole number from 0 to %(most)s."),

@@ -661,6 +661,7 @@ def upgrade() -> None:
         sa.Column("label", sa.Text(), nullable=True),
         sa.Column("instead_of", sa.SmallInteger(), nullable=True),
         sa.Column("fault", sa.Text(), nullable=True),
+        sa.Column("cold_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("person_id", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),

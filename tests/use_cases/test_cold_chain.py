@@ -8,12 +8,13 @@ import pytest
 from sqlalchemy import Engine, text
 
 from app.db.engine import transaction
+from app.domain.degrees import ProbeUnlikely
 from app.domain.errors import DomainError, NotFound
 from app.domain.inspecting import (
     DiscardLineCrossed,
+    KeptShut,
     NotInBag,
     ProbeOutside,
-    ProbeUnlikely,
     QuarantineOver,
 )
 from app.domain.parcel_state import ParcelState
@@ -22,7 +23,7 @@ from app.use_cases.audit.rule import Moment
 from app.use_cases.cold_chain.apply_cold_event import NoSuchParcelThere
 from app.use_cases.cold_chain.condemn_undecided import condemn_undecided
 from app.use_cases.cold_chain.inspect_food import Look, inspect_food
-from app.use_cases.keeping.hand_over_order import good_parcels
+from app.use_cases.keeping.hand_over_order import good_parcels, nothing_to_give
 from app.use_cases.ordering.place_order import PlacedOrder
 from app.use_cases.site.ask_site import PersonalWords, ReasonNeeded
 from app.use_cases.site.wire_time import to_wire
@@ -380,6 +381,7 @@ def test_neither_a_door_nor_a_bag_that_is_kept_shut_is_handed_over_by_hand(cold:
     cold.quarantine(order)
     with transaction(cold.shop.engine) as conn:
         assert good_parcels(conn, row, ParcelState.LOADED, now=SOON) == []
+        assert isinstance(nothing_to_give(conn, order_id=order.order_id), KeptShut)
     cold.remove(order, right=Right.RESCUE)
     with transaction(cold.shop.engine) as conn:
         assert good_parcels(conn, row, ParcelState.RESCUED, now=SOON) == []
