@@ -23,6 +23,7 @@ from app.use_cases.audit.rule import Moment
 from app.use_cases.cold_chain.apply_cold_event import NoSuchParcelThere
 from app.use_cases.cold_chain.condemn_undecided import condemn_undecided
 from app.use_cases.cold_chain.inspect_food import Look, inspect_food
+from app.use_cases.evening.offer_not_collected import offer_not_collected
 from app.use_cases.keeping.hand_over_order import good_parcels, nothing_to_give
 from app.use_cases.ordering.place_order import PlacedOrder
 from app.use_cases.site.ask_site import PersonalWords, ReasonNeeded
@@ -39,7 +40,7 @@ from locker_protocol.cold_messages import (
 from locker_protocol.uplink_messages import ParcelCollected, ParcelRemoved, PlanOrder
 from locker_protocol.vocabulary import ColdCause, Right, Zone, ZoneAlarm
 from tests.use_cases.cast import LOAD_FROM, PICKER, SITE, open_shop
-from tests.use_cases.evening import Evening
+from tests.use_cases.evening import LATE_EVENING, Evening
 
 FOUND = LOAD_FROM + timedelta(hours=1)
 SOON = FOUND + timedelta(minutes=20)
@@ -404,6 +405,15 @@ def test_the_audit_sees_what_was_handed_over_and_a_grant_while_it_was_kept_shut(
         found = {each.invariant: each.violations for each in audit(conn, Moment(DUE))}
 
     assert (found["I10"], found["I11"]) == (1, 1)
+
+
+def test_nobody_is_asked_why_they_did_not_collect_what_is_kept_shut(cold: Cold, order: PlacedOrder) -> None:
+    cold.quarantine(order)
+    with transaction(cold.shop.engine) as conn:
+        assert offer_not_collected(conn, now=LATE_EVENING, settings=cold.shop.settings) == 0
+    cold.clear(order)
+    with transaction(cold.shop.engine) as conn:
+        assert offer_not_collected(conn, now=LATE_EVENING, settings=cold.shop.settings) == 1
 
 
 def alarm(**more: Any) -> ZoneAlarmFound:
