@@ -6,11 +6,14 @@ import pytest
 
 from firmware_sim.memory import CommandKept, EventsForgotten
 from locker_protocol.clock import Now
+from locker_protocol.vocabulary import Right, Via
 from simulation.chaos import Chaos
 from simulation.clocks import SimClock
 from simulation.disks import JournalDisk
 from simulation.kernel import Kernel
+from simulation.lobby import Opening
 from simulation.network import Broker, Link, Will
+from simulation.oracle import KnownGrant
 from simulation.world import World
 
 
@@ -128,3 +131,26 @@ def test_swapped_wires_tell_of_the_wrong_door_until_they_are_swapped_back() -> N
     assert (swapped[3], swapped[4]) == (False, True)
     assert world.lobby.cabinet(3).contacts()[3]
     assert world.lobby.open[3].late
+
+
+@pytest.mark.parametrize("stuck", [True, False])
+def test_an_opening_that_its_contact_hid_until_the_next_pulse_may_be_put_down_to_that_one(stuck: bool) -> None:
+    world = World(1, 0)
+    opening = _open_and_pulse_again(world, stuck=stuck)
+    world.lobby.recorded(3, "second", boot_id=opening.boot_id)
+    assert opening.late is stuck
+
+
+def test_an_opening_that_its_contact_hid_and_that_is_put_down_rightly_is_judged() -> None:
+    world = World(1, 0)
+    opening = _open_and_pulse_again(world, stuck=True)
+    world.lobby.recorded(3, "first", boot_id=opening.boot_id)
+    assert not opening.late
+
+
+def _open_and_pulse_again(world: World, *, stuck: bool) -> Opening:
+    if stuck:
+        world.lobby.cabinet(3).use(3, "stick")
+    for command_id in ("first", "second"):
+        world.lobby.pulse(3, KnownGrant(command_id, "g", Right.COLLECT, Via.SCANNER, "", "G1", "o1", "p1", 3, 0))
+    return world.lobby.open[3]
