@@ -23,6 +23,7 @@ from app.payments.sandbox import SandboxProvider
 from app.settings import Settings, SettingsError
 from app.use_cases.cold_chain.condemn_undecided import condemn_undecided
 from app.use_cases.cold_chain.tell_alarms import tell_alarms
+from app.use_cases.cold_chain.thin_minutes import thin_minutes
 from app.use_cases.evening.call_off_run import ask_called_off
 from app.use_cases.evening.close_offers import close_offers
 from app.use_cases.evening.expire_orders import expire_orders
@@ -90,6 +91,7 @@ class Deadlines:
             # A demo's day may take minutes; looking is cheap, and what exists is left alone.
             Duty("open_runs", 10_000, self._open_runs),
             Duty("forget_old", 600_000, self._forget_old),
+            Duty("thin_minutes", 60_000, self._thin_minutes),
         ]
 
     def run(self, stop: threading.Event) -> None:
@@ -123,6 +125,10 @@ class Deadlines:
     def _condemn_undecided(self) -> int:
         with transaction(self._parts.engine) as conn:
             return condemn_undecided(conn, now=self._parts.clock.now().civil)
+
+    def _thin_minutes(self) -> int:
+        with transaction(self._parts.engine) as conn:
+            return thin_minutes(conn, now=self._parts.clock.now().civil)
 
     def _discard_overdue(self) -> int:
         with transaction(self._parts.engine) as conn:

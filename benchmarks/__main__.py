@@ -13,6 +13,7 @@ from benchmarks import (
     orders,
     paid_orders,
     recall,
+    telemetry,
     unlock_over_tls,
 )
 
@@ -40,6 +41,8 @@ def main() -> None:
     print(f"events that waited at a site: {drained}")
     drill = recall.measure()
     print(f"the recall of a lot: {drill}")
+    taken_in = telemetry.measure()
+    print(f"minutes of 10,000 lockers: {taken_in}")
     journey = orders.measure(ORDERS, "nats")
     print(f"{ORDERS} orders one by one: {journey}")
     unlock = unlock_over_tls.measure(SCANS, ROUNDS)
@@ -53,6 +56,7 @@ def main() -> None:
         "demo": start,
         "drain": drained,
         "recall": drill,
+        "telemetry": taken_in,
         "orders": journey,
         "unlock": unlock,
     }

@@ -244,13 +244,12 @@ def _take_presence(turn: Turn, controller: str, presence: ControllerBirth | Cont
 
 
 def _take_report(turn: Turn, controller: str, report: Events | Beat, *, received_ms: int) -> None:
-    if not controllers.heard(turn, controller, report):
-        return
-    if isinstance(report, Beat):
+    lives = controllers.heard(turn, controller, report)
+    if lives and isinstance(report, Beat):
         door_events.see_doors(turn, controller, report.doors)
-    else:
+    elif lives and isinstance(report, Events):
         _take_events(turn, controller, report, received_ms=received_ms)
-    echoes.ask_when_due(turn, controller)
+    echoes.ask_when_due(turn, controller)  # a boot taken for an earlier one too: its answer proves that it lives
 
 
 def _take_events(turn: Turn, controller: str, report: Events, *, received_ms: int) -> None:

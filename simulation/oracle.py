@@ -239,9 +239,11 @@ class Oracle:
             )
 
     def _silent(self, controller: str) -> None:
-        """Whoever reported a moment ago is silent only by the death of that very boot."""
+        """Whoever reported a moment ago is silent only by the death of that very boot, where anybody can know it."""
         heard = self.world.gateway.heard.get(controller)
-        if heard is None or self.kernel.ms - heard.at_ms >= SILENT_MS or not self.world.gateway.one_at_a_time:
+        if heard is None or heard.doubt_ms is not None:
+            return
+        if self.kernel.ms - heard.at_ms >= SILENT_MS or not self.world.gateway.one_at_a_time:
             return
         boots = self.world.controllers[controller].boots
         if heard.death is not None and boots[heard.death] < boots.get(heard.boot_id, 0):

@@ -7,11 +7,9 @@ hand of who looks. Never how warm it was before: its site knows that.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from app.domain.degrees import check_degrees, written
 from app.domain.errors import DomainError
 from locker_protocol.cold_chain.policy import ColdPolicy, Line
-
-# What a probe that is held into food can say.
-COLDEST_C, WARMEST_C = -40.0, 60.0
 
 
 class QuarantineOver(DomainError):
@@ -38,13 +36,6 @@ class ProbeOutside(DomainError):
     code = "probe_outside"
 
 
-class ProbeUnlikely(DomainError):
-    """A reading no food has. Facts: `least`, `most`."""
-
-    code = "probe_unlikely"
-    status = 422
-
-
 class NotInBag(DomainError):
     """A line is named that is not in this bag."""
 
@@ -65,22 +56,16 @@ def check_release(
     kept: Mapping[int, Kept], *, condemned: Collection[str], probe_c: float, policy: ColdPolicy
 ) -> list[str]:
     """The classes that stay in the bag. Raises DiscardLineCrossed, ProbeOutside or ProbeUnlikely."""
-    check_probe(probe_c)
+    check_degrees(probe_c)
     for line in kept.values():
         if line.food_classes & set(condemned):
             raise DiscardLineCrossed(name_zh=line.name_zh, name_en=line.name_en)
     for line in kept.values():
         for food_class in sorted(line.food_classes):
             if (limit := _outside(food_class, probe_c, policy)) is not None:
-                facts = {"degrees": _written(probe_c), "limit": _written(limit)}
+                facts = {"degrees": written(probe_c), "limit": written(limit)}
                 raise ProbeOutside(name_zh=line.name_zh, name_en=line.name_en, **facts)
     return sorted({food_class for line in kept.values() for food_class in line.food_classes})
-
-
-def check_probe(probe_c: float) -> None:
-    """Raise ProbeUnlikely unless food can have this temperature."""
-    if not COLDEST_C <= probe_c <= WARMEST_C:  # false for what is no number, too
-        raise ProbeUnlikely(least=_written(COLDEST_C), most=_written(WARMEST_C))
 
 
 def _outside(food_class: str, probe_c: float, policy: ColdPolicy) -> float | None:
@@ -91,7 +76,3 @@ def _outside(food_class: str, probe_c: float, policy: ColdPolicy) -> float | Non
         if probe_c > line.limit_c if line.side == "above" else probe_c < line.limit_c:
             return line.limit_c
     return None
-
-
-def _written(degrees: float) -> str:
-    return f"{degrees:.1f}".replace("-", "\N{MINUS SIGN}")

@@ -13,6 +13,7 @@ from typing import Any, TypedDict
 
 from app.domain.errors import DomainError
 from app.domain.order_state import FINAL_ORDER_STATES, OrderState
+from locker_protocol.cold_chain.policy import USUAL_CLASS, ColdPolicy
 from locker_protocol.vocabulary import Zone
 
 MOST_DOORS = 8  # that one person can watch while they stand open
@@ -31,6 +32,10 @@ PRODUCT_C: Mapping[Zone, tuple[float, float]] = {
 }
 
 
+# Whose crates are measured when they arrive.
+MEASURED = frozenset({Zone.CHILLED.value, Zone.FROZEN.value})
+
+
 class ZoneTooWarm(DomainError):
     """A zone's food probe is outside its limits. Facts: `name_zh`, `name_en` (its locker), `zone`, `degrees`."""
 
@@ -41,6 +46,18 @@ class ZoneUnmeasured(DomainError):
     """Nothing fresh is known of a zone's temperature. Facts: `name_zh`, `name_en` (its locker), `zone`."""
 
     code = "zone_unmeasured"
+
+
+class CrateTooWarm(DomainError):
+    """A crate came warmer than its food may be. Facts: `zone`, `degrees`, `limit`."""
+
+    code = "crate_too_warm"
+
+
+class CrateReadAlready(DomainError):
+    """That zone's crate was measured at this visit before; the first reading counts."""
+
+    code = "crate_read_already"
 
 
 class GateJustJudged(DomainError):
@@ -134,6 +151,14 @@ def may_measure_again(gate: Mapping[str, Mapping[str, Any]], *, now: datetime, r
     before = judged_at(gate)
     unknown = any(zone["product_c"] is None for zones in gate.values() for zone in zones.values())
     return before is None or unknown or now - before > timedelta(seconds=PROBE_FRESH_S * rate)
+
+
+def check_crate(zone: Zone, product_c: float, policy: ColdPolicy) -> None:
+    """Raise CrateTooWarm when food of this zone must not come as warm as that."""
+    rules = policy.of(USUAL_CLASS[zone])
+    limits = [line.limit_c for line in rules.quarantine if line.side == "above"] if rules else []
+    if limits and product_c > min(limits):
+        raise CrateTooWarm(zone=zone.value, degrees=f"{product_c:.1f}", limit=f"{min(limits):g}")
 
 
 class Why(StrEnum):

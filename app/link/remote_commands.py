@@ -144,4 +144,5 @@ def _command(row: Row[Any]) -> OpenDoors | LoadParcel:
     fault = DoorFault(row.fault) if row.fault else None
     # As the gateway names whoever showed their rotating code at a locker: to it they are the same driver.
     actor = row.person_id if row.staff_no is None else f"staff-{row.staff_no}"
-    return LoadParcel(row.id, row.label, actor, not_after, row.instead_of, fault)
+    since = None if row.cold_since is None else to_wire(row.cold_since)
+    return LoadParcel(row.id, row.label, actor, not_after, row.instead_of, fault, since)

@@ -24,6 +24,7 @@ from app.web import (
     ops,
     ops_alarms,
     ops_claims,
+    ops_cold,
     ops_cold_policy,
     ops_cold_zone,
     ops_day,
@@ -84,6 +85,7 @@ PAGES = (
     ops_stock,  # prices and stock
     ops_supply,  # suppliers, lots, recalls
     ops_claims,  # what was wrong with what came
+    ops_cold,  # food that is kept shut
     ops_money,  # refunds
     ops_reconciliation,  # where our books and the provider's differ
     ops_notices,  # what could not be told

@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response
 from app.db.pages import ops as site_pages
 from app.db.pages import visit as pages
 from app.db.pages.ops import DoorNow, LockerNow, SiteNow
+from app.domain.degrees import read_degrees
 from app.domain.errors import DomainError, NotFound
 from app.domain.roles import Role
 from app.domain.visit import VisitOver, may_measure_again, openable_together
@@ -25,6 +26,7 @@ from app.use_cases.visiting.end_visit import end_visit
 from app.use_cases.visiting.keep_photo import keep_photo
 from app.use_cases.visiting.measure_gate import measure_gate
 from app.use_cases.visiting.open_at_visit import open_at_visit
+from app.use_cases.visiting.read_crate import read_crate
 from app.web import words
 from app.web.access import serves
 from app.web.driver_loop import Word
@@ -130,6 +132,27 @@ def measure(site_id: str) -> Response | tuple[str, int]:
         page = render_template("staff/driver_steps.html", scene=_scene(site_id), refusal=words.sentence(refusal))
         return page, refusal.status
     return redirect(_back_to(site_id), HTTPStatus.SEE_OTHER)
+
+
+@blueprint.post("/crate")
+@serves(Role.DRIVER)
+def crate(site_id: str) -> Response | tuple[str, int]:
+    """Keep how cold a crate came, before its food goes behind doors."""
+    try:
+        with write() as conn:
+            read_crate(
+                conn,
+                visit_id=_visit_id(site_id),
+                zone=request.form.get("zone", ""),
+                product_c=read_degrees(request.form.get("product_c", "")),
+                person_id=signed_in().id,
+                now=civil_now(),
+                random=random_bytes,
+            )
+    except DomainError as refusal:
+        page = render_template("staff/driver_steps.html", scene=_scene(site_id), refusal=words.sentence(refusal))
+        return page, refusal.status
+    return _to(".steps_page", site_id)
 
 
 @blueprint.get("/sweep")

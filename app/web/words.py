@@ -124,6 +124,11 @@ WORDS: Mapping[str, LazyString] = {
     "zone_unmeasured": _l(
         "%(name)s, %(zone)s: nobody knows how warm it is, so put nothing in. Keep the bag cold, and measure again."
     ),
+    "crate_too_warm": _l(
+        "%(zone)s: %(degrees)s °C in the crate, and at most %(limit)s °C may be loaded."
+        " Take it back; nothing was opened."
+    ),
+    "crate_read_already": _l("That crate was measured at this visit already. Nothing was changed."),
     "gate_just_judged": _l("That was measured less than two minutes ago. Wait a moment and measure again."),
     "visit_over": _l("This visit has ended. Begin a new one."),
     "count_absurd": _l("Enter how many: a whole number from 0 to %(most)s."),
@@ -184,6 +189,16 @@ WORDS: Mapping[str, LazyString] = {
     "own_role": _l("Nobody changes their own role. Ask another administrator."),
     "last_admin": _l("This is the last administrator. Make somebody else one first."),
     "not_a_keeper": _l("Only keepers look after a site. Change the role first."),
+    # food that is kept shut
+    "kept_shut": _l("This is kept shut for food safety. Nothing of it is handed out."),
+    "quarantine_over": _l("This was decided already. Nothing was changed."),
+    "discard_line_crossed": _l("%(name)s must not be eaten any more and is never released. Take it out."),
+    "probe_outside": _l("%(name)s: %(degrees)s °C is past its limit of %(limit)s °C. It cannot be released like that."),
+    "probe_unlikely": _l("No food has that temperature. Enter %(least)s to %(most)s °C."),
+    "degrees_unreadable": _l("Enter the temperature as a number, such as 3.5."),
+    "photo_needed": _l("Take a photo of the food: nobody decides without one."),
+    "nothing_ticked": _l("Tick what stays in the bag, or throw all of it away."),
+    "not_in_bag": _l("That is not in this bag. Look at the list again."),
     # prices and stock
     "amount_unreadable": _l("Enter an amount above zero, such as 3.90."),
     "count_unreadable": _l("Enter a whole number from 0 to %(most)s."),
@@ -234,6 +249,7 @@ WORDS: Mapping[str, LazyString] = {
         "That is no longer possible: it has moved on meanwhile. Reload the page to see where it stands."
     ),
     "moved_meanwhile": _l("It has changed meanwhile; nothing was done. Reload the page and look."),
+    "no_such_parcel_there": _l("The service does not know that parcel or locker there."),
     "unknown_parcel": _l("The service does not know that parcel there."),
     "not_for_you": _l("You are signed in, but this page is for other people. Sign in with another account to use it."),
     "sign_in_needed": _l("Please sign in first."),

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from app.db.engine import transaction
 from app.link.mqtt_client import Message
+from app.use_cases.cold_chain.thin_minutes import thin_minutes
 from locker_protocol.signing import Direction, seal
 from locker_protocol.telemetry import MinutesApplied, MinutesKept, SensorFault, ZoneMinute, ZoneMinutes
 from locker_protocol.topics import uplink_topic
@@ -225,3 +227,41 @@ def test_a_cabinets_meter_is_read_by_days_of_its_site(service: Service) -> None:
 
 def sealed_text(body: str) -> bytes:
     return seal(body.encode(), direction=Direction.UP, gateway=GATEWAY, key_id=1, key=GATEWAY_KEY)
+
+
+def thin(service: Service, *, days: int) -> int:
+    with transaction(service.engine) as conn:
+        return thin_minutes(conn, now=START + timedelta(days=days))
+
+
+def test_after_ninety_days_minutes_are_quarters_and_what_was_unknown_stays_so(service: Service) -> None:
+    first = NOW - 60
+    told = [minute(first, 2.0, open_s=20), ZoneMinute(first + 1, 2, 100, 100, 500, 100, 100, 500, 5)]
+    told += [minute(first + 15, None, product_fault=SensorFault.STUCK), minute(first + 59, -1.0)]
+    service.hear(kept(*told))
+
+    assert thin(service, days=89) == 0
+    assert thin(service, days=91) == 1
+    assert thin(service, days=91) == 0
+    (row,) = rows(
+        service.engine,
+        "SELECT samples, product_min, product_mean, product_max, open_s, product_fault, air_fault FROM zone_hour",
+    )
+    assert row == (
+        [8, 0, None, 6],
+        [100, None, None, -100],
+        [175, None, None, -100],  # six samples of 2.00 and two of 1.00
+        [500, None, None, -100],
+        [25, 0, None, 0],
+        [None, "stuck", None, None],
+        [None] * 4,
+    )
+
+
+def test_after_two_years_they_are_gone(service: Service) -> None:
+    service.hear(kept(minute(NOW - 2)))
+    thin(service, days=91)
+
+    assert thin(service, days=729) == 0
+    assert thin(service, days=731) == 1
+    assert means(service) == {}

@@ -5,22 +5,26 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from app.db.engine import transaction
+from app.domain.degrees import ProbeUnlikely
 from app.domain.errors import DomainError, NotFound
 from app.domain.inspecting import (
     DiscardLineCrossed,
+    KeptShut,
     NotInBag,
     ProbeOutside,
-    ProbeUnlikely,
     QuarantineOver,
 )
+from app.domain.parcel_state import ParcelState
 from app.use_cases.audit.audit import audit
 from app.use_cases.audit.rule import Moment
 from app.use_cases.cold_chain.apply_cold_event import NoSuchParcelThere
 from app.use_cases.cold_chain.condemn_undecided import condemn_undecided
 from app.use_cases.cold_chain.inspect_food import Look, inspect_food
+from app.use_cases.evening.offer_not_collected import offer_not_collected
+from app.use_cases.keeping.hand_over_order import good_parcels, nothing_to_give
 from app.use_cases.ordering.place_order import PlacedOrder
 from app.use_cases.site.ask_site import PersonalWords, ReasonNeeded
 from app.use_cases.site.wire_time import to_wire
@@ -36,7 +40,7 @@ from locker_protocol.cold_messages import (
 from locker_protocol.uplink_messages import ParcelCollected, ParcelRemoved, PlanOrder
 from locker_protocol.vocabulary import ColdCause, Right, Zone, ZoneAlarm
 from tests.use_cases.cast import LOAD_FROM, PICKER, SITE, open_shop
-from tests.use_cases.evening import Evening
+from tests.use_cases.evening import LATE_EVENING, Evening
 
 FOUND = LOAD_FROM + timedelta(hours=1)
 SOON = FOUND + timedelta(minutes=20)
@@ -369,6 +373,47 @@ def test_a_word_on_what_is_not_there_has_no_effect(cold: Cold, order: PlacedOrde
         cold.tell(event, at=FOUND, site=said["site"])
 
     assert cold.shop.everything() == before
+
+
+def test_neither_a_door_nor_a_bag_that_is_kept_shut_is_handed_over_by_hand(cold: Cold, order: PlacedOrder) -> None:
+    with transaction(cold.shop.engine) as conn:
+        row = conn.execute(text("SELECT * FROM customer_order WHERE id = :id"), {"id": order.order_id}).one()
+        assert good_parcels(conn, row, ParcelState.LOADED, now=SOON)
+    cold.quarantine(order)
+    with transaction(cold.shop.engine) as conn:
+        assert good_parcels(conn, row, ParcelState.LOADED, now=SOON) == []
+        assert isinstance(nothing_to_give(conn, order_id=order.order_id), KeptShut)
+    cold.remove(order, right=Right.RESCUE)
+    with transaction(cold.shop.engine) as conn:
+        assert good_parcels(conn, row, ParcelState.RESCUED, now=SOON) == []
+
+
+def test_the_audit_sees_what_was_handed_over_and_a_grant_while_it_was_kept_shut(cold: Cold, order: PlacedOrder) -> None:
+    cold.quarantine(order)
+    door = cold.shop.parcels(order)[0].door
+    for right, seq in (("staff", 1), ("collect", 2)):
+        cold.shop.run_sql(
+            "INSERT INTO site_event"
+            " VALUES (:site, 'log', :seq, :at, :at, 'UnlockGranted', :order, CAST(:body AS jsonb))",
+            site=SITE, seq=seq, at=SOON, order=order.order_id, body=f'{{"right": "{right}", "doors": [{door}]}}',
+        )  # fmt: skip
+    cold.shop.run_sql(
+        "UPDATE parcel SET state = 'collected', opened_at = :at, collected_at = :at WHERE order_id = :order",
+        at=SOON, order=order.order_id,
+    )  # fmt: skip
+    with transaction(cold.shop.engine) as conn:
+        found = {each.invariant: each.violations for each in audit(conn, Moment(DUE))}
+
+    assert (found["I10"], found["I11"]) == (1, 1)
+
+
+def test_nobody_is_asked_why_they_did_not_collect_what_is_kept_shut(cold: Cold, order: PlacedOrder) -> None:
+    cold.quarantine(order)
+    with transaction(cold.shop.engine) as conn:
+        assert offer_not_collected(conn, now=LATE_EVENING, settings=cold.shop.settings) == 0
+    cold.clear(order)
+    with transaction(cold.shop.engine) as conn:
+        assert offer_not_collected(conn, now=LATE_EVENING, settings=cold.shop.settings) == 1
 
 
 def alarm(**more: Any) -> ZoneAlarmFound:

@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 
 from app.db.engine import transaction
+from app.domain.degrees import ProbeUnlikely
 from app.domain.errors import DomainError, NotFound
 from app.domain.loading import LabelLoaded
 from app.domain.visit import (
+    CrateReadAlready,
+    CrateTooWarm,
     DoorInHand,
     GateJustJudged,
     LabelInHand,
@@ -30,6 +33,7 @@ from app.use_cases.visiting.keep_photo import keep_photo
 from app.use_cases.visiting.load_at_visit import load_at_visit
 from app.use_cases.visiting.measure_gate import measure_gate
 from app.use_cases.visiting.open_at_visit import open_at_visit
+from app.use_cases.visiting.read_crate import read_crate
 from locker_protocol.uplink_messages import DoorConditionChanged, LoadUnsure, ParcelRemoved, SiteEvent
 from locker_protocol.vocabulary import DoorCondition, DoorFault, Right
 from tests.use_cases.cast import BOB, LOAD_FROM, OTHER_SITE, PICKER, REMOVAL_FROM, SITE, Shop, at_once
@@ -357,3 +361,53 @@ def test_a_photo_is_kept_with_the_visit(shop: Shop) -> None:
     visit_id = begin(shop).visit_id
     do(shop, keep_photo, visit_id=visit_id, person_id=DRIVER, jpeg=b"\xff\xd8", now=LOAD_FROM)
     assert shop.rows("SELECT visit_id, person_id, jpeg FROM photo") == [(visit_id, DRIVER, b"\xff\xd8")]
+
+
+READ = LOAD_FROM + timedelta(minutes=2)
+
+
+def read(shop: Shop, visit_id: str, zone: str = "chilled", product_c: float = 4.5) -> None:
+    do(shop, read_crate, visit_id=visit_id, zone=zone, product_c=product_c, person_id=DRIVER, now=READ)
+
+
+def test_what_is_loaded_is_judged_from_when_its_crate_was_measured(shop: Shop) -> None:
+    ref = shop.parcels(shop.packed())[0].ref
+    read(shop, begin(shop).visit_id)
+    scan(shop, ref, now=READ + timedelta(seconds=9))
+
+    assert shop.one("SELECT cold_since FROM remote_command") == READ
+
+
+def test_without_a_reading_it_is_judged_from_its_loading(shop: Shop) -> None:
+    ref = shop.parcels(shop.packed())[0].ref
+    read(shop, begin(shop).visit_id, zone="frozen", product_c=-18.0)
+    scan(shop, ref)
+
+    assert shop.one("SELECT cold_since FROM remote_command") is None
+
+
+@pytest.mark.parametrize(
+    ("zone", "product_c", "refusal"),
+    [
+        ("chilled", 5.1, CrateTooWarm),
+        ("frozen", -14.9, CrateTooWarm),
+        ("chilled", float("nan"), ProbeUnlikely),
+        ("chilled", -60.0, ProbeUnlikely),
+        ("ambient", 20.0, NotFound),
+        ("attic", 4.0, NotFound),
+    ],
+)
+def test_a_crate_that_comes_too_warm_or_is_none_is_not_taken_down(
+    shop: Shop, zone: str, product_c: float, refusal: type[DomainError]
+) -> None:
+    visit_id = begin(shop).visit_id
+    refused(shop, refusal, read, visit_id, zone, product_c)
+
+
+def test_the_first_reading_of_a_visit_counts_and_none_after_its_end(shop: Shop) -> None:
+    visit_id = begin(shop).visit_id
+    read(shop, visit_id)
+    refused(shop, CrateReadAlready, read, visit_id)
+    end(shop, visit_id=visit_id, now=READ)
+    refused(shop, VisitOver, read, visit_id, "frozen", -20.0)
+    refused(shop, NotFound, read, "nowhere")

@@ -104,7 +104,7 @@ def test_the_pdf_is_one_and_carries_no_font_of_ours(day: Day, language: str) -> 
 
 
 def test_chinese_within_latin_words_is_set_in_its_own_type(day: Day) -> None:
-    with day.app.test_request_context("/en/"):
+    with day.app.test_request_context("/en/", headers={"Accept-Language": "en"}):
         assert marked("Lin 林 <3, −18 °C") == 'Lin <font name="STSong-Light">林</font> &lt;3, –18 °C'
 
 

@@ -1,7 +1,7 @@
 """What a driver's visit shows: who is there, what to take out, to wipe and to load, and how warm it is. Reads only."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,20 +12,21 @@ from app.db.tables import gateway, site, visit
 from app.db.visits import ToRemove, in_hand_of_others, to_check, to_remove, visit_under_way
 from app.domain.parcel_state import ParcelState
 from app.domain.shelf_life import LOADABLE_BEFORE
-from app.domain.visit import Gate, Place
+from app.domain.visit import MEASURED, Gate, Place
 
 PEOPLE = text("""
     SELECT p.id, p.display_name, p.staff_no FROM visit_driver d JOIN person p ON p.id = d.person_id
     WHERE d.visit_id = :visit_id ORDER BY d.joined_at, p.id
 """)
 TO_LOAD = text("""
-    SELECT p.id, p.ref, p.state, p.look_door, o.site_id, o.id AS order_id, o.order_no, r.run_no
+    SELECT p.id, p.ref, p.state, p.zone, p.look_door, o.site_id, o.id AS order_id, o.order_no, r.run_no
     FROM parcel p JOIN customer_order o ON o.id = p.order_id JOIN load_run r USING (run_no)
     WHERE (CAST(:site_id AS text) IS NULL OR o.site_id = :site_id)
         AND o.state IN ('paid', 'packed', 'ready') AND p.state IN ('planned', 'packed')
         AND r.load_from - CAST(:before AS interval) <= :now AND r.removal_from > :now AND r.called_off_at IS NULL
     ORDER BY r.load_from, r.run_no, o.order_no, p.ref
 """)
+CRATES = text("SELECT zone, product_c FROM crate_reading WHERE visit_id = :visit_id")
 PHOTOS = text("SELECT count(*) FROM photo WHERE visit_id = :visit_id")
 LAST_OPENING = text("""
     SELECT m.*, (
@@ -67,6 +68,12 @@ class VisitNow:
     to_load: Sequence[Row[Any]]
     others: Sequence[Row[Any]]
     photos: int
+    crates: Mapping[str, float]  # how cold each zone's crate came, °C
+
+    @property
+    def crate_zones(self) -> list[str]:
+        """The zones whose crates are to be measured before they are loaded."""
+        return sorted({bag.zone for bag in self.to_load} & MEASURED)
 
     @property
     def visit_id(self) -> str | None:
@@ -102,6 +109,7 @@ def visit_now(conn: Connection, *, site_id: str, person_id: str, now: datetime, 
         to_load=conn.execute(TO_LOAD, _loadable(site_id, now)).all(),
         others=in_hand_of_others(conn, site_id=site_id, person_id=person_id, now=now, rate=rate),
         photos=conn.execute(PHOTOS, mine).scalar_one(),
+        crates={row.zone: row.product_c for row in conn.execute(CRATES, mine)},
     )
 
 

@@ -80,6 +80,7 @@ remote_command = Table(
     Column("label", Text),
     Column("instead_of", SmallInteger),
     Column("fault", Text),
+    Column("cold_since", TIME),  # the reading of the crate it comes from, where a driver took one
     Column("person_id", ForeignKey("person.id"), nullable=False),
     Column("reason", Text, nullable=False),
     Column("asked_at", TIME, nullable=False),

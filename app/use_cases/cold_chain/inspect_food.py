@@ -17,8 +17,9 @@ from app.db.engine import announce
 from app.db.food_classes import BagLine, lines_in_bag
 from app.db.outbox import put_entry
 from app.domain.audit_record import Act, of_people
+from app.domain.degrees import check_degrees
 from app.domain.errors import NotFound
-from app.domain.inspecting import Kept, NotInBag, QuarantineOver, check_probe, check_release
+from app.domain.inspecting import Kept, NotInBag, QuarantineOver, check_release
 from app.domain.quarantine_state import QUARANTINE_TABLE, QuarantineEvent, QuarantineState
 from app.domain.state_table import step
 from app.use_cases.cold_chain.condemn_food import condemn_food
@@ -64,7 +65,7 @@ def inspect_food(
     """
     quarantine = _locked(conn, quarantine_id)
     reason = checked_order_reason(conn, look.reason, order_id=quarantine.order_id)
-    check_probe(look.probe_c)
+    check_degrees(look.probe_c)
     lines = lines_in_bag(conn, parcel_id=quarantine.parcel_id)
     if unknown := set(kept) - {line.line_no for line in lines}:
         raise NotInBag(line=min(unknown))

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
+from app.db.quarantines import KEPT_SHUT
 from app.domain.offering import (
     BEFORE_THE_LAST_WINDOW_CLOSES,
     OfferKind,
@@ -20,19 +21,20 @@ from app.use_cases.evening.make_offer import make_offer
 from app.use_cases.telling.tell_order import tell_choice
 from locker_protocol.ids import RandomBytes, random_bytes
 
-UNCOLLECTED = text("""
+# Whoever cannot collect because it is kept shut is not asked why they did not.
+UNCOLLECTED = text(f"""
     SELECT o.id, s.timezone, lies.ready_at, lies.keeps_until, last.closes_at AS last_closes_at
     FROM customer_order o
     JOIN site s ON s.id = o.site_id
     JOIN LATERAL (SELECT max(closes_at) AS closes_at FROM pickup_window WHERE run_no = o.run_no) last ON true
     JOIN LATERAL (
-        SELECT max(loaded_at) AS ready_at, min(collect_until) AS keeps_until FROM parcel
-        WHERE order_id = o.id AND state = 'loaded'
+        SELECT max(p.loaded_at) AS ready_at, min(p.collect_until) AS keeps_until FROM parcel p
+        WHERE p.order_id = o.id AND p.state = 'loaded' AND NOT {KEPT_SHUT}
     ) lies ON lies.ready_at IS NOT NULL
     WHERE o.state = 'ready' AND last.closes_at <= :soon AND lies.keeps_until > :now
         AND NOT EXISTS (SELECT FROM offer f WHERE f.order_id = o.id AND f.kind = 'not_collected')
     ORDER BY o.id LIMIT 200 FOR UPDATE OF o SKIP LOCKED
-""")
+""")  # noqa: S608  texts of ours
 
 
 def offer_not_collected(

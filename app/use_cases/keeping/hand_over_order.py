@@ -9,8 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from app.db.quarantines import KEPT_SHUT
+from app.db.quarantines import KEPT_SHUT, kept_shut
 from app.domain.asking_for import LOOK_LIVES, LookOver
+from app.domain.errors import DomainError
+from app.domain.inspecting import KeptShut
 from app.domain.keeping import KeptParcel, NothingToHandOver, may_be_given
 from app.domain.order_state import OrderState
 from app.domain.parcel_state import ParcelState
@@ -36,14 +38,14 @@ def hand_over_order(
     random: RandomBytes = random_bytes,
     rate: float = 1,
 ) -> str:
-    """Ask for the doors; returns the command's id. Raises LookOver, NothingToHandOver or ReasonNeeded.
+    """Ask for the doors; returns the command's id. Raises LookOver, KeptShut, NothingToHandOver or ReasonNeeded.
 
     `rate` is how fast civil time runs (1 outside a demo).
     """
     order = looked_up(conn, look_id=look_id, person_id=person_id, now=now, rate=rate)
     doors = [one.door for one in good_parcels(conn, order, ParcelState.LOADED, now=now)]
     if not doors:
-        raise NothingToHandOver
+        raise nothing_to_give(conn, order_id=order.id)
     return open_doors(
         conn,
         site_id=order.site_id,
@@ -73,6 +75,11 @@ def good_parcels(conn: Connection, order: Row[Any], state: ParcelState, *, now: 
         for row in conn.execute(PARCELS, {"order_id": order.id})
         if row.state == state and may_be_given(OrderState(order.state), _kept(row), now=now)
     ]
+
+
+def nothing_to_give(conn: Connection, *, order_id: str) -> DomainError:
+    """Why nothing of an order may be given out: it is kept shut for food safety, or there is nothing."""
+    return KeptShut() if kept_shut(conn, order_id=order_id) else NothingToHandOver()
 
 
 def _kept(row: Row[Any]) -> KeptParcel:

@@ -9,12 +9,11 @@ from sqlalchemy import Connection
 
 from app.db.engine import announce
 from app.db.moves import move_parcels
-from app.domain.keeping import NothingToHandOver
 from app.domain.order_state import OrderState
 from app.domain.parcel_state import ParcelEvent, ParcelState
 from app.domain.refunding import RefundCause
 from app.use_cases.collecting.end_order import end_order_when_done
-from app.use_cases.keeping.hand_over_order import good_parcels, looked_up
+from app.use_cases.keeping.hand_over_order import good_parcels, looked_up, nothing_to_give
 from locker_protocol.ids import RandomBytes, random_bytes
 
 
@@ -27,12 +26,12 @@ def hand_over_rescued(
     random: RandomBytes = random_bytes,
     rate: float = 1,
 ) -> int:
-    """Record what was given out; returns how many parcels. Raises LookOver or NothingToHandOver."""
+    """Record what was given out; returns how many parcels. Raises LookOver, KeptShut or NothingToHandOver."""
     order = looked_up(conn, look_id=look_id, person_id=person_id, now=now, rate=rate)
     bags = good_parcels(conn, order, ParcelState.RESCUED, now=now)
     mine = [row.id for row in bags if row.rescued_by == person_id]
     if not mine:
-        raise NothingToHandOver
+        raise nothing_to_give(conn, order_id=order.id)
     actor = f"person:{person_id}"
     move_parcels(
         conn,

@@ -142,6 +142,7 @@ def load_parcel(
     now: datetime,
     instead_of: int | None = None,
     fault: DoorFault | None = None,
+    cold_since: datetime | None = None,
     random: RandomBytes = random_bytes,
     rate: float = 1,
 ) -> str:
@@ -167,6 +168,7 @@ def load_parcel(
     refuse_unloadable(known, site_id=site_id, now=now, another_door=instead_of is not None)
     label = write_label(Label(row.site_no, row.run_no, ref))
     wish: dict[str, Wish] = {"label": label, "instead_of": instead_of, "fault": fault.value if fault else None}
+    wish["cold_since"] = cold_since
     return _ask(conn, site_id, (now, now + LIVES * rate), random, kind="load", person_id=person_id, reason="", **wish)
 
 

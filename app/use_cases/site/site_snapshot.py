@@ -16,11 +16,13 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, text
 
+from app.db.cold_policy import policy_now
 from app.db.food_classes import CLASSES
 from app.domain.pickup_code import credential_manifest
 from app.settings import Settings
 from app.use_cases.planning.allocate_order import parcel_manifest
 from locker_protocol.codec import encode
+from locker_protocol.cold_messages import QuarantinedParcel
 from locker_protocol.uplink_messages import (
     BelieveLoaded,
     CredentialManifest,
@@ -53,6 +55,14 @@ PARCELS = text(f"""
         AND (p.state = 'loaded' OR p.state IN ('planned', 'packed') AND r.removal_from > :now)
     ORDER BY r.load_from, o.id, p.id
 """)  # noqa: S608  texts of ours
+# With a class condemned the rest of the bag still waits for a look.
+KEPT_SHUT = text("""
+    SELECT DISTINCT ON (q.parcel_id) q.parcel_id, CASE q.state WHEN 'open' THEN 'quarantine' ELSE 'discard' END AS level
+    FROM quarantine q JOIN parcel p ON p.id = q.parcel_id JOIN customer_order o ON o.id = p.order_id
+    WHERE o.site_id = :site AND o.state IN ('paid', 'packed', 'ready') AND p.state = 'loaded'
+        AND q.state IN ('open', 'condemned')
+    ORDER BY q.parcel_id, q.found_at DESC
+""")
 CREDENTIALS = text(
     "SELECT c.* FROM credential c JOIN customer_order o ON o.id = c.order_id WHERE c.site_id = :site"
     " AND c.ended_at IS NULL AND o.state IN ('paid', 'packed', 'ready') ORDER BY c.order_id"
@@ -90,7 +100,16 @@ def build_snapshot(conn: Connection, *, site_id: str, now: datetime, settings: S
     doors = [_door(row) for row in conn.execute(DOORS, place)]
     rows = conn.execute(PARCELS, place).all()
     shares = _shares(rows, conn.execute(CREDENTIALS, place).all(), settings.secret_key)
-    bare = SiteSnapshot(site_no, doors, service_keys(settings), [], [], [])
+    bare = SiteSnapshot(
+        site_no,
+        doors,
+        service_keys(settings),
+        [],
+        [],
+        [],
+        cold_policy=policy_now(conn, site_id=site_id),
+        quarantined=[QuarantinedParcel(row.parcel_id, row.level) for row in conn.execute(KEPT_SHUT, place)],
+    )
     return list(_fill(bare, shares))
 
 
@@ -125,6 +144,8 @@ def _fill(bare: SiteSnapshot, shares: Iterable[Share]) -> Iterator[Entry]:
         [parcel for share in inside for parcel in share.parcels],
         [share.credential for share in inside if share.credential],
         [loaded for share in inside for loaded in share.loaded],
+        bare.cold_policy,
+        bare.quarantined,
     )
     for share in outside:
         yield from share.entries()

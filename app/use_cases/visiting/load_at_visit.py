@@ -37,6 +37,9 @@ LIKELY = text("""
     JOIN locker l ON l.id = d.locker_id
     WHERE p.ref = :ref ORDER BY l.position
 """)
+CRATE = text("""
+    SELECT c.read_at FROM crate_reading c JOIN parcel p ON p.zone = c.zone WHERE c.visit_id = :visit_id AND p.ref = :ref
+""")
 UNKNOWN: Mapping[str, Any] = {"open": False, "product_c": None}
 
 
@@ -56,7 +59,9 @@ def load_at_visit(
 
     Raises NotFound, a refusal of `domain.loading`, LabelInHand, ZoneTooWarm or ZoneUnmeasured.
     """
-    begin_visit(conn, site_id=site_id, person_id=person_id, now=now, rate=rate, random=random)
+    begun = begin_visit(conn, site_id=site_id, person_id=person_id, now=now, rate=rate, random=random)
+    ref = ref_of(label_text)
+    read_at = conn.execute(CRATE, {"visit_id": begun.visit_id, "ref": ref}).scalar_one_or_none()
     command_id = load_parcel(
         conn,
         site_id=site_id,
@@ -65,10 +70,11 @@ def load_at_visit(
         now=now,
         instead_of=instead_of,
         fault=fault,
+        cold_since=read_at,
         random=random,
         rate=rate,
     )
-    ref = ref_of(label_text)  # a refusal from here on undoes the whole transaction
+    # A refusal from here on undoes the whole transaction.
     for other in in_hand_of_others(conn, site_id=site_id, person_id=person_id, now=now, rate=rate):
         label = read_label(other.label) if other.kind == "load" else None
         if label is not None and label.ref == ref:
