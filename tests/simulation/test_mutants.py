@@ -103,7 +103,7 @@ def an_older_version_works_with_a_newer_store(patch: Patch) -> None:
     patch.setattr(gateway_node, "restore", lenient)
 
 
-@mutant("I1", "I2", "I3", "I6", "I7")
+@mutant("I1", "I2", "I3", "I4", "I6", "I7")
 def the_controller_does_not_wait_for_its_disk(patch: Patch) -> None:
     append = JournalDisk.append
 
