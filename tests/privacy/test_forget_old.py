@@ -25,6 +25,7 @@ ROWS: Mapping[str, str] = {
     "rejected_message": "(received_at, topic, fault, reason, payload) VALUES (:at, 'x', 'x', 'x', '')",
     "keeper_look": "('{n}', :at, '" + PICKER + "', '" + SITE + "')",
     "trouble_report": "(at, site_id, person_id, words) VALUES (:at, '" + SITE + "', '" + PICKER + "', 'x')",
+    "alarm_answer": "(cause, at, site_id, person_id) VALUES ('sensor', :at, '" + SITE + "', '" + PICKER + "')",
     "outbox": "(gateway_id, made_at, entry, acked_at) VALUES ('" + SITE + "', :at, '', :at)",
     "payment_webhook": "('sandbox', '{n}', :at, 'x', '{{}}', :at)",
     "sandbox_charge": "('{n}', '{n}', 1, 'CNY', 'open', '', '', 0, :at)",
