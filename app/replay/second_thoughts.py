@@ -137,7 +137,7 @@ class SecondThoughts:
         page = await browser.open(f"en/orders/{placed.order_id}")
         page = await browser.send(page, needed_form(page, "/again"))
         form = next((each for each in page.forms if each.name == "order"), None)
-        if form is None or "window_id" not in form.fields:
+        if form is None:  # nothing of it is sold for that time any more
             self.deeds["again_not_to_be_had"] += 1
             return "", False
         page = await browser.send(page, form, {"window_id": str(placed.window["id"])})
