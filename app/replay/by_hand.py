@@ -15,6 +15,7 @@ from app.replay.chance import chance
 from app.replay.client import Client, Json, Refused
 from app.replay.extras import Extras, Handles
 from app.replay.goods import Goods
+from locker_protocol.ids import random_id
 
 Row = dict[str, Json]
 
@@ -67,7 +68,7 @@ class ByHand:
             for line in bag.lines:
                 if line["picked_quantity"] is None:
                     await self._handle(picker, browser, run_no, bag, line)
-            await picker.post(f"/api/v1/parcels/{bag.parcel['id']}/seal", {"seal": f"S-{bag.parcel['ref']}"})
+            await self._post(picker, f"/api/v1/parcels/{bag.parcel['id']}/seal", {"seal": f"S-{bag.parcel['ref']}"})
         except Refused as refusal:
             if refusal.code != WITHDRAWN:  # its owner cancelled it meanwhile, or a recall took it back
                 raise
@@ -77,6 +78,9 @@ class ByHand:
 
     async def _handle(self, picker: Client, browser: Browser, run_no: int, bag: Bag, line: Row) -> None:
         handles = self.extras.handles(bag.parcel["order_id"], line["line_no"])
+        if sum(each["product_id"] == line["product_id"] for each in bag.lines) > 1:
+            self.deeds["line_at_two_prices"] += 1
+            handles = Handles.PICKS  # a scan marks whichever of the two is open
         path = f"/api/v1/parcels/{bag.parcel['id']}/lines/{line['line_no']}"
         there = line["quantity"]
         if handles is Handles.SHORT:
@@ -88,7 +92,7 @@ class ByHand:
         elif there == line["quantity"]:
             await self._pick(picker, browser, run_no, bag, line, chooses=handles is Handles.CHOOSES_LOT)
             if handles is Handles.CHANGES_MIND:
-                await picker.post(f"{path}/unpick")
+                await self._post(picker, f"{path}/unpick")
                 await self._pick(picker, browser, run_no, bag, line)
                 self.deeds["line_unpicked"] += 1
 
@@ -96,7 +100,7 @@ class ByHand:
         drawn = chance(self.extras.seed, "missing", bag.parcel["ref"], bag.parcel["order_id"], line["line_no"])
         missing = 1 + int(drawn * line["quantity"])
         reason = SHORT_REASONS[int(drawn * 97) % len(SHORT_REASONS)]
-        await picker.post(f"{path}/short", {"missing": missing, "reason": reason})
+        await self._post(picker, f"{path}/short", {"missing": missing, "reason": reason})
         self.deeds["line_short"] += 1
         return missing
 
@@ -108,7 +112,7 @@ class ByHand:
             return await self._short(picker, path, bag, line)
         drawn = chance(self.extras.seed, "instead", bag.parcel["order_id"], line["line_no"])
         instead = offered[int(drawn * len(offered))]
-        await picker.post(f"{path}/substitute", {"product_id": instead, "quantity": 1})
+        await self._post(picker, f"{path}/substitute", {"product_id": instead, "quantity": 1})
         self.deeds["line_replaced"] += 1
         return 1
 
@@ -117,7 +121,7 @@ class ByHand:
         net_g = self.goods.articles[line["product_id"]].kind.weight_g
         gross = round(there * net_g * (LIGHTEST + drawn * (HEAVIEST - LIGHTEST))) + TARE_G
         scale = SCALES[int(drawn * 1000) % len(SCALES)]
-        await picker.post(f"{path}/weighings", {"scale_id": scale, "gross_g": gross, "tare_g": TARE_G})
+        await self._post(picker, f"{path}/weighings", {"scale_id": scale, "gross_g": gross, "tare_g": TARE_G})
         self.deeds["line_weighed"] += 1
 
     async def _pick(
@@ -128,7 +132,11 @@ class ByHand:
             self.deeds["lot_chosen"] += 1
             return
         asked = {"product_id": line["product_id"], "label": bag.parcel["label"]}
-        await picker.post(f"/api/v1/runs/{run_no}/picks", asked)
+        await self._post(picker, f"/api/v1/runs/{run_no}/picks", asked)
+
+    async def _post(self, picker: Client, path: str, body: Row | None = None) -> None:
+        """Do something once, however often it has to be asked for."""
+        await picker.post(path, body, Idempotency_Key=random_id())
 
     async def _pick_lot(self, browser: Browser, run_no: int, bag: Bag, line: Row) -> bool:
         here = f"en/picking/runs/{run_no}/waves/{bag.wave_no}"

@@ -7,6 +7,8 @@ counted.
 import re
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
+from html import unescape
 from io import BytesIO
 
 from PIL import Image
@@ -17,7 +19,7 @@ from app.replay.client import Refused
 from app.replay.extras import Claims
 from app.replay.residents import Placed
 
-LINE = re.compile(r'name="line" value="(\d+)"')
+LINE = re.compile(r'name="line" value="(\d+)".*?<span>(.*?) ×', re.DOTALL)
 DONE = re.compile(r"[?&]done=([0-9a-f]{32})")
 OPERATORS_CLAIM = re.compile(r"/ops/claims/([0-9a-f]{32})")
 ALARM = re.compile(r"/ops/claims/alarms/([0-9a-f]{32})")
@@ -26,29 +28,37 @@ REFUSES, REFUNDS_OTHERS = 0.4, 0.5
 PHOTO_PX = 160
 
 
-async def complain(browser: Browser, placed: Placed, deeds: Counter[str], seed: int) -> None:
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What somebody says, of goods with this name or, without one, of any line."""
+
+    kind: Claims
+    about: str = ""
+
+
+async def complain(browser: Browser, placed: Placed, said: Said, deeds: Counter[str], seed: int) -> None:
     """Say on the order's page that a line was not as it should be. Raises Refused for an answer nobody expects."""
-    wants = placed.wants.claims
     path = f"en/orders/{placed.order_id}/claim"
     page = await browser.open(path)
-    lines = LINE.findall(page.html)
+    lines = [number for number, name in LINE.findall(page.html) if said.about in unescape(name)]
     if not lines:  # all that came was refunded before
         deeds["claim_nothing_left"] += 1
         return
     line = lines[int(chance(seed, "claims line", placed.name) * len(lines))]
-    kind = Claims.SPOILED if wants is Claims.ABSURD else wants
-    photo = ("photo", picture(seed, placed.name)) if wants is Claims.SPOILED else None
+    kind = Claims.SPOILED if said.kind is Claims.ABSURD else said.kind
+    photo = ("photo", picture(seed, placed.name)) if said.kind is Claims.SPOILED else None
     page = await browser.send(
         page, needed_form(page, "/claim"), {"line": line, "kind": kind.value, "quantity": "1"}, photo
     )
-    if wants is Claims.ABSURD:
+    if said.kind is Claims.ABSURD:
         if not page.refused:
             raise Refused(page.status, "claim", f"a spoiled line of {placed.order_id} was claimed without a photo")
         deeds["claim_refused_at_once"] += 1
         return
     if page.refused or not DONE.search(page.url):
         raise Refused(page.status, "claim", f"a claim of {placed.order_id} was refused: {page.says()}")
-    deeds[f"claim_{wants.value}"] += 1
+    deeds[f"claim_{said.kind.value}"] += 1
+    deeds["claims_of_bad_goods"] += bool(said.about)
 
 
 def picture(seed: int, name: str) -> bytes:

@@ -9,13 +9,14 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import partial
 
 from app.replay.agenda import Agenda, at_once
 from app.replay.browser import Browser, sign_in_browser
 from app.replay.by_hand import ByHand
 from app.replay.chance import chance
 from app.replay.client import Client, Refused, sign_in
-from app.replay.complaints import Answers, complain
+from app.replay.complaints import Answers, Said, complain
 from app.replay.extras import Cancels, Claims, Edits, Extras, Wants
 from app.replay.goods import Goods
 from app.replay.listener import Listener
@@ -29,8 +30,10 @@ SIGNED_IN_FOR = timedelta(hours=10)
 # The worker asks about unclear payments every five seconds, those of a minute ago and older.
 POLLED_AFTER, POLLED_WITHIN_S = timedelta(seconds=70), 7.0
 MOST_POLLS = 14
-# Of those whose payment's word was lost so many do not look again: their hold ends before anybody asks the provider.
-WALKS_AWAY = 0.25
+# On the other days the hold of an order whose payment's word was lost ends before anybody asks the provider.
+LOOKS_AGAIN = 0.6
+CHANGED_LATER = 0.5
+BAD_GOODS, SAYS_SO = 0.06, 0.7
 RECALLS = 0.2
 HOUR = timedelta(hours=1)
 MOST_HOURS = 26
@@ -58,6 +61,9 @@ class Everything:
     _operator: Browser | None = None
     _signed_in_at: datetime | None = None
     _stage: str = ""
+    _bad_goods: str = ""
+    _later: list[Placed] = field(default_factory=list)
+    _evenings: int = 0
 
     def __post_init__(self) -> None:
         self.thoughts = SecondThoughts(lambda placed: self.browsers[placed.neighbour].tab(), self.deeds)
@@ -82,6 +88,8 @@ class Everything:
         self.deeds["similar" if placed.wants.similar else "refund_if_short"] += 1
         if placed.wants.cancels is Cancels.OPEN:
             await guarded(f"cancelling {placed.order_id}", self.thoughts.cancel(placed, Cancels.OPEN))
+        elif placed.wants.edits is not Edits.NO and chance(self.extras.seed, "later", placed.name) < CHANGED_LATER:
+            self._later.append(placed)
         elif placed.wants.edits is not Edits.NO:
             await guarded(f"changing {placed.order_id}", self.thoughts.edit(placed))
         if placed.wants.reads:
@@ -100,10 +108,15 @@ class Everything:
             made.append(again)
             await again.look()
 
-    async def settle(self, placed: Sequence[Placed], *, all_of_them: bool = False, jumps: bool = True) -> None:
-        """Let time pass until everybody's payment is known, but for those who walked off; with `all_of_them` theirs."""
-        for _ in range(MOST_POLLS):
-            waiting = [each for each in placed if self._is_unclear(each) and (all_of_them or not self._walks(each))]
+    async def look_again(self, placed: Sequence[Placed], day: int) -> None:
+        """After ordering, people look whether their payment has come; on some days nobody does."""
+        if chance(self.extras.seed, "looks again", day) < LOOKS_AGAIN:
+            await self.settle(placed)
+
+    async def settle(self, placed: Sequence[Placed], *, jumps: bool = True) -> None:
+        """Wait until every payment somebody made is known, and what was paid for done; with `jumps` time passes."""
+        for _ in range(MOST_POLLS if jumps else 2):
+            waiting = [each for each in placed if each.pressed and not each.paid]
             await at_once(self.agenda.hands, [each.look for each in waiting])
             waiting = [each for each in waiting if not _knows(each)]
             edits = [edit for edit in self.thoughts.edits if edit.pressed and not await self.thoughts.settle(edit)]
@@ -113,17 +126,11 @@ class Everything:
                 await self.agenda.jump(await self.agenda.now() + POLLED_AFTER)
             await asyncio.sleep(POLLED_WITHIN_S)
 
-    def _is_unclear(self, placed: Placed) -> bool:
-        return placed.pressed and not placed.paid
-
-    def _walks(self, placed: Placed) -> bool:
-        return chance(self.extras.seed, "walks away", placed.name) < WALKS_AWAY
-
     # --- a run ------------------------------------------------------------------------------------------------------
 
     async def before_packing(self, placed: Sequence[Placed], day: date, guarded: Guarded) -> None:
         """Take over the goods of a run and let cancel who does so after the cut-off. `placed`: those of its runs."""
-        await self.settle(placed, all_of_them=True, jumps=False)
+        await self.settle(placed, jumps=False)
         await self._be_there()
         pieces: Counter[str] = Counter()
         for each in placed:
@@ -133,6 +140,8 @@ class Everything:
             await guarded(f"lots of run {run_no}", self.office.take_over_lots(run_no, day, pieces))
             drawn = chance(self.extras.seed, "recall", run_no)
             recalls = drawn < min(0.9, RECALLS * self.extras.often)
+            bad = chance(self.extras.seed, "bad goods", run_no) < BAD_GOODS * self.extras.often
+            self._bad_goods = pieces.most_common(1)[0][0] if bad and pieces else ""
             self._stage = ("packed", "loaded", "collected")[run_no % 3] if recalls else ""
         await self._cancel(placed, Cancels.CLOSED, guarded)
 
@@ -163,19 +172,34 @@ class Everything:
         """Say what was wrong with what came, or read the receipts."""
         if placed.state != "collected":
             return
-        if placed.wants.claims is not Claims.NO:
+        about, kind = "", placed.wants.claims
+        if self._bad_goods in placed.pieces and chance(self.extras.seed, "says so", placed.name) < SAYS_SO:
+            about, kind = self.goods.articles[self._bad_goods].category.title(), Claims.SPOILED
+        if kind is not Claims.NO:
             tab = self.browsers[placed.neighbour].tab()
-            claim = complain(tab, placed, self.deeds, self.extras.seed)
+            claim = complain(tab, placed, Said(kind, about), self.deeds, self.extras.seed)
             await guarded(f"a claim about {placed.order_id}", claim)
         if placed.wants.reads:
             await guarded(f"reading of {placed.order_id}", self.thoughts.read(placed))
 
     async def evening(self, guarded: Guarded) -> None:
-        """Answer who waits, and compare the books."""
+        """Answer who waits, change prices, and compare the books; half of those who change an order do it now."""
         await self._be_there()
         await self._recall_at("collected", guarded)
         await guarded("answering claims", self.answers.answer_all())
+        self._evenings += 1
+        pieces: Counter[str] = Counter()
+        for each in self._later:
+            pieces.update(each.pieces)
+        await guarded("changing prices", self.office.change_prices(pieces, self._evenings))
+        await at_once(self.agenda.hands, [partial(self._change_later, each, guarded) for each in self._later])
+        self._later.clear()
         await guarded("the day's reconciliation", self._compare())
+
+    async def _change_later(self, placed: Placed, guarded: Guarded) -> None:
+        await placed.look()
+        if placed.state == "paid":
+            await guarded(f"changing {placed.order_id}", self.thoughts.edit(placed))
 
     async def _compare(self) -> None:
         if self.reconcile is not None:
@@ -200,14 +224,16 @@ class Everything:
     async def finish(self, placed: list[Placed]) -> list[str]:
         """Wait until nothing is open, and say what is all the same."""
         await self._be_there()
-        await self.settle(placed, all_of_them=True)
+        await self.settle(placed)
         await self.answers.answer_all()
         operator = await sign_in(self.nobody, OPERATOR)
         for _ in range(MOST_HOURS):
             open_refunds = [each for each in await operator.all("/api/v1/refunds") if each["state"] != "done"]
             waiting = await self.listener.all_arrived(operator)
             differences = await self.office.differences()
-            if not open_refunds and not waiting and not differences:
+            unknown = [each for each in placed if each.pressed and not each.paid]
+            await at_once(self.agenda.hands, [each.look for each in unknown])
+            if not open_refunds and not waiting and not differences and all(map(_knows, unknown)):
                 break
             await self.agenda.jump(await self.agenda.now() + HOUR)
             await asyncio.sleep(POLLED_WITHIN_S)

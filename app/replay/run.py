@@ -249,7 +249,8 @@ async def _reconcile(env: Mapping[str, str], agenda: Agenda) -> str:
         code = await asyncio.to_thread(run_reconcile, env, None, say=said.append)
         if code == 0:
             return ""
-        await agenda.jump(await agenda.now() + REFUNDS_GO_AGAIN)
+        if code == 1:  # what heals by a refund sent once more waits for the next try
+            await agenda.jump(await agenda.now() + REFUNDS_GO_AGAIN)
         await asyncio.sleep(1)
     return "; ".join(said)
 

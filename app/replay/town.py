@@ -218,7 +218,7 @@ class Town:
 
     async def _settle(self) -> None:
         if self.everything is not None:
-            await self.everything.settle(self.placed)
+            await self.everything.look_again(self.placed, self.days)
 
     async def _place(self, window: Row, wish: Wish) -> Placed:
         neighbour = int(chance(self.seed, "person", wish.name) * len(self.residents))
