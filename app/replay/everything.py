@@ -7,6 +7,7 @@ end nothing may be open: no payment somebody made, no change, no claim, no refun
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -21,7 +22,8 @@ from app.replay.extras import Cancels, Claims, Edits, Extras, Wants
 from app.replay.goods import Goods
 from app.replay.listener import Listener
 from app.replay.office import Office
-from app.replay.residents import FINAL, Placed
+from app.replay.patience import NeverHappened, until
+from app.replay.residents import FINAL, Placed, Row
 from app.replay.second_thoughts import SecondThoughts
 
 OPERATOR, PICKER = "operator@caibox.example", "picker@caibox.example"
@@ -31,7 +33,7 @@ SIGNED_IN_FOR = timedelta(hours=10)
 POLLED_AFTER, POLLED_WITHIN_S = timedelta(seconds=70), 7.0
 MOST_POLLS = 14
 # On the other days the hold of an order whose payment's word was lost ends before anybody asks the provider.
-LOOKS_AGAIN = 0.6
+LOOKS_AGAIN = 0.85
 CHANGED_LATER = 0.5
 BAD_GOODS, SAYS_SO = 0.06, 0.7
 RECALLS = 0.2
@@ -54,6 +56,7 @@ class Everything:
     deeds: Counter[str]
     reconcile: Reconcile | None = None
     browsers: list[Browser] = field(default_factory=list)
+    windows: list[Row] = field(default_factory=list)
     thoughts: SecondThoughts = field(init=False)
     office: Office = field(init=False)
     answers: Answers = field(init=False)
@@ -100,10 +103,13 @@ class Everything:
         return again[0] if again else None
 
     async def _again(self, placed: Placed, made: list[Placed]) -> None:
-        order_id, pressed = await self.thoughts.order_again(placed)
-        if order_id:
-            again = Placed(order_id, placed.person, placed.site_id, placed.window, placed.habits)
-            again.name, again.neighbour, again.pressed = f"{placed.name}-again", placed.neighbour, pressed
+        day, site = placed.window["local_date"], placed.site_id
+        here = [each for each in self.windows if (each["local_date"], each["site_id"]) == (day, site)]
+        found = await self.thoughts.order_again(placed, [each["id"] for each in here])
+        if found is not None:
+            window = next(each for each in here if each["id"] == found.window)
+            again = Placed(found.order_id, placed.person, placed.site_id, window, placed.habits)
+            again.name, again.neighbour, again.pressed = f"{placed.name}-again", placed.neighbour, found.pressed
             again.wants = Wants(claims=placed.wants.claims)
             made.append(again)
             await again.look()
@@ -115,16 +121,19 @@ class Everything:
 
     async def settle(self, placed: Sequence[Placed], *, jumps: bool = True) -> None:
         """Wait until every payment somebody made is known, and what was paid for done; with `jumps` time passes."""
-        for _ in range(MOST_POLLS if jumps else 2):
-            waiting = [each for each in placed if each.pressed and not each.paid]
-            await at_once(self.agenda.hands, [each.look for each in waiting])
-            waiting = [each for each in waiting if not _knows(each)]
-            edits = [edit for edit in self.thoughts.edits if edit.pressed and not await self.thoughts.settle(edit)]
-            if not waiting and not edits:
+        for _ in range(MOST_POLLS if jumps else 1):
+            if await self._all_known(placed):
                 return
             if jumps:
                 await self.agenda.jump(await self.agenda.now() + POLLED_AFTER)
-            await asyncio.sleep(POLLED_WITHIN_S)
+            with suppress(NeverHappened):
+                await until(lambda: self._all_known(placed), "payments are known", patience_s=POLLED_WITHIN_S)
+
+    async def _all_known(self, placed: Sequence[Placed]) -> bool:
+        unknown = [each for each in placed if each.pressed and not each.paid]
+        await at_once(self.agenda.hands, [each.look for each in unknown])
+        edits = [edit for edit in self.thoughts.edits if edit.pressed and not await self.thoughts.settle(edit)]
+        return all([_knows(each) for each in unknown]) and not edits  # each is noted, so none is skipped
 
     # --- a run ------------------------------------------------------------------------------------------------------
 
@@ -231,9 +240,7 @@ class Everything:
             open_refunds = [each for each in await operator.all("/api/v1/refunds") if each["state"] != "done"]
             waiting = await self.listener.all_arrived(operator)
             differences = await self.office.differences()
-            unknown = [each for each in placed if each.pressed and not each.paid]
-            await at_once(self.agenda.hands, [each.look for each in unknown])
-            if not open_refunds and not waiting and not differences and all(map(_knows, unknown)):
+            if await self._all_known(placed) and not open_refunds and not waiting and not differences:
                 break
             await self.agenda.jump(await self.agenda.now() + HOUR)
             await asyncio.sleep(POLLED_WITHIN_S)

@@ -212,9 +212,9 @@ async def collect(near: Neighbourhood, placed: Placed, *, at_a_door_s: float = 0
     with near.steel.expects(placed.site_id, doors):
         near.moment("collecting")
         await _Visit(near, placed, doors, code, at_a_door_s).run()
-        if placed.habits.forgets_a_bag:
+        if placed.habits.forgets_a_bag and placed.state == "ready":
             await _Visit(near, placed, doors, code).look_again()
-    await until(lambda: _is(placed, *FINAL), f"order {placed.order_id} is collected")
+    await until(lambda: _is(placed, "expiring", *FINAL), f"order {placed.order_id} is collected")
 
 
 class _Visit:
@@ -231,7 +231,7 @@ class _Visit:
         self._typed_wrong = False
 
     async def run(self) -> None:
-        """Show the code until every bag is out."""
+        """Show the code until every bag is out, or its owner reads that nothing is handed out any more."""
         end_ms = self._near.clock.now().monotonic_ms + AT_THE_DOOR_S * 1000
         attempt = 0
         while self._left():
@@ -241,6 +241,8 @@ class _Visit:
             await asyncio.gather(*(self._empty(door) for door in opened))
             attempt += 1
             if not opened:
+                if await _is(self._placed, "expiring", "refunded"):
+                    return
                 await asyncio.sleep(0.5)
 
     async def look_again(self) -> None:

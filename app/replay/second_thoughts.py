@@ -5,7 +5,7 @@ Each wish is noted with what must come of it. Decides nothing a page decides: wh
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -19,6 +19,7 @@ CONFLICT = 409
 MOST_OF_ONE = 99
 MOST_TRIES = 4
 ORDER_IN_PATH = re.compile(r"/orders/([0-9a-f]{32})")
+FREE_WINDOW = re.compile(r'name="window_id" value="(\d+)" required(?: checked)?>')
 PAY_PAGE = "/sandbox/pay/"
 
 
@@ -31,6 +32,15 @@ class Edit:
     after_minor: int
     pressed: bool = False
     settled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """An order that was made from an earlier one. `pressed`: it was paid for."""
+
+    order_id: str
+    window: int
+    pressed: bool
 
 
 @dataclass(slots=True)
@@ -126,11 +136,8 @@ class SecondThoughts:
 
     # --- again ------------------------------------------------------------------------------------------------------
 
-    async def order_again(self, placed: Placed) -> tuple[str, bool]:
-        """Order the same once more with one tap, for the same window; the new order's id, and whether it was paid for.
-
-        Without an id when it cannot be had: the page says why.
-        """
+    async def order_again(self, placed: Placed, windows: Collection[int]) -> Again | None:
+        """Order the same once more with one tap, for the first of these windows that the page says has room."""
         browser = self.browser_of(placed)
         page = await browser.open("en/sites")
         await browser.send(page, needed_form(page, "/sites"), {"site_id": placed.site_id})
@@ -139,14 +146,16 @@ class SecondThoughts:
         form = next((each for each in page.forms if each.name == "order"), None)
         if form is None:  # nothing of it is sold for that time any more
             self.deeds["again_not_to_be_had"] += 1
-            return "", False
-        page = await browser.send(page, form, {"window_id": str(placed.window["id"])})
-        if page.refused:
-            self._count_refusal(page, "again")
-            return "", False
-        page, pressed = await self._pay_page(browser, page, "/pay")
-        self.deeds["ordered_again"] += 1
-        return _order_of(page), pressed
+            return None
+        for window in [int(each) for each in FREE_WINDOW.findall(page.html) if int(each) in windows]:
+            sent = await browser.send(page, form, {"window_id": str(window)})
+            if sent.refused:
+                self._count_refusal(sent, "again")
+                continue
+            page, pressed = await self._pay_page(browser, sent, "/pay")
+            self.deeds["ordered_again"] += 1
+            return Again(_order_of(page), window, pressed)
+        return None
 
     async def _pay_page(self, browser: Browser, page: Page, form_part: str) -> tuple[Page, bool]:
         """Pay where a page leads to the provider's; where that is away, the order's page leads there again."""

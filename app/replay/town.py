@@ -149,6 +149,8 @@ class Town:
 
         await until(offered, "something can be ordered for")
         day = min(window["local_date"] for window in found)
+        if self.everything is not None:
+            self.everything.windows[:] = found
         return Windows([window for window in found if window["local_date"] == day])
 
     async def order(self, windows: Windows, orders: int) -> None:
