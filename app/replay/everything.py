@@ -133,7 +133,8 @@ class Everything:
         unknown = [each for each in placed if each.pressed and not each.paid]
         await at_once(self.agenda.hands, [each.look for each in unknown])
         edits = [edit for edit in self.thoughts.edits if edit.pressed and not await self.thoughts.settle(edit)]
-        return all([_knows(each) for each in unknown]) and not edits  # each is noted, so none is skipped
+        known = [_knows(each) for each in unknown]  # each is noted, so none is skipped
+        return all(known) and not edits
 
     # --- a run ------------------------------------------------------------------------------------------------------
 
