@@ -26,7 +26,6 @@ PRICES_A_DAY, DEARER_PERCENT = 5, 110
 REASON = "The grower called it back"
 FOUND = re.compile(r"[?&]state=found[^>]*>[^<]*?(\d+)\s*</a>")
 HEALED = re.compile(r"[?&]state=healed[^>]*>[^<]*?(\d+)\s*</a>")
-MOVEMENTS = re.compile(r"Last compared up to [^<]*?: ([\d,]+) movement")
 
 
 @dataclass(slots=True)
@@ -93,10 +92,9 @@ class Office:
         found = FOUND.search(page.html)
         if page.refused or found is None:
             raise Refused(page.status, "reconciliation", page.says())
-        healed, moved = HEALED.search(page.html), MOVEMENTS.search(page.html)
+        healed = HEALED.search(page.html)
         self.deeds["reconciliation_looks"] += 1
         self.deeds["differences_put_right"] = int(healed.group(1)) if healed else 0
-        self.deeds["movements_last_compared"] = int(moved.group(1).replace(",", "")) if moved else 0
         return int(found.group(1))
 
     def _comes_in_lots(self, sku: str) -> bool:

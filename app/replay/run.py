@@ -6,6 +6,7 @@ Decides what a replay needs before it begins, and says in a sentence what it lac
 
 import asyncio
 import json
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -50,6 +51,7 @@ PRODUCTS_AT_ONCE = 100
 REQUEST_S = 15.0
 QUIET = timedelta(seconds=61)
 QUIET_WITHIN_S = 60.0
+MOVEMENTS = re.compile(r"UTC: (\d+) movements")
 REFUNDS_GO_AGAIN = timedelta(minutes=20)
 # Of the invariants, what each finding says in the report.
 EXAMPLES = 5
@@ -233,7 +235,7 @@ async def _with_everything(town: Town, stage: Stage, wanted: Wanted) -> AsyncIte
     deeds = Counter[str]()
     listener = Listener(wanted.seed, deeds)
     extras = Extras(wanted.seed, wanted.often)
-    reconcile = None if stage.stack is None else partial(_reconcile, stage.stack.env, town.agenda)
+    reconcile = None if stage.stack is None else partial(_reconcile, stage.stack.env, town.agenda, deeds)
     town.everything = Everything(town.nobody, town.agenda, extras, town.goods, listener, deeds, reconcile)
     async with listening(listener) as url:
         await town.everything.begin(url)
@@ -241,15 +243,16 @@ async def _with_everything(town: Town, stage: Stage, wanted: Wanted) -> AsyncIte
         await town.everything.end()
 
 
-async def _reconcile(env: Mapping[str, str], agenda: Agenda) -> str:
+async def _reconcile(env: Mapping[str, str], agenda: Agenda, deeds: Counter[str]) -> str:
     """Compare the last day as an operator does by command. What its provider does not answer is asked again."""
     said: list[str] = []
     for _ in range(RECONCILED_AGAIN):
         said.clear()
         code = await asyncio.to_thread(run_reconcile, env, None, say=said.append)
-        if code == 0:
+        if code == HELD:
+            deeds["movements_compared"] += sum(int(each) for each in MOVEMENTS.findall(said[0]))
             return ""
-        if code == 1:  # what heals by a refund sent once more waits for the next try
+        if code == BROKEN:  # what heals by a refund sent once more waits for the next try
             await agenda.jump(await agenda.now() + REFUNDS_GO_AGAIN)
         await asyncio.sleep(1)
     return "; ".join(said)

@@ -11,7 +11,7 @@ DEEDS = (
     "cancelled_open", "cancelled_closed", "cancelled_packed", "cancelled_ready", "ordered_again", "read_receipts",
     "claim_missing", "claim_spoiled", "claim_short_weight", "claim_refused_at_once", "claims_answered",
     "bags_by_hand", "line_weighed", "line_short", "line_replaced", "lot_chosen",
-    "lots_taken_over", "recalled_orders", "days_reconciled", "events", "events_refused_first",
+    "lots_taken_over", "recalled_orders", "movements_compared", "events", "events_refused_first",
 )  # fmt: skip
 
 
