@@ -24,6 +24,7 @@ DONE = re.compile(r"[?&]done=([0-9a-f]{32})")
 OPERATORS_CLAIM = re.compile(r"/ops/claims/([0-9a-f]{32})")
 ALARM = re.compile(r"/ops/claims/alarms/([0-9a-f]{32})")
 REASON = "Looked at by the replay's operator"
+CONFLICT = 409
 REFUSES, REFUNDS_OTHERS = 0.4, 0.5
 PHOTO_PX = 160
 
@@ -40,7 +41,7 @@ async def complain(browser: Browser, placed: Placed, said: Said, deeds: Counter[
     """Say on the order's page that a line was not as it should be. Raises Refused for an answer nobody expects."""
     path = f"en/orders/{placed.order_id}/claim"
     page = await browser.open(path)
-    lines = [number for number, name in LINE.findall(page.html) if said.about in unescape(name)]
+    lines = _lines(page, said)
     if not lines:  # all that came was refunded before
         deeds["claim_nothing_left"] += 1
         return
@@ -55,10 +56,18 @@ async def complain(browser: Browser, placed: Placed, said: Said, deeds: Counter[
             raise Refused(page.status, "claim", f"a spoiled line of {placed.order_id} was claimed without a photo")
         deeds["claim_refused_at_once"] += 1
         return
+    if page.status == CONFLICT and line not in _lines(await browser.open(path), said):
+        deeds["claim_overtaken"] += 1  # a recall gave it back between the look and the word
+        return
     if page.refused or not DONE.search(page.url):
         raise Refused(page.status, "claim", f"a claim of {placed.order_id} was refused: {page.says()}")
     deeds[f"claim_{said.kind.value}"] += 1
     deeds["claims_of_bad_goods"] += bool(said.about)
+
+
+def _lines(page: Page, said: Said) -> list[str]:
+    """The lines that the page lets one choose, of what somebody speaks of."""
+    return [number for number, name in LINE.findall(page.html) if said.about in unescape(name)]
 
 
 def picture(seed: int, name: str) -> bytes:
