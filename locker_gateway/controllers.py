@@ -109,6 +109,16 @@ def caught_up(site: Site, controller: str, *, now_ms: int) -> bool:
     return seen.event_no == 0 or now_ms - seen.known_since_ms >= GAP_TAKEN_MS
 
 
+def is_outdated(site: Site, controller: str, said: Beat | ControllerBirth) -> bool:
+    """True for what was said before an event that is known here: its doors may have moved since.
+
+    It may have waited on its way while later reports passed it, or come from the process before this one.
+    """
+    seen, position = site.sight_of(controller), site.positions.rows.get(controller)
+    applied = position.event_no if position is not None and position.store_id == said.store_id else 0
+    return said.event_no < max(seen.event_no, applied)
+
+
 def _leave_if_older(turn: Turn, seen: ControllerSeen, said: Beat | ControllerBirth) -> None:
     """A boot never heard before may have been before the one that lives: all it said was on its way until now.
 

@@ -239,14 +239,14 @@ def _take_presence(turn: Turn, controller: str, presence: ControllerBirth | Cont
         return
     controllers.born(turn, controller, presence, retained=retained)
     if not retained and turn.site.seen[controller].boot_id == presence.boot_id:
-        door_events.see_doors(turn, controller, presence.doors)
+        door_events.see_doors(turn, controller, presence)
         echoes.ask(turn, controller)
 
 
 def _take_report(turn: Turn, controller: str, report: Events | Beat, *, received_ms: int) -> None:
     lives = controllers.heard(turn, controller, report)
     if lives and isinstance(report, Beat):
-        door_events.see_doors(turn, controller, report.doors)
+        door_events.see_doors(turn, controller, report)
     elif lives and isinstance(report, Events):
         _take_events(turn, controller, report, received_ms=received_ms)
     echoes.ask_when_due(turn, controller)  # a boot taken for an earlier one too: its answer proves that it lives
