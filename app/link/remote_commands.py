@@ -41,7 +41,7 @@ TAKE = text(
     " AND (hold_state IS NULL OR hold_state = 'confirmed')"
     " ORDER BY asked_at LIMIT :most FOR UPDATE OF c SKIP LOCKED)"
     ' RETURNING id, gateway_id, kind, doors, "right", order_id, label, instead_of, fault, person_id, reason, not_after,'
-    " second_id,"
+    " second_id, cold_since,"
     " (SELECT staff_no FROM person WHERE person.id = person_id)"
 )
 WAITING = text(

@@ -104,6 +104,14 @@ MOVE = "INSERT INTO history (at, order_id, subject, subject_id, from_state, even
 AUDIT_OPEN, AUDIT_SHUT = (f"ALTER TABLE audit {word} TRIGGER insert_only" for word in ("DISABLE", "ENABLE"))
 LOADED_AGAIN = '{"parcel_id": "o2-p1"}'
 
+# The bag that was collected had been kept shut for an hour.
+SHUT = (
+    "INSERT INTO quarantine (id, parcel_id, order_id, site_id, locker_id, door, food_class, cause, since, found_at,"
+    " due_at) SELECT 'q1', p.id, p.order_id, c.site_id, c.locker_id, c.door, 'frozen', 'too_warm', at, at, at"
+    " FROM parcel p JOIN compartment c ON c.door = p.door,"
+    " LATERAL (SELECT p.collected_at - interval '1 hour' AS at) t WHERE p.id = 'o1-p1'"
+)
+
 DOORS = (
     "INSERT INTO run_capacity (run_no, zone, size_or_larger, total, taken)"
     " SELECT run_no, 'chilled', 'S', 9, 2 FROM load_run"
@@ -168,6 +176,8 @@ DAMAGE = [
     ("I22", [*GOODS, LOT.format(taken=1)]),
     ("I22", [*GOODS, LOT.format(taken=2), LINE_LOT.format(taken=2)]),
     ("I22", [*GOODS, LOT.format(taken=1), LINE_LOT.format(taken=1), RECALL]),
+    ("I10", [SHUT, "DELETE FROM site_event WHERE type = 'UnlockGranted'"]),
+    ("I11", [SHUT, "UPDATE parcel SET state = 'loaded' WHERE id = 'o1-p1'"]),
     ("I15", [EVENT + f"('{GATEWAY}', 'log-a', 7, now(), now(), 'ParcelLoaded', NULL, '{LOADED_AGAIN}', NULL)"]),
     ("I18", ["UPDATE customer_order SET total_minor = total_minor + 1"]),
     ("I19", ["UPDATE pickup_window SET orders_taken = 1"]),

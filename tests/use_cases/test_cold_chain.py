@@ -224,7 +224,7 @@ def test_staff_take_the_spoiled_line_out_and_release_the_rest(cold: Cold, order:
     assert (row.reason, row.probe_c, bytes(row.photo), row.kept) == ("cold to the touch", 3.0, JPEG, [TCS])
     assert cold.notices() == ["order_kept_shut", "order_refunded"]  # that it opens, is the site's to say
     assert cold.shop.one("SELECT actor FROM audit WHERE act = 'food_released'") == f"person:{PICKER}"
-    cold.clear(order, actor=PICKER)
+    cold.clear(order, actor=PICKER, at=SOON + timedelta(minutes=1))
     assert cold.notices()[-1] == "order_kept_shut_no_more"
     assert cold.broken() == []
 

@@ -201,3 +201,22 @@ def test_a_site_that_is_none_is_not_found(day: Day) -> None:
     for step in ("", "/sweep", "/check", "/count", "/leave"):
         assert client.get(f"/en/driver/nowhere{step}").status_code == 404
     assert client.post("/en/driver/nowhere/begin").status_code == 404
+
+
+def test_a_driver_types_how_cold_each_crate_came_once(day: Day) -> None:
+    post(day, "/begin")
+    zones = {row.zone for row in rows(day, t.parcel)} & {"chilled", "frozen"}
+    zone = min(zones)
+    warm = post(day, "/crate", zone=zone, product_c="9")
+    assert warm.status_code == 409
+    assert "9.0 °C in the crate" in warm.text
+    assert post(day, "/crate", zone=zone, product_c="cold").status_code == 422
+    assert post(day, "/crate", zone="attic", product_c="3").status_code == 404
+    assert rows(day, t.crate_reading) == []
+
+    assert post(day, "/crate", zone=zone, product_c="−18,5").status_code == 303
+    (kept,) = rows(day, t.crate_reading)
+    assert (kept.zone, kept.product_c) == (zone, -18.5)
+    assert "−18.5 °C" in get(day)
+    assert post(day, "/crate", zone=zone, product_c="-19").status_code == 409
+    assert len(rows(day, t.crate_reading)) == 1

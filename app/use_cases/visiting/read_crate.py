@@ -40,6 +40,6 @@ def read_crate(
     check_crate(Zone(zone), product_c, policy_now(conn, site_id=found.site_id))
     row = {"id": new_id(to_wire(now), random), "visit_id": visit_id, "zone": zone, "product_c": product_c}
     kept = insert(crate_reading).values(**row, read_at=now, person_id=person_id).on_conflict_do_nothing()
-    if conn.execute(kept).rowcount == 0:
+    if conn.execute(kept.returning(crate_reading.c.id)).one_or_none() is None:
         raise CrateReadAlready
     announce(conn, f"site:{found.site_id}")
