@@ -243,12 +243,12 @@ def _take_presence(turn: Turn, controller: str, presence: ControllerBirth | Cont
         echoes.ask(turn, controller)
 
 
-def _take_report(turn: Turn, controller: str, report: Events | Beat, *, received_ms: int) -> None:
+def _take_report(turn: Turn, controller: str, report: Report, *, received_ms: int) -> None:
     if not controllers.heard(turn, controller, report):
         return
     if isinstance(report, Beat):
         door_events.see_doors(turn, controller, report.doors)
-    else:
+    elif isinstance(report, Events):
         _take_events(turn, controller, report, received_ms=received_ms)
     echoes.ask_when_due(turn, controller)
 

@@ -10,7 +10,7 @@ from firmware_sim import controller as core
 from firmware_sim import signals
 from firmware_sim.hardware import Cabinet
 from firmware_sim.memory import EventKept
-from locker_protocol.bus_messages import BootReason, Command, DoorOpened, Echo, Unlock, UnlockDone, ZoneReading
+from locker_protocol.bus_messages import BootReason, Command, DoorOpened, Echo, Unlock, UnlockDone
 from locker_protocol.codec import decode, encode
 from locker_protocol.topics import bus_topic
 from locker_protocol.vocabulary import Zone
@@ -31,7 +31,7 @@ _MOMENTS = {
     (True, False): "power_cut_before_a_pulse",
     (True, True): "power_cut_before_a_pulse",
 }
-MILD = (ZoneReading(Zone.CHILLED, 3.0, 3.5),)
+MILD = (signals.ZoneSample(Zone.CHILLED, 3.0, 3.5),)
 
 
 class PowerFailed(Exception):
@@ -188,9 +188,11 @@ class ControllerNode:
                 payload = encode(message)
                 self.kernel.note("report", self.name, data=payload)
                 self.link.publish(self.topics[kind], payload, retain=retain, reliable=qos > 0)
-            case signals.ReadProbes():
+            case signals.ReadProbes(at_ms):
                 assert self.state is not None
-                core.step(self.state, signals.ProbesRead(MILD), self.clock.now())
+                read = signals.ProbesRead((MILD,) * len(at_ms))
+                for sent in core.step(self.state, read, self.clock.now()):
+                    self._do_one(sent, [])
             case signals.Display(show):
                 self.refused_ms = self.kernel.ms if show.screen == "refused" else -1
 
