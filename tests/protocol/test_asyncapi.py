@@ -24,7 +24,6 @@ from locker_protocol.errors import ProtocolFault
 from locker_protocol.ids import random_bytes
 from locker_protocol.label import Label, read_label, write_label
 from locker_protocol.signing import Direction, seal
-from locker_protocol.telemetry import MinutesKept
 from locker_protocol.topics import bus_topic, uplink_topic
 from locker_protocol.uplink_messages import OpenDoors
 from locker_protocol.vocabulary import CONTRACT_MINOR, Right, Zone
@@ -233,7 +232,7 @@ def test_the_gateway_sends_each_message_as_the_document_says() -> None:
     seen = {type_of(world, each): (each.qos, each.retain) for each in world.sent}
     assert set(seen) == {
         *(member.__name__ for member in get_args(bus_messages.Command)),
-        *(member.__name__ for member in get_args(uplink_messages.Up) if member is not MinutesKept),
+        *(member.__name__ for member in get_args(uplink_messages.Up)),
         "GatewayBirth",
     }
     assert {name: travels(name) for name in seen} == seen
