@@ -367,9 +367,10 @@ class World:
         """What the store has of what is asked."""
         rows = [
             (zone, minute, body)
-            for (controller, minute, zone), body in sorted(self.minutes.items())
+            for (controller, minute, zone), body in self.minutes.items()
             if controller == asked.controller and asked.first <= minute <= asked.last and asked.zone in {None, zone}
         ]
+        rows.sort(key=lambda row: (row[1], row[0]))
         return tuple(rows if asked.limit < 0 else rows[: asked.limit])
 
     def perform(self, outputs: Iterable[Output]) -> None:
@@ -480,6 +481,10 @@ class World:
     def up_messages(self) -> list[Any]:
         """Everything sent to the service on `up`, opened with the gateway's key."""
         return [self._opened(each, Up) for each in self.sent if each.link == "uplink" and each.topic.endswith("/up")]
+
+    def opened_up(self, message: Publish) -> Any:
+        """One message sent to the service on `up`."""
+        return self._opened(message, Up)
 
     def presences(self) -> list[Any]:
         """Everything sent to the service on `presence`."""
