@@ -4,7 +4,7 @@ A door that may hold this very parcel comes before all; one that would not do fo
 it one that is known to jam.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from locker_gateway import conditions, grants, troubles
 from locker_gateway.doors import DoorState
@@ -13,9 +13,15 @@ from locker_protocol.uplink_messages import DoorSpec, ParcelManifest
 from locker_protocol.vocabulary import SIZES, DoorCondition, DoorTrouble
 
 
-def choose_door(site: Site, parcel: ParcelManifest, *, never: int | None = None) -> DoorSpec | None:
-    """A free door for this parcel, other than `never`; `None`: there is none."""
-    free = (spec for spec in _in_order(site, parcel) if spec.door != never and _is_free(site, spec, parcel))
+def choose_door(
+    site: Site, parcel: ParcelManifest, *, never: int | None = None, closed: Collection[str] = ()
+) -> DoorSpec | None:
+    """A free door for this parcel, other than `never`, and not at the controllers `closed`; `None`: there is none."""
+    free = (
+        spec
+        for spec in _in_order(site, parcel)
+        if spec.door != never and spec.controller not in closed and _is_free(site, spec, parcel)
+    )
     return min(free, key=lambda spec: (_would_not_do(site, spec, parcel), _sticks(site, spec)), default=None)
 
 

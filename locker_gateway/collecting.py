@@ -1,14 +1,15 @@
 """Collecting: which doors a good code opens, and when a parcel is spent.
 
-All doors of the order that are loaded open at once. A parcel is spent when its door was opened by a code, or by the
-keeper who hands it over, and shut again. For 15 minutes after the last one the same code re-opens what has not been
-filled anew.
+All doors of the order that are loaded open at once, but for those whose food is not to be eaten. A parcel is spent when
+its door was opened by a code, or by the keeper who hands it over, and shut again. For 15 minutes after the last one the
+same code re-opens what has not been filled anew.
 """
 
 from collections.abc import Sequence
 
 from locker_gateway import cancelling, conditions, grants, troubles
 from locker_gateway.codes import Holder
+from locker_gateway.cold.quarantines import is_kept
 from locker_gateway.conditions import Finding
 from locker_gateway.controllers import caught_up
 from locker_gateway.grants import Asked, Target
@@ -34,11 +35,12 @@ def open_for(turn: Turn, holder: Holder, *, controller: str, via: Via) -> None:
         _go_on(turn, running, holder)
         return
     placements = [each for each in site.placements.rows.values() if each.order_id == holder.order_id]
-    loaded = [each for each in placements if each.state == "loaded" and not _being_taken_out(site, each)]
+    lying = [each for each in placements if each.state == "loaded" and not _being_taken_out(site, each)]
+    loaded = [each for each in lying if not is_kept(site, each.parcel_id)]
     right, meant = (Right.COLLECT, loaded) if loaded else (Right.REOPEN, _reopenable(turn, placements))
     wanted = [each for each in meant if not troubles.is_for_staff_only(site, each.door)]
     if not wanted:
-        raise Refused(Refusal.DOOR_BROKEN if meant else _why_nothing(placements), order_id=holder.order_id)
+        raise Refused(Refusal.DOOR_BROKEN if meant else _why_nothing(site, placements), order_id=holder.order_id)
     targets = [Target(each.door, each.controller, each.parcel_id) for each in wanted]
     reachable = [each for each in targets if _reachable(turn, each.controller, shown_at=controller)]
     if not reachable:
@@ -110,7 +112,7 @@ def _reachable(turn: Turn, controller: str, *, shown_at: str) -> bool:
 
 def _reopenable(turn: Turn, placements: Sequence[Placement]) -> list[Placement]:
     """What was collected a moment ago and not filled since, when nothing else of the order is left."""
-    if any(each.lies for each in placements):
+    if any(each.lies and not is_kept(turn.site, each.parcel_id) for each in placements):
         return []
     gone = [each for each in placements if each.state == "collected"]
     return [each for each in gone if _just_collected(turn, each) and not _taken_since(turn.site, each)]
@@ -136,9 +138,11 @@ def _taken_since(site: Site, placement: Placement) -> bool:
     return looked_behind or lies_there or may_lie or loading
 
 
-def _why_nothing(placements: Sequence[Placement]) -> Refusal:
+def _why_nothing(site: Site, placements: Sequence[Placement]) -> Refusal:
     if not placements:
         return Refusal.NOT_LOADED
+    if any(each.state == "loaded" and is_kept(site, each.parcel_id) for each in placements):
+        return Refusal.QUARANTINED
     standing_open = any(each.lies for each in placements)
     return Refusal.IN_PROGRESS if standing_open else Refusal.SPENT
 

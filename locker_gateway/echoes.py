@@ -9,7 +9,7 @@ Numbers begin at random in each process: one of another process, or of another c
 
 from locker_gateway.state import Site
 from locker_gateway.turn import Turn
-from locker_protocol.bus_messages import Beat, Echo, Events
+from locker_protocol.bus_messages import Echo, Report
 from locker_protocol.ids import RandomBytes
 
 ECHO_EVERY_MS = 1_000
@@ -46,7 +46,7 @@ def ask_when_due(turn: Turn, controller: str) -> None:
         ask(turn, controller)
 
 
-def longest_on_its_way_ms(turn: Turn, controller: str, report: Events | Beat) -> int | None:
+def longest_on_its_way_ms(turn: Turn, controller: str, report: Report) -> int | None:
     """How long ago the report was sent at most; `None`: nobody can know."""
     asked_ms = turn.site.seen[controller].asked_ms.get(report.echo or 0)
     return None if asked_ms is None else turn.ms - asked_ms

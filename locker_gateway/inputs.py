@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from locker_gateway.outputs import ReadMinutes, StoredMinute
+
 
 @dataclass(frozen=True, slots=True)
 class Started:
@@ -68,6 +70,14 @@ class EventsRead:
 
 
 @dataclass(frozen=True, slots=True)
+class MinutesRead:
+    """The store's answer to `ReadMinutes`: what was asked, and what is there."""
+
+    asked: ReadMinutes
+    rows: tuple[StoredMinute, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AuditGrown:
     """The store's audit is durable through row `no`, whose hash is `digest`."""
 
@@ -83,4 +93,4 @@ class StoreMeasured:
 
 
 LinkInput = UplinkUp | UplinkDown | BusUp | BusDown
-Input = Started | Tick | LinkInput | UplinkMessage | BusMessage | EventsRead | AuditGrown | StoreMeasured
+Input = Started | Tick | LinkInput | UplinkMessage | BusMessage | EventsRead | MinutesRead | AuditGrown | StoreMeasured

@@ -4,11 +4,13 @@ A parcel counts as loaded when its door was opened for it and shut again; anythi
 who wants another door for it has it in hand: whatever was counted before does not hold.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from locker_gateway import conditions, doubts, grants
 from locker_gateway.choosing import choose_door, may_be_behind_silence
 from locker_gateway.codes import code_of
+from locker_gateway.cold import exposures, gate
 from locker_gateway.conditions import Finding
 from locker_gateway.grants import Asked, Target
 from locker_gateway.records import Grant, GrantDoor, Placement
@@ -27,7 +29,7 @@ FINDINGS = {DoorFault.BROKEN: Finding.BROKE, DoorFault.DIRTY: Finding.DOUBTED}
 class LabelShown:
     """A label and who showed it. `controller` is where; `None` when a phone read it.
 
-    `instead_of` is the door that will not do, for the reason `fault`.
+    `instead_of` is the door that will not do, for the reason `fault`. `cold_since`: the crate's last good reading.
     """
 
     text: str
@@ -37,6 +39,7 @@ class LabelShown:
     command_id: str | None = None
     instead_of: int | None = None
     fault: DoorFault | None = None
+    cold_since: int | None = None
 
 
 def load(turn: Turn, shown: LabelShown) -> int:
@@ -114,11 +117,13 @@ def _go_on(turn: Turn, grant: Grant, door: GrantDoor, *, actor: str) -> int:
 
 
 def _open(turn: Turn, parcel: ParcelManifest, shown: LabelShown) -> int:
-    spec = choose_door(turn.site, parcel, never=shown.instead_of)
+    closed = gate.closed_at(turn, parcel)
+    spec = choose_door(turn.site, parcel, never=shown.instead_of, closed=closed)
     if spec is None:
-        silent = may_be_behind_silence(turn.site, parcel)
-        refusal = Refusal.LOCKER_SILENT if silent else Refusal.NO_FREE_DOOR
-        raise Refused(refusal, order_id=parcel.order_id, actor=shown.actor)
+        raise Refused(_why_no_door(turn, parcel, shown, closed), order_id=parcel.order_id, actor=shown.actor)
+    gate.passed(turn, (spec.controller, spec.zone))
+    if shown.cold_since is not None:
+        exposures.crate_was_read(turn, parcel.parcel_id, shown.cold_since)
     asked = Asked(
         shown.controller or spec.controller,
         shown.via,
@@ -134,6 +139,14 @@ def _open(turn: Turn, parcel: ParcelManifest, shown: LabelShown) -> int:
 
 
 # --- another door -----------------------------------------------------------------------------------------------------
+
+
+def _why_no_door(turn: Turn, parcel: ParcelManifest, shown: LabelShown, closed: Mapping[str, Refusal]) -> Refusal:
+    """A door there would be, in a zone that must not be loaded; or one behind silence; or none."""
+    free_but_closed = choose_door(turn.site, parcel, never=shown.instead_of)
+    if free_but_closed is not None:
+        return closed[free_but_closed.controller]
+    return Refusal.LOCKER_SILENT if may_be_behind_silence(turn.site, parcel) else Refusal.NO_FREE_DOOR
 
 
 def _give_up(turn: Turn, parcel: ParcelManifest, shown: LabelShown, door: int) -> None:

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from queue import Empty, Queue
 from threading import Event
 
-from locker_gateway.inputs import AuditGrown, BusMessage, EventsRead, Input, StoreMeasured, Tick
+from locker_gateway.cold import sending
+from locker_gateway.inputs import AuditGrown, BusMessage, EventsRead, Input, MinutesRead, StoreMeasured, Tick
 from locker_gateway.metrics import Metrics
-from locker_gateway.outputs import Output, Publish, ReadEvents, Record, Said
+from locker_gateway.outputs import Output, Publish, ReadEvents, ReadMinutes, Record, Said
 from locker_gateway.site import step
 from locker_gateway.state import Site
 from locker_gateway.store import Store
@@ -102,6 +103,8 @@ class Loop:
                 self._send(output)
             case ReadEvents():
                 return EventsRead(self._store.read_events(output.first, output.limit))
+            case ReadMinutes():
+                return MinutesRead(output, self._store.read_minutes(output))
             case Said():
                 self._say(output)
             case _:
@@ -112,6 +115,8 @@ class Loop:
         for output in outputs:
             self._metrics.note(output)
         self._metrics.queued.set(self._site.up.seq - self._site.mark)
+        self._metrics.minutes_queued.set(sending.queued(self._site))
+        self._metrics.quarantined.set(len(self._site.quarantines.rows))
         if any(isinstance(output, Publish) and output.unlocks for output in outputs):
             first_ms = min((each.received_ms for each in inputs if isinstance(each, BusMessage)), default=None)
             if first_ms is not None:

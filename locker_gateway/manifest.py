@@ -5,9 +5,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from locker_gateway import cancelling, codes, conditions, troubles
 from locker_gateway.codes import code_of
+from locker_gateway.cold import exposures, quarantines
 from locker_gateway.conditions import Finding
 from locker_gateway.records import Placement, Row, Table
+from locker_gateway.state import ONLY
 from locker_gateway.turn import Turn
+from locker_protocol.cold_chain.policy import ColdPolicy, PolicyInvalid, check_policy
+from locker_protocol.cold_messages import CondemnParcel, ReleaseParcel, SetColdPolicy
 from locker_protocol.errors import ProtocolError, ProtocolFault
 from locker_protocol.uplink_messages import (
     BelieveLoaded,
@@ -34,12 +38,18 @@ def check(turn: Turn, entry: Entry) -> None:
             if entry.site_no != turn.site.config.site_no:
                 raise ProtocolError(ProtocolFault.INVALID_FIELD, f"site {entry.site_no}")
             _check_keys(entry.keys)
+            if entry.cold_policy is not None:
+                _check_policy(entry.cold_policy)
             for credential in entry.credentials:
                 _check_secret(credential)
         case IssueCredential(credential):
             _check_secret(credential)
         case SetKeys(keys):
             _check_keys(keys)
+        case SetColdPolicy(policy):
+            _check_policy(policy)
+        case ReleaseParcel():
+            quarantines.check_release(turn, entry)
         case SetDoorCondition(door) if str(door) not in turn.site.doors.rows:
             raise ProtocolError(ProtocolFault.INVALID_FIELD, f"door {door}")
 
@@ -55,16 +65,16 @@ def apply(turn: Turn, entry: Entry, *, store_was_new: bool) -> None:
             cancelling.expect(turn, entry.order_id)
             for parcel in entry.parcels:
                 turn.put(turn.site.parcels, parcel.parcel_id, parcel)
-        case IssueCredential(credential):
-            codes.told(turn, credential)
-        case RevokeCredential():
-            _revoke(turn, entry)
+        case IssueCredential() | RevokeCredential():
+            _apply_code(turn, entry)
         case CancelOrder():
             cancelling.cancel(turn, entry.order_id)
         case SetKeys(keys):
             _set_keys(turn, keys)
         case SetDoorCondition():
             _set_condition(turn, entry)
+        case SetColdPolicy() | ReleaseParcel() | CondemnParcel():
+            _apply_cold(turn, entry)
 
 
 def _check_keys(keys: list[ServiceKey]) -> None:
@@ -75,6 +85,13 @@ def _check_keys(keys: list[ServiceKey]) -> None:
             Ed25519PublicKey.from_public_bytes(bytes.fromhex(key.public_hex))
         except ValueError as error:
             raise ProtocolError(ProtocolFault.INVALID_FIELD, f"key {key.key_id}") from error
+
+
+def _check_policy(policy: ColdPolicy) -> None:
+    try:
+        check_policy(policy)
+    except PolicyInvalid as error:
+        raise ProtocolError(ProtocolFault.INVALID_FIELD, f"cold policy: {error}") from error
 
 
 def _check_secret(credential: CredentialManifest) -> None:
@@ -104,8 +121,11 @@ def _replace_everything_told(turn: Turn, snapshot: SiteSnapshot, *, store_is_new
         turn.put(site.parcels, parcel.parcel_id, parcel)
     for credential in snapshot.credentials:
         codes.told(turn, credential)
+    if snapshot.cold_policy is not None:
+        _set_policy(turn, snapshot.cold_policy)
     if store_is_new:
         _believe_loaded(turn, snapshot.loaded)
+        quarantines.believe(turn, snapshot.quarantined)
     turn.say("snapshot_taken", parcels=len(snapshot.parcels), doors=len(snapshot.doors))
 
 
@@ -128,18 +148,41 @@ def _place(turn: Turn, loaded: LoadedParcel) -> None:
         turn.civil_ms,
     )
     turn.put(site.placements, loaded.parcel_id, placement)
+    if loaded.cold_since is not None:
+        exposures.crate_was_read(turn, loaded.parcel_id, loaded.cold_since)
+
+
+def _apply_code(turn: Turn, entry: IssueCredential | RevokeCredential) -> None:
+    if isinstance(entry, IssueCredential):
+        codes.told(turn, entry.credential)
+        return
+    code = code_of(turn.site, entry.order_id)
+    through = max(code.revoked_through, entry.generation)
+    turn.put(turn.site.codes, entry.order_id, msgspec.structs.replace(code, revoked_through=through))
+
+
+def _apply_cold(turn: Turn, entry: SetColdPolicy | ReleaseParcel | CondemnParcel) -> None:
+    match entry:
+        case SetColdPolicy(policy):
+            _set_policy(turn, policy)
+        case ReleaseParcel():
+            quarantines.release(turn, entry)
+        case CondemnParcel():
+            quarantines.condemn(turn, entry)
+
+
+def _set_policy(turn: Turn, policy: ColdPolicy) -> None:
+    if policy == turn.site.cold_policy:
+        return
+    turn.put(turn.site.policies, ONLY, policy)
+    exposures.policy_changed(turn)
+    turn.say("cold_policy_set", version=policy.version)
 
 
 def _set_condition(turn: Turn, entry: SetDoorCondition) -> None:
     conditions.change(turn, entry.door, Finding.BROKE if entry.condition == "broken" else Finding.GIVEN_BACK)
     if entry.condition == "to_check":
         troubles.given_back(turn, entry.door)
-
-
-def _revoke(turn: Turn, entry: RevokeCredential) -> None:
-    code = code_of(turn.site, entry.order_id)
-    through = max(code.revoked_through, entry.generation)
-    turn.put(turn.site.codes, entry.order_id, msgspec.structs.replace(code, revoked_through=through))
 
 
 def _set_keys(turn: Turn, keys: list[ServiceKey]) -> None:

@@ -2,7 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
-from locker_gateway.outputs import AppendEvent, Output, Said
+from locker_gateway.outputs import AppendEvent, Output, PutMinutes, Said
 from locker_protocol.uplink_messages import AccessRefused, UnlockGranted
 
 
@@ -16,6 +16,11 @@ class Metrics:
         self.said = Counter("gateway_log_events", "Log lines by event", ["event"], registry=self.registry)
         self.queued = Gauge("gateway_events_queued", "Events the service has not yet", registry=self.registry)
         self.store_share = Gauge("gateway_store_share", "How much of its quota the store uses", registry=self.registry)
+        self.minutes = Counter("gateway_minutes", "Minutes of temperature kept", ["zone"], registry=self.registry)
+        self.minutes_queued = Gauge(
+            "gateway_minutes_queued", "Minutes the service has not yet, of all controllers", registry=self.registry
+        )
+        self.quarantined = Gauge("gateway_quarantined", "Parcels that nobody but staff gets", registry=self.registry)
         self.commit = Histogram(
             "gateway_commit_seconds", "One durable commit", registry=self.registry, buckets=_buckets()
         )
@@ -33,6 +38,9 @@ class Metrics:
                 self.grants.labels(granted.right.value, granted.via.value).inc()
             case AppendEvent(event=AccessRefused() as refused):
                 self.refusals.labels(refused.refusal.value).inc(refused.times)
+            case PutMinutes():
+                for zone, _, _ in output.rows:
+                    self.minutes.labels(zone.value).inc()
             case Said():
                 self.said.labels(output.event).inc()
             case _:

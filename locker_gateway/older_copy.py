@@ -30,6 +30,8 @@ def _found_out(site: Site) -> tuple[Table[Any], ...]:
     return (
         site.placements,
         site.codes,
+        site.exposed,
+        site.quarantines,
         site.conditions,
         site.troubles,
         site.doubts,

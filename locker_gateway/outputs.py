@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from locker_protocol.uplink_messages import SiteEvent
+from locker_protocol.vocabulary import Zone
 
 Link = Literal["uplink", "bus"]
+MinuteUse = Literal["send", "mend", "judge", "remember"]
+StoredMinute = tuple[Zone, int, bytes]
 
 
 # --- records: committed first, all or none ----------------------------------------------------------------------------
@@ -58,7 +61,23 @@ class PruneEvents:
     before: int
 
 
-Record = Put | Delete | AppendEvent | AppendAudit | PruneEvents
+@dataclass(frozen=True, slots=True)
+class PutMinutes:
+    """Keep minutes of one controller's zones, in place of any that are there: `(zone, minute, body)` each."""
+
+    controller: str
+    rows: tuple[StoredMinute, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PruneMinutes:
+    """Forget a controller's minutes through this one."""
+
+    controller: str
+    through: int
+
+
+Record = Put | Delete | AppendEvent | AppendAudit | PruneEvents | PutMinutes | PruneMinutes
 
 
 # --- what happens after the commit ------------------------------------------------------------------------------------
@@ -85,6 +104,21 @@ class ReadEvents:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadMinutes:
+    """Read a controller's minutes from `first` through `last`, oldest first, and hand them back as `MinutesRead`.
+
+    `zone`: of that one alone. `limit`: at most so many. `use` says what they are for, and comes back with them.
+    """
+
+    controller: str
+    first: int
+    last: int
+    use: MinuteUse
+    zone: Zone | None = None
+    limit: int = -1
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """A line for the log and a count by `event`; `fields` hold ids and numbers only."""
 
@@ -93,5 +127,5 @@ class Said:
     level: Literal["info", "warning"] = "info"
 
 
-Effect = Publish | ReadEvents | Said
+Effect = Publish | ReadEvents | ReadMinutes | Said
 Output = Record | Effect

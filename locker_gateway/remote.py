@@ -53,6 +53,7 @@ def _load(turn: Turn, command: LoadParcel) -> int:
         command_id=command.command_id,
         instead_of=command.instead_of,
         fault=command.fault,
+        cold_since=command.cold_since,
     )
     return loading.load(turn, shown)
 

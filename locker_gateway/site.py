@@ -27,6 +27,7 @@ from locker_gateway import (
     wiring,
 )
 from locker_gateway.codes import Holder
+from locker_gateway.cold import gate, minutes, sampling, sending, zones
 from locker_gateway.door_events import Moment
 from locker_gateway.inputs import (
     AuditGrown,
@@ -35,6 +36,7 @@ from locker_gateway.inputs import (
     BusUp,
     EventsRead,
     Input,
+    MinutesRead,
     Started,
     StoreMeasured,
     Tick,
@@ -70,7 +72,7 @@ from locker_protocol.errors import ProtocolError
 from locker_protocol.ids import RandomBytes
 from locker_protocol.label import read_label
 from locker_protocol.signing import Direction, unseal
-from locker_protocol.telemetry import MinutesApplied
+from locker_protocol.telemetry import MinutesApplied, Samples
 from locker_protocol.topics import parse_bus_topic
 from locker_protocol.uplink_messages import AuditHead, Down, DownBatch, EventsApplied
 from locker_protocol.vocabulary import Refusal, Via
@@ -123,6 +125,9 @@ def step(site: Site, given: Input, *, now: Now, random: RandomBytes) -> list[Out
             _hear_bus(turn, given)
         case EventsRead(events):
             uplink_log.take_read(turn, events)
+        case MinutesRead():
+            minutes.take_read(turn, given)
+            sending.take_read(turn, given)
         case AuditGrown(no, digest):
             site.audit_head = AuditHead(no, digest.hex())
         case StoreMeasured(share):
@@ -139,6 +144,7 @@ def _tell_service(turn: Turn) -> None:
     """
     if not turn.unlocks:
         uplink_log.pump(turn)
+        sending.pump(turn)
         status.send_when_due(turn)
 
 
@@ -148,12 +154,15 @@ def _start(turn: Turn) -> None:
     if ONLY not in site.up_log.rows:
         turn.put(site.up_log, ONLY, UpLog(turn.new_id(), 0))
     site.granted_ms = dict.fromkeys(site.grants.rows, turn.ms)
+    minutes.begin(turn)
+    gate.begin(turn)
 
 
 def _note_link(turn: Turn, given: UplinkUp | UplinkDown | BusUp | BusDown) -> None:
     match given:
         case UplinkUp():
             uplink_log.connected(turn)
+            sending.connected(turn)
         case UplinkDown():
             turn.site.uplink_up = False
         case BusUp():
@@ -176,6 +185,8 @@ def _tick(turn: Turn) -> None:
     wiring.judge_when_due(turn)
     grants.lapse_what_stayed_shut(turn)
     door_events.watch_open_doors(turn)
+    zones.note_open_doors(turn)
+    minutes.end_when_due(turn)
     refusals.write_counts(turn)
     unread.write_counts(turn)
     uplink_log.keep_mark(turn)
@@ -208,7 +219,7 @@ def _hear_service(turn: Turn, message: UplinkMessage) -> None:
         case EventsApplied():
             uplink_log.take_acknowledgement(turn, command)
         case MinutesApplied():
-            pass
+            sending.take_answer(turn, command)
         case _:
             remote.obey(turn, command, received_ms=message.received_ms)
 
@@ -243,12 +254,16 @@ def _take_presence(turn: Turn, controller: str, presence: ControllerBirth | Cont
         echoes.ask(turn, controller)
 
 
-def _take_report(turn: Turn, controller: str, report: Events | Beat, *, received_ms: int) -> None:
-    lives = controllers.heard(turn, controller, report)
-    if lives and isinstance(report, Beat):
-        door_events.see_doors(turn, controller, report)
-    elif lives and isinstance(report, Events):
-        _take_events(turn, controller, report, received_ms=received_ms)
+def _take_report(turn: Turn, controller: str, report: Report, *, received_ms: int) -> None:
+    if controllers.heard(turn, controller, report):
+        match report:
+            case Beat():
+                door_events.see_doors(turn, controller, report)
+                sampling.take_beat(turn, controller, report)
+            case Events():
+                _take_events(turn, controller, report, received_ms=received_ms)
+            case Samples():
+                sampling.take(turn, controller, report, received_ms=received_ms)
     echoes.ask_when_due(turn, controller)  # a boot taken for an earlier one too: its answer proves that it lives
 
 

@@ -1,7 +1,8 @@
 """Doors opened for staff, from afar or at a locker's keypad: by which right, whether it may be, what follows.
 
 All doors or none. A right to look changes nothing about what lies there; a right to check frees an emptied door; a
-right to remove takes a parcel out for good. It never judges whether food may still be eaten.
+right to remove takes a parcel out for good. It never judges whether food may still be eaten; what is kept in quarantine
+opens for staff and is not handed over.
 """
 
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 
 from locker_gateway import conditions, doubts, grants
 from locker_gateway.codes import code_of
+from locker_gateway.cold.quarantines import is_condemned, is_kept
 from locker_gateway.collecting import TAKES_OUT
 from locker_gateway.conditions import Finding
 from locker_gateway.grants import Asked, Target
@@ -116,7 +118,15 @@ def _orders_doors(site: Site, wish: Wish) -> tuple[int, ...]:
     ]
     if not loaded or not set(wish.doors) <= set(loaded):
         raise Refused(Refusal.NOT_LOADED, order_id=order_id, actor=wish.actor)
-    return tuple(dict.fromkeys(wish.doors)) or tuple(loaded)
+    good = [door for door in dict.fromkeys(wish.doors or loaded) if not _is_kept(site, door)]
+    if not good or len(good) < len(set(wish.doors)):
+        raise Refused(Refusal.QUARANTINED, order_id=order_id, actor=wish.actor)
+    return tuple(good)
+
+
+def _is_kept(site: Site, door: int) -> bool:
+    lying = site.lying_at(door)
+    return lying is not None and is_kept(site, lying.parcel_id)
 
 
 def _reachable(site: Site, wish: Wish, door: int) -> str:
@@ -170,6 +180,7 @@ def _is_due(turn: Turn, lying: Placement) -> bool:
     parcel, credential = site.parcels.rows.get(lying.parcel_id), site.credentials.rows.get(lying.order_id)
     return (
         code.cancelled
+        or is_condemned(site, lying.parcel_id)
         or code.revoked_through >= code.generation
         or (parcel is not None and parcel.collect_until < turn.civil_ms)
         or (credential is not None and credential.expires_at + SKEW_S * 1000 < turn.civil_ms)

@@ -12,6 +12,8 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from locker_gateway.cold.memory import ColdMemory
+from locker_gateway.cold.records import Exposed, GatePass, Quarantine, Sampling, Watched
 from locker_gateway.doors import DoorState
 from locker_gateway.inputs import StoredEvent
 from locker_gateway.records import (
@@ -32,6 +34,7 @@ from locker_gateway.records import (
     UpLog,
 )
 from locker_protocol.bus_messages import ZoneReading
+from locker_protocol.cold_chain.policy import DEFAULT_POLICY, ColdPolicy
 from locker_protocol.uplink_messages import AuditHead, CredentialManifest, DoorSpec, ParcelManifest, ServiceKey
 from locker_protocol.vocabulary import Refusal, Via
 
@@ -172,6 +175,13 @@ class Site:
     cancellations: Table[Cancellation] = field(default_factory=lambda: Table("cancellation", Cancellation))
     grants: Table[Grant] = field(default_factory=lambda: Table("grant", Grant))
     answers: Table[Answer] = field(default_factory=lambda: Table("answer", Answer))
+    # the cold chain
+    policies: Table[ColdPolicy] = field(default_factory=lambda: Table("cold_policy", ColdPolicy))
+    samplings: Table[Sampling] = field(default_factory=lambda: Table("sampling", Sampling))
+    watched: Table[Watched] = field(default_factory=lambda: Table("watched", Watched))
+    exposed: Table[Exposed] = field(default_factory=lambda: Table("exposed", Exposed))
+    quarantines: Table[Quarantine] = field(default_factory=lambda: Table("quarantine", Quarantine))
+    gate_passes: Table[GatePass] = field(default_factory=lambda: Table("gate_pass", GatePass))
     # how far the logs have come
     positions: Table[Position] = field(default_factory=lambda: Table("position", Position))
     down_log: Table[DownLog] = field(default_factory=lambda: Table("down_log", DownLog))
@@ -199,6 +209,7 @@ class Site:
     unread: dict[UnreadKey, RefusalCount] = field(default_factory=dict)
     sending: UpSending = field(default_factory=UpSending)
     order_of_id: dict[str, str] = field(default_factory=dict)
+    cold: ColdMemory = field(default_factory=ColdMemory)
     audit_head: AuditHead | None = None
     status_wanted: bool = False
     status_ms: int | None = None
@@ -223,6 +234,11 @@ class Site:
     def up(self) -> UpLog:
         """The gateway's own log. It exists from the first step on."""
         return self.up_log.rows[ONLY]
+
+    @property
+    def cold_policy(self) -> ColdPolicy:
+        """The limits by which food is judged here."""
+        return self.policies.rows.get(ONLY, DEFAULT_POLICY)
 
     @property
     def mark(self) -> int:

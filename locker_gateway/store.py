@@ -11,13 +11,28 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from locker_gateway.inputs import StoredEvent
-from locker_gateway.outputs import AppendAudit, AppendEvent, Delete, PruneEvents, Put, Record
+from locker_gateway.outputs import (
+    AppendAudit,
+    AppendEvent,
+    Delete,
+    PruneEvents,
+    PruneMinutes,
+    Put,
+    PutMinutes,
+    ReadMinutes,
+    Record,
+    StoredMinute,
+)
 from locker_protocol.audit_chain import EMPTY, Head, Row, chained, first_break
+from locker_protocol.vocabulary import Zone
 
 SCHEMA_VERSION = 1
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS record (kind TEXT NOT NULL, key TEXT NOT NULL, body BLOB NOT NULL, UNIQUE (kind, key));
 CREATE TABLE IF NOT EXISTS event_log (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS zone_minute (
+  controller TEXT NOT NULL, minute INTEGER NOT NULL, zone TEXT NOT NULL, body BLOB NOT NULL,
+  PRIMARY KEY (controller, minute, zone)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS audit (no INTEGER PRIMARY KEY, at INTEGER NOT NULL, body BLOB NOT NULL, hash BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL);
 """
@@ -66,6 +81,18 @@ class Store:
                 "SELECT seq, at, body FROM event_log WHERE seq >= ? ORDER BY seq LIMIT ?", (first, limit)
             )
             return tuple(StoredEvent(*row) for row in rows)
+        except sqlite3.Error as error:
+            raise StoreFailed(f"The gateway's store cannot be read: {error}.") from error
+
+    def read_minutes(self, asked: ReadMinutes) -> tuple[StoredMinute, ...]:
+        """Read minutes of temperature, oldest first. Raises StoreFailed."""
+        try:
+            rows = self._db.execute(
+                "SELECT zone, minute, body FROM zone_minute WHERE controller = ? AND minute BETWEEN ? AND ?"
+                " AND zone = coalesce(?, zone) ORDER BY minute, zone LIMIT ?",
+                (asked.controller, asked.first, asked.last, asked.zone, asked.limit),
+            )
+            return tuple((Zone(zone), minute, body) for zone, minute, body in rows)
         except sqlite3.Error as error:
             raise StoreFailed(f"The gateway's store cannot be read: {error}.") from error
 
@@ -124,6 +151,15 @@ class Store:
                 self._chain(record)
             case PruneEvents():
                 self._db.execute("DELETE FROM event_log WHERE seq <= ? AND at < ?", (record.through_seq, record.before))
+            case PutMinutes():
+                self._db.executemany(
+                    "INSERT OR REPLACE INTO zone_minute (controller, zone, minute, body) VALUES (?, ?, ?, ?)",
+                    ((record.controller, *row) for row in record.rows),
+                )
+            case PruneMinutes():
+                self._db.execute(
+                    "DELETE FROM zone_minute WHERE controller = ? AND minute <= ?", (record.controller, record.through)
+                )
 
     def _chain(self, record: AppendAudit) -> None:
         no = self._head[0] + 1

@@ -5,6 +5,7 @@ is the second copy of what the service has: acknowledged events, which only a re
 """
 
 from locker_gateway import doubts
+from locker_gateway.cold import gate, thinning
 from locker_gateway.outputs import PruneEvents
 from locker_gateway.turn import Turn
 
@@ -31,11 +32,14 @@ def tidy_when_due(turn: Turn) -> None:
     for command_id, answer in list(site.answers.rows.items()):
         if turn.civil_ms - answer.at > ANSWERS_KEPT_MS:
             turn.delete(site.answers, command_id)
+    gate.forget(turn)
+    thinning.forget_old(turn)
     turn.outputs.append(PruneEvents(site.mark, turn.civil_ms - EVENTS_KEPT_MS))
 
 
 def make_room(turn: Turn, share: float) -> None:
-    """Keep acknowledged events for a shorter time while the store uses so much of its quota."""
+    """Keep minutes, then acknowledged events, for a shorter time while the store uses so much of its quota."""
+    thinning.make_room(turn, share)
     kept_ms = next((kept_ms for full, kept_ms in EVENTS_KEPT_WHEN_FULL if share >= full), None)
     if kept_ms is not None:
         turn.outputs.append(PruneEvents(turn.site.mark, turn.civil_ms - kept_ms))

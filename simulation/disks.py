@@ -10,8 +10,20 @@ from firmware_sim.journal import read_line, write_line
 from firmware_sim.memory import Memory, new_memory
 from firmware_sim.memory import Record as Kept
 from locker_gateway.inputs import StoredEvent
-from locker_gateway.outputs import AppendAudit, AppendEvent, Delete, PruneEvents, Put, Record
+from locker_gateway.outputs import (
+    AppendAudit,
+    AppendEvent,
+    Delete,
+    PruneEvents,
+    PruneMinutes,
+    Put,
+    PutMinutes,
+    ReadMinutes,
+    Record,
+    StoredMinute,
+)
 from locker_protocol.audit_chain import EMPTY, Row, chained, first_break
+from locker_protocol.vocabulary import Zone
 from simulation.kernel import Kernel, Violation
 
 COMPACT_ABOVE = 400
@@ -23,6 +35,7 @@ class GatewayDisk:
     def __init__(self) -> None:
         self.rows: dict[tuple[str, str], bytes] = {}
         self.events: dict[int, StoredEvent] = {}
+        self.minutes: dict[tuple[str, int, Zone], bytes] = {}
         self.audit: list[Row] = []
         self.head = EMPTY
 
@@ -46,10 +59,19 @@ class GatewayDisk:
                     no = self.head[0] + 1
                     self.head = no, chained(self.head[1], no, at, body)
                     self.audit.append((no, at, body, self.head[1]))
+                case PutMinutes() | PruneMinutes():
+                    self._write_minutes(record)
                 case PruneEvents(through_seq, before):
                     gone = [e.seq for e in self.events.values() if e.seq <= through_seq and e.at < before]
                     for seq in gone:
                         del self.events[seq]
+
+    def _write_minutes(self, record: PutMinutes | PruneMinutes) -> None:
+        if isinstance(record, PutMinutes):
+            self.minutes |= {(record.controller, minute, zone): body for zone, minute, body in record.rows}
+            return
+        for key in [each for each in self.minutes if each[0] == record.controller and each[1] <= record.through]:
+            del self.minutes[key]
 
     def read_events(self, first: int, limit: int) -> tuple[StoredEvent, ...]:
         """The up log from `first` on."""
@@ -58,6 +80,16 @@ class GatewayDisk:
             found.append(self.events[first])
             first += 1
         return tuple(found)
+
+    def read_minutes(self, asked: ReadMinutes) -> tuple[StoredMinute, ...]:
+        """Minutes of temperature, oldest first."""
+        found = sorted(
+            (minute, zone)
+            for controller, minute, zone in self.minutes
+            if controller == asked.controller and asked.first <= minute <= asked.last and asked.zone in {None, zone}
+        )
+        rows = tuple((zone, minute, self.minutes[asked.controller, minute, zone]) for minute, zone in found)
+        return rows if asked.limit < 0 else rows[: asked.limit]
 
     def chain_holds(self) -> bool:
         """True when every audit row is what was chained."""

@@ -13,7 +13,7 @@ import msgspec
 
 from locker_gateway.inputs import BusDown, BusMessage, BusUp, Input, Started, Tick, UplinkDown, UplinkMessage, UplinkUp
 from locker_gateway.loop import MAX_TOGETHER, Loop
-from locker_gateway.outputs import AppendEvent, Publish, Record, Said
+from locker_gateway.outputs import AppendEvent, Publish, ReadMinutes, Record, Said, StoredMinute
 from locker_gateway.site import UnreadableRecord, restore
 from locker_gateway.state import Site, SiteConfig
 from locker_gateway.store import Store, StoreFailed
@@ -107,7 +107,7 @@ class Unmeasured:
     """Figures that nobody reads."""
 
     def __init__(self) -> None:
-        self.commit = self.queued = self.scan_to_unlock = self
+        self.commit = self.queued = self.minutes_queued = self.quarantined = self.scan_to_unlock = self
 
     def time(self) -> nullcontext[None]:
         return nullcontext()
@@ -364,6 +364,10 @@ class GatewayNode:
     def read_events(self, first: int, limit: int) -> tuple[object, ...]:
         """The up log, as the store reads it."""
         return self.disk.read_events(first, limit)
+
+    def read_minutes(self, asked: ReadMinutes) -> tuple[StoredMinute, ...]:
+        """Minutes of temperature, as the store reads them."""
+        return self.disk.read_minutes(asked)
 
     def _send(self, message: Publish) -> bool:
         if self.chaos.strikes("gateway_killed_between_sends", 20 if message.unlocks else 1):

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from locker_gateway.inputs import EventsRead, Input
-from locker_gateway.outputs import Output, ReadEvents
+from locker_gateway.inputs import EventsRead, Input, MinutesRead
+from locker_gateway.outputs import Output, ReadEvents, ReadMinutes
 from locker_gateway.site import restore
 from locker_gateway.state import Site
 from locker_gateway.store import Store
@@ -35,6 +35,8 @@ class StoredWorld(World):
         for output in outputs:
             if isinstance(output, ReadEvents):
                 self.give(EventsRead(self.store.read_events(output.first, output.limit)))
+            elif isinstance(output, ReadMinutes):
+                self.give(MinutesRead(output, self.store.read_minutes(output)))
             else:
                 super().perform([output])
 
@@ -55,7 +57,7 @@ class StoredWorld(World):
         """How many rows each table of the file holds."""
         return {
             table: self.store._db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608 - our own names
-            for table in ("record", "event_log", "audit")
+            for table in ("record", "event_log", "audit", "zone_minute")
         }
 
     def size(self) -> int:

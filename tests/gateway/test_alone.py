@@ -114,6 +114,7 @@ def minutes(world: StoredWorld, count: int) -> None:
         world.pass_ms(600_000)
         world.g1.send_beat()
         world.g2.send_beat()
+        world.g1.sample()
         world.give(Tick())
 
 

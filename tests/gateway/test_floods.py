@@ -41,6 +41,7 @@ def flooded(world: StoredWorld, shown: Iterable[CodeScanned | KeysEntered], *, e
         world.together([*inputs, Tick()])
         world.g1.send_beat()
         world.g2.send_beat()
+        world.g1.sample()
         world.g1.shows.clear()
 
 

@@ -16,6 +16,7 @@ from locker_gateway.inputs import (
     BusUp,
     EventsRead,
     Input,
+    MinutesRead,
     Started,
     StoredEvent,
     Tick,
@@ -28,11 +29,15 @@ from locker_gateway.outputs import (
     Delete,
     Output,
     PruneEvents,
+    PruneMinutes,
     Publish,
     Put,
+    PutMinutes,
     ReadEvents,
+    ReadMinutes,
     Record,
     Said,
+    StoredMinute,
 )
 from locker_gateway.site import restore, step
 from locker_gateway.state import Site, SiteConfig
@@ -60,6 +65,7 @@ from locker_protocol.bus_messages import (
 from locker_protocol.clock import Now
 from locker_protocol.codec import decode, encode
 from locker_protocol.signing import Direction, seal, unseal
+from locker_protocol.telemetry import MAX_SAMPLES, SAMPLE_EVERY_MS, Samples, ZoneSamples
 from locker_protocol.token import RIGHT_LOAD, RIGHT_STAFF, Token, sign_token
 from locker_protocol.topics import bus_topic
 from locker_protocol.uplink_messages import (
@@ -74,6 +80,7 @@ from locker_protocol.uplink_messages import (
     UnlockGranted,
     Up,
 )
+from locker_protocol.vocabulary import Right, Zone
 from tests.gateway.manifests import (
     GATEWAY,
     SERVICE,
@@ -87,6 +94,11 @@ from tests.gateway.manifests import (
 )
 
 BEAT_EVERY_MS = 2_000
+SAMPLES_EVERY_MS = 30_000
+# The lockers have been cold for so long when a test begins.
+COOLED_MS = 15 * 60_000
+# After a longer jump of the clock the rest is a gap.
+MAX_DUE = 240
 
 
 @dataclass
@@ -108,6 +120,10 @@ class Controller:
     powered: bool = True
     echo: int | None = None
     beaten_ms: int = 0
+    air_c: dict[Zone, float | None] = field(default_factory=dict)
+    product_c: dict[Zone, float | None] = field(default_factory=dict)
+    sampled_at: int = 0
+    sample_no: int = 0
 
     @property
     def beat(self) -> int:
@@ -167,7 +183,38 @@ class Controller:
         birth = ControllerBirth(
             self.boot_id, self.beat, self.store_id, self.event_no, "power_on", "test 1", readings, ZONES, 7
         )
-        return self.send("presence", birth, retained=retained)
+        outputs = self.send("presence", birth, retained=retained)
+        if not retained:
+            self.sample()
+            self.world.give(Tick())
+        return outputs
+
+    def sample(self) -> list[Output]:
+        """Send every sample that is due since the last one, as food and air are now; a little lively, as probes are."""
+        count = min(MAX_DUE, (self.world.civil_ms - self.sampled_at) // SAMPLE_EVERY_MS)
+        outputs: list[Output] = []
+        for begin in range(0, count, MAX_SAMPLES):
+            some = min(MAX_SAMPLES, count - begin)
+            first_no, self.sample_no = self.sample_no + 1, self.sample_no + some
+            self.sampled_at = self.world.civil_ms - (count - begin - some) * SAMPLE_EVERY_MS
+            outputs += self.send("report", self.samples(first_no, some))
+        return outputs
+
+    def samples(self, first_no: int, count: int, **changes: Any) -> Samples:
+        """So many samples, the newest taken at `sampled_at`."""
+        age_ms = self.world.civil_ms - self.sampled_at
+        zones = [
+            ZoneSamples(
+                zone,
+                [_lively(self.air_c[zone], first_no + each) for each in range(count)],
+                [_lively(celsius, first_no + each) for each in range(count)],
+            )
+            for zone, celsius in self.product_c.items()
+        ]
+        report = Samples(
+            self.boot_id, self.beat, self.store_id, first_no, age_ms, SAMPLE_EVERY_MS, zones, 100 + first_no, self.echo
+        )
+        return msgspec.structs.replace(report, **changes)
 
     def die(self, boot_id: str | None = None) -> list[Output]:
         """Its will."""
@@ -175,7 +222,7 @@ class Controller:
 
     def reboot(self, boot_id: str) -> None:
         """Lose everything but the memory."""
-        self.boot_id, self.born_ms = boot_id, self.world.ms
+        self.boot_id, self.born_ms, self.sample_no = boot_id, self.world.ms, 0
 
     def send(self, kind: Any, message: msgspec.Struct, *, retained: bool = False) -> list[Output]:
         """Publish on the bus."""
@@ -245,6 +292,7 @@ class World:
         self.civil_ms = START_MS
         self.ms = 1_000_000
         self.records: dict[tuple[str, str], bytes] = {}
+        self.minutes: dict[tuple[str, int, Zone], bytes] = {}
         self.events: list[AppendEvent] = []
         self.audit: list[AppendAudit] = []
         self.sent: list[Publish] = []
@@ -260,6 +308,9 @@ class World:
         self.site = self._restored()
         self.g1 = Controller(self, "G1", dict.fromkeys((1, 2, 3, 4), "shut"))
         self.g2 = Controller(self, "G2", dict.fromkeys((5, 6), "shut"))
+        for controller, zones in ((self.g1, {Zone.CHILLED: 3.0}), (self.g2, {Zone.CHILLED: 3.0, Zone.COOL: 12.0})):
+            controller.air_c, controller.product_c = dict(zones), dict(zones)
+            controller.sampled_at = self.civil_ms - COOLED_MS
         self.give(Started())
         self.give(UplinkUp())
         self.give(BusUp())
@@ -298,10 +349,29 @@ class World:
                     self.events.append(output)
                 case AppendAudit():
                     self.audit.append(output)
+                case PutMinutes() | PruneMinutes():
+                    self._commit_minutes(output)
                 case PruneEvents():
                     self.events = [
                         each for each in self.events if each.seq > output.through_seq or each.at >= output.before
                     ]
+
+    def _commit_minutes(self, record: PutMinutes | PruneMinutes) -> None:
+        if isinstance(record, PutMinutes):
+            self.minutes |= {(record.controller, minute, zone): body for zone, minute, body in record.rows}
+            return
+        for key in [each for each in self.minutes if each[0] == record.controller and each[1] <= record.through]:
+            del self.minutes[key]
+
+    def read_minutes(self, asked: ReadMinutes) -> tuple[StoredMinute, ...]:
+        """What the store has of what is asked."""
+        rows = [
+            (zone, minute, body)
+            for (controller, minute, zone), body in self.minutes.items()
+            if controller == asked.controller and asked.first <= minute <= asked.last and asked.zone in {None, zone}
+        ]
+        rows.sort(key=lambda row: (row[1], row[0]))
+        return tuple(rows if asked.limit < 0 else rows[: asked.limit])
 
     def perform(self, outputs: Iterable[Output]) -> None:
         """Do the effects of a step."""
@@ -311,6 +381,8 @@ class World:
             elif isinstance(output, ReadEvents):
                 rows = [StoredEvent(each.seq, each.at, each.body) for each in self.events if each.seq >= output.first]
                 self.give(EventsRead(tuple(rows[: output.limit])))
+            elif isinstance(output, ReadMinutes):
+                self.give(MinutesRead(output, self.read_minutes(output)))
             elif isinstance(output, Said):
                 self.said.append(output)
 
@@ -371,6 +443,8 @@ class World:
                     if controller.pending:
                         outputs += controller.report()
                     outputs += controller.send_beat()
+                    if self.civil_ms - controller.sampled_at >= SAMPLES_EVERY_MS:
+                        outputs += controller.sample()
         return outputs
 
     def pass_ms(self, count: int) -> None:
@@ -400,9 +474,17 @@ class World:
         """What was granted, in order."""
         return self.told_events(UnlockGranted)
 
+    def grants_to_owners(self) -> list[Any]:
+        """What was granted to people who came for their food."""
+        return [each for each in self.grants() if each.right in {Right.COLLECT, Right.REOPEN, Right.HAND_OVER}]
+
     def up_messages(self) -> list[Any]:
         """Everything sent to the service on `up`, opened with the gateway's key."""
         return [self._opened(each, Up) for each in self.sent if each.link == "uplink" and each.topic.endswith("/up")]
+
+    def opened_up(self, message: Publish) -> Any:
+        """One message sent to the service on `up`."""
+        return self._opened(message, Up)
 
     def presences(self) -> list[Any]:
         """Everything sent to the service on `presence`."""
@@ -420,6 +502,10 @@ class World:
     def _opened(message: Publish, kind: Any) -> Any:
         keys = {1: GATEWAY.public_key()}
         return decode(unseal(message.payload, direction=Direction.UP, gateway="gw", keys=keys), kind)
+
+
+def _lively(celsius: float | None, number: int) -> float | None:
+    return None if celsius is None else celsius + number % 7 * 0.0625
 
 
 def _raw(event: ControllerEvent | msgspec.Raw) -> msgspec.Raw:

@@ -41,7 +41,6 @@ PARTS = [
     for module in (bus_messages, uplink_messages, cold_messages, telemetry, policy)
     for each in vars(module).values()
     if isinstance(each, type) and issubclass(each, msgspec.Struct) and each.__module__ == module.__name__
-    if each.__name__ not in {"Samples", "ZoneSamples"}
 ]
 STRUCTS = {each.__name__: each for each in PARTS}
 WORDS: dict[str, tuple[str, ...]] = {
@@ -135,7 +134,7 @@ def _shape(schema: dict[str, Any], definitions: dict[str, Any]) -> Any:
             shapes = frozenset(_shape(each, definitions) for each in schema[alternatives])
             return next(iter(shapes)) if len(shapes) == 1 else shapes
     if "items" in schema:
-        return ("array", schema.get("maxItems"), _shape(schema["items"], definitions))
+        return ("array", schema.get("minItems"), schema.get("maxItems"), _shape(schema["items"], definitions))
     if "const" in schema or "enum" in schema:
         return frozenset(schema.get("enum", [schema.get("const")]))
     limits = ("type", "minimum", "maximum", "maxLength")
