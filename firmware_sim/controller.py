@@ -12,6 +12,7 @@ from itertools import islice
 
 from firmware_sim.memory import CommandKept, EventKept, EventsForgotten, Memory, PulseLapsed, Record
 from firmware_sim.panel import KEY_DEBOUNCE_MS, KEYS, Keypad, Sensors, SerialLine, clean_scan
+from firmware_sim.sampling import Sampling, due_samples, keep_samples, next_runs, send_all_again
 from firmware_sim.signals import (
     Connected,
     ContactChanged,
@@ -24,6 +25,7 @@ from firmware_sim.signals import (
     LockSupplySwitched,
     Output,
     ProbesRead,
+    ProbesShown,
     ReadProbes,
     Received,
     Remember,
@@ -59,6 +61,7 @@ from locker_protocol.bus_messages import (
 from locker_protocol.clock import Now
 from locker_protocol.codec import encode
 from locker_protocol.ids import RandomBytes, random_id
+from locker_protocol.telemetry import SAMPLE_EVERY_MS, Samples
 from locker_protocol.vocabulary import CONTRACT_MINOR
 
 FIRMWARE = "caibox-sim 0.1.0"
@@ -67,7 +70,8 @@ RESEND_AFTER_MS = 2_000
 BIRTH_AGAIN_AFTER_MS = 3_000
 # Events sent without an echo are proof of nothing: a new connection waits so long for its first one.
 ECHO_WAIT_MS = 1_000
-SAMPLE_EVERY_MS = 10_000
+# Every report is answered by an echo: after so long without one the gateway was away, and heard no samples.
+GATEWAY_AWAY_MS = 30_000
 # One lock draws about 2 A while it is pulsed; the supply stands one at a time.
 STAGGER_MS = 150
 # A door that opens within this time after its pulse opened because of it; the gateway's grant is as long.
@@ -93,6 +97,7 @@ class Controller:
     boot_reason: BootReason
     booted_ms: int
     sensors: Sensors
+    sampling: Sampling
     keypad: Keypad = field(default_factory=Keypad)
     keys: Sensors = field(default_factory=lambda: Sensors(dict.fromkeys(range(len(KEYS)), False), {}, KEY_DEBOUNCE_MS))
     scanner: SerialLine = field(default_factory=SerialLine)
@@ -107,9 +112,9 @@ class Controller:
     resend_ms: int = 0
     echo: int | None = None
     echo_awaited_ms: int = 0
+    echo_heard_ms: int = 0
     birth_again_ms: int | None = None
     beat_ms: int = 0
-    sampled_civil_ms: int | None = None
 
     def beat(self, now: Now) -> int:
         """Whole seconds since boot."""
@@ -129,14 +134,14 @@ def boot(
     random: RandomBytes,
 ) -> tuple[Controller, list[Output]]:
     """Power up with what was remembered and what the door contacts say now (True is open)."""
-    state = Controller(memory, random_id(random), reason, now.monotonic_ms, Sensors(dict(contacts)))
+    sampling = Sampling(now.civil_ms - SAMPLE_EVERY_MS)
+    state = Controller(memory, random_id(random), reason, now.monotonic_ms, Sensors(dict(contacts)), sampling)
     state.followed = dict(memory.pulsed)
-    outputs: list[Output] = [ReadProbes()]
+    outputs: list[Output] = [ReadProbes(due_samples(sampling, now))]
     changed = [door for door, is_open in contacts.items() if is_open != (door in memory.open_doors)]
     _record(state, outputs, now, *(_moved(state, door) for door in changed))
     _forget_pulses(state, outputs, sorted(memory.pulsed))
     state.beat_ms = now.monotonic_ms + BEAT_EVERY_MS
-    state.sampled_civil_ms = now.civil_ms
     return state, outputs
 
 
@@ -154,7 +159,9 @@ def step(state: Controller, given: Input, now: Now) -> list[Output]:
             state.sensors.edge(door, is_open=is_open, now_ms=now.monotonic_ms)
         case SymbolRead() | ScannerSent() | KeyPressed() | KeyMoved():
             _touched(state, outputs, now, given)
-        case ProbesRead(zones):
+        case ProbesRead():
+            _sampled(state, outputs, now, given)
+        case ProbesShown(zones):
             state.zones = zones
         case LockSupplySwitched(on):
             state.lock_supply = on
@@ -168,6 +175,7 @@ def due_ms(state: Controller) -> int:
     times = [
         state.beat_ms,
         state.birth_again_ms,
+        state.sampling.look_ms,
         state.sensors.due_ms(),
         state.keypad.due_ms(),
         state.keys.due_ms(),
@@ -251,8 +259,12 @@ def _received(state: Controller, outputs: list[Output], now: Now, command: Event
 def _echo(state: Controller, outputs: list[Output], now: Now, command: Echo) -> None:
     """The last one counts, whatever its number: a new gateway counts from anywhere."""
     is_first, state.echo = state.echo is None, command.echo
+    silent_ms, state.echo_heard_ms = now.monotonic_ms - state.echo_heard_ms, now.monotonic_ms
     if is_first:
         _send_events(state, outputs, now)
+    if is_first or silent_ms > GATEWAY_AWAY_MS:
+        send_all_again(state.sampling)
+        _send_samples(state, outputs, now)
 
 
 # --- events -----------------------------------------------------------------------------------------------------------
@@ -337,6 +349,35 @@ def _moved(state: Controller, door: int) -> DoorOpened | DoorShut:
     return DoorOpened(door, state.followed.pop(door, None))
 
 
+# --- temperatures -----------------------------------------------------------------------------------------------------
+
+
+def _sampled(state: Controller, outputs: list[Output], now: Now, read: ProbesRead) -> None:
+    keep_samples(state.sampling, read.samples, energy_wh=read.energy_wh)
+    if read.samples:
+        state.zones = tuple(ZoneReading(each.zone, each.air_c, each.product_c) for each in read.samples[-1])
+    _send_samples(state, outputs, now)
+
+
+def _send_samples(state: Controller, outputs: list[Output], now: Now) -> None:
+    """Like events they wait for a new connection's first echo."""
+    if not state.connected or (state.echo is None and now.monotonic_ms < state.echo_awaited_ms):
+        return
+    for run in next_runs(state.sampling, now):
+        report = Samples(
+            state.boot_id,
+            state.beat(now),
+            state.memory.store_id,
+            run.first_no,
+            run.age_ms,
+            SAMPLE_EVERY_MS,
+            run.zones,
+            state.sampling.energy_wh,
+            state.echo,
+        )
+        outputs.append(Send("report", report, qos=1))
+
+
 # --- time and connection ----------------------------------------------------------------------------------------------
 
 
@@ -347,6 +388,7 @@ def _connected(state: Controller, outputs: list[Output], now: Now) -> None:
     state.birth_again_ms = now.monotonic_ms + BIRTH_AGAIN_AFTER_MS
     outputs.append(_birth(state, now))
     _send_events(state, outputs, now)
+    send_all_again(state.sampling)
 
 
 def _birth(state: Controller, now: Now) -> Send:
@@ -379,15 +421,14 @@ def _wake(state: Controller, outputs: list[Output], now: Now) -> None:
     if state.birth_again_ms is not None and now.monotonic_ms >= state.birth_again_ms:
         state.birth_again_ms = None
         outputs.append(_birth(state, now))
+    if due := due_samples(state.sampling, now):
+        outputs.append(ReadProbes(due))
     if now.monotonic_ms >= state.beat_ms:
         _beat(state, outputs, now)
 
 
 def _beat(state: Controller, outputs: list[Output], now: Now) -> None:
     state.beat_ms = now.monotonic_ms + BEAT_EVERY_MS
-    if state.sampled_civil_ms is None or abs(now.civil_ms - state.sampled_civil_ms) >= SAMPLE_EVERY_MS:
-        state.sampled_civil_ms = now.civil_ms
-        outputs.append(ReadProbes())
     if state.connected:
         memory = state.memory
         report = Beat(

@@ -103,6 +103,7 @@ class LockerDevice:
         self.put_away = False
         self._probes = Probes(self.board, around.random)
         self._zone_of = {door.door: door.zone for door in plan.doors}
+        self._settled_ms = 0
         self._journal: Journal | None = None
         self._alarm: asyncio.TimerHandle | None = None
         self._bouncing: dict[int, list[asyncio.TimerHandle]] = {}
@@ -254,8 +255,8 @@ class LockerDevice:
                 self._energise(door)
             case signals.Send(kind, message, qos, retain):
                 self._outgoing.send(_Packet(kind, encode(message), qos=qos, retain=retain))
-            case signals.ReadProbes():
-                self.sample()
+            case signals.ReadProbes(at_ms):
+                self._sample(at_ms)
             case signals.Display(show):
                 self.screen = Screen(show, self.screen.number + 1, self.now().monotonic_ms)
 
@@ -302,12 +303,25 @@ class LockerDevice:
         fault = self.board.strikes(name, door=door)
         return int(fault.amount or 0) if fault else 0
 
-    def sample(self) -> None:
-        """Read the probes now."""
+    def show_probes(self) -> None:
+        """Read the probes now, between two samples."""
         self._settle()
         if self.controller is not None:
             readings = self._probes.read(self.fridges, self.now().civil_ms)
-            core.step(self.controller, signals.ProbesRead(readings), self.now())
+            core.step(self.controller, signals.ProbesShown(readings), self.now())
+
+    def _sample(self, at_ms: tuple[int, ...]) -> None:
+        samples = tuple(self._sample_at(each_ms) for each_ms in at_ms)
+        if self.controller is not None:
+            self._do(core.step(self.controller, signals.ProbesRead(samples), self.now()))
+
+    def _sample_at(self, civil_ms: int) -> signals.Sample:
+        if civil_ms > self._settled_ms:
+            self._settle(civil_ms)
+        return tuple(
+            signals.ZoneSample(each.zone, each.air_c, each.product_c, self.fridges[each.zone].compressor_on)
+            for each in self._probes.read(self.fridges, civil_ms)
+        )
 
     def _come(self, pieces: Iterable[instruments.Later]) -> None:
         for piece in pieces:
@@ -341,11 +355,11 @@ class LockerDevice:
             fridge.target_c = change.target_c
         if change.warm_by_c is not None:
             fridge.warm_by(change.warm_by_c)
-        self.sample()
+        self.show_probes()
 
-    def _settle(self) -> None:
+    def _settle(self, civil_ms: int | None = None) -> None:
         """Let the cold catch up before anything that bears on it changes."""
-        civil_ms = self.now().civil_ms
+        civil_ms = self._settled_ms = self.now().civil_ms if civil_ms is None else civil_ms
         for zone, fridge in self.fridges.items():
             fridge.advance(civil_ms, open_doors=self._open_doors(zone), powered=self.controller is not None)
 

@@ -5,6 +5,8 @@ from typing import Literal
 
 from firmware_sim.memory import Record
 from locker_protocol.bus_messages import Beat, Command, ControllerBirth, Events, Show, ZoneReading
+from locker_protocol.telemetry import Samples
+from locker_protocol.vocabulary import Zone
 
 # --- what comes in ----------------------------------------------------------------------------------------------------
 
@@ -64,8 +66,31 @@ class KeyPressed:
 
 
 @dataclass(frozen=True, slots=True)
+class ZoneSample:
+    """Both probes of a zone at one moment, °C or `None`, and what its cold machine did."""
+
+    zone: Zone
+    air_c: float | None
+    product_c: float | None
+    cooling: bool = False
+    defrosting: bool = False
+
+
+# Every zone of the locker, always in the same order.
+Sample = tuple[ZoneSample, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ProbesRead:
-    """The temperature probes were sampled."""
+    """The probes were sampled, once for each time of `ReadProbes`; the meter as it stands, if there is one."""
+
+    samples: tuple[Sample, ...]
+    energy_wh: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProbesShown:
+    """The probes were read between two samples: it is no sample, beats tell it."""
 
     zones: tuple[ZoneReading, ...]
 
@@ -92,6 +117,7 @@ Input = (
     | KeyMoved
     | KeyPressed
     | ProbesRead
+    | ProbesShown
     | LockSupplySwitched
     | Woken
 )
@@ -120,14 +146,16 @@ class Send:
     """Publish one message."""
 
     kind: Literal["report", "presence"]
-    message: Events | Beat | ControllerBirth
+    message: Events | Beat | Samples | ControllerBirth
     qos: Literal[0, 1]
     retain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ReadProbes:
-    """Sample the temperatures and hand them back as `ProbesRead`."""
+    """Sample the temperatures at these civil times, none of them to come, and hand them back as `ProbesRead`."""
+
+    at_ms: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,7 +148,7 @@ class Switches:
         elif fault.name == "clock_drifts":
             device.crystal.run_at(1 + (self._board.amount("clock_drifts") or 0) / 100)
         elif fault.zone is not None:
-            device.sample()
+            device.show_probes()
 
     def _fit_door(self, door: Door) -> None:
         board, number = self._board, door.number

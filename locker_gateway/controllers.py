@@ -17,7 +17,9 @@ from locker_protocol.bus_messages import (
     Events,
     EventsReceived,
     NumberedEvent,
+    Report,
 )
+from locker_protocol.telemetry import Samples
 from locker_protocol.uplink_messages import ControllerCameUp, ControllerWentSilent
 
 SILENT_AFTER_MS = 10_000
@@ -45,11 +47,13 @@ def born(turn: Turn, controller: str, birth: ControllerBirth, *, retained: bool)
         _came_up(turn, controller, seen)
 
 
-def heard(turn: Turn, controller: str, report: Events | Beat) -> bool:
+def heard(turn: Turn, controller: str, report: Report) -> bool:
     """A report came: the controller lives. False: it is of a boot that is over, and says nothing."""
     seen = turn.site.seen[controller]
     if isinstance(report, Beat):
         _leave_if_older(turn, seen, report)
+    if isinstance(report, Samples) and seen.online and report.boot_id != seen.boot_id:
+        return False  # which boot lives is told by births and beats
     if _is_over(turn, seen, report):
         return False
     _note(turn, seen, report)
@@ -135,7 +139,7 @@ def _leave(turn: Turn, seen: ControllerSeen, boot_id: str) -> None:
     seen.left_boots = left | {boot_id: turn.ms}
 
 
-def _is_over(turn: Turn, seen: ControllerSeen, said: Events | Beat | ControllerBirth) -> bool:
+def _is_over(turn: Turn, seen: ControllerSeen, said: Report | ControllerBirth) -> bool:
     """True for what an earlier boot said, that was on its way until now. Whatever it tells, the newer one tells too.
 
     What we took for the newer boot may have been the older. So only for a minute, only while it tells of nothing new,
@@ -149,14 +153,14 @@ def _is_over(turn: Turn, seen: ControllerSeen, said: Events | Beat | ControllerB
     return said.store_id == seen.store_id and _told(said) <= seen.event_no
 
 
-def _told(said: Events | Beat | ControllerBirth) -> int:
+def _told(said: Report | ControllerBirth) -> int:
     """The last event it says it made."""
     if isinstance(said, Events):
         return said.events[-1].event_no if said.events else 0
-    return said.event_no
+    return 0 if isinstance(said, Samples) else said.event_no
 
 
-def _note(turn: Turn, seen: ControllerSeen, said: Events | Beat | ControllerBirth) -> None:
+def _note(turn: Turn, seen: ControllerSeen, said: Report | ControllerBirth) -> None:
     if said.store_id != seen.store_id:
         seen.store_id, seen.event_no, seen.known_since_ms = said.store_id, 0, turn.ms
     told = _told(said)
@@ -170,7 +174,7 @@ def _note(turn: Turn, seen: ControllerSeen, said: Events | Beat | ControllerBirt
     if turn.civil_ms - seen.heard_at > OLD_BY_THE_CALENDAR_MS:
         turn.site.status_wanted = True  # what was last told of it is too old to load by
     seen.heard_ms, seen.heard_at = turn.ms, turn.civil_ms
-    if not isinstance(said, Events):
+    if isinstance(said, Beat | ControllerBirth):
         seen.zones = tuple(said.zones)
 
 

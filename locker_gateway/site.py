@@ -240,7 +240,7 @@ def _take_presence(turn: Turn, controller: str, presence: ControllerBirth | Cont
         echoes.ask(turn, controller)
 
 
-def _take_report(turn: Turn, controller: str, report: Events | Beat, *, received_ms: int) -> None:
+def _take_report(turn: Turn, controller: str, report: Report, *, received_ms: int) -> None:
     lives = controllers.heard(turn, controller, report)
     if lives and isinstance(report, Beat):
         door_events.see_doors(turn, controller, report)

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from locker_protocol.codec import decode, encode
+from locker_protocol.telemetry import Samples
 from locker_protocol.vocabulary import (
     Celsius,
     Count,
@@ -164,7 +165,7 @@ class ControllerDeath(msgspec.Struct, frozen=True, tag=True):
     boot_id: Identifier
 
 
-Report = Events | Beat
+Report = Events | Beat | Samples
 ControllerPresence = ControllerBirth | ControllerDeath
 
 

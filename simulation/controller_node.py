@@ -19,7 +19,6 @@ from locker_protocol.bus_messages import (
     Echo,
     Unlock,
     UnlockDone,
-    ZoneReading,
 )
 from locker_protocol.codec import decode, encode
 from locker_protocol.topics import bus_topic
@@ -41,7 +40,7 @@ _MOMENTS = {
     (True, False): "power_cut_before_a_pulse",
     (True, True): "power_cut_before_a_pulse",
 }
-MILD = (ZoneReading(Zone.CHILLED, 3.0, 3.5),)
+MILD = (signals.ZoneSample(Zone.CHILLED, 3.0, 3.5),)
 
 
 class PowerFailed(Exception):
@@ -198,9 +197,11 @@ class ControllerNode:
                 payload = encode(message)
                 self.kernel.note("report", self.name, data=payload)
                 self.link.publish(self.topics[kind], payload, retain=retain, reliable=qos > 0)
-            case signals.ReadProbes():
+            case signals.ReadProbes(at_ms):
                 assert self.state is not None
-                core.step(self.state, signals.ProbesRead(MILD), self.clock.now())
+                read = signals.ProbesRead((MILD,) * len(at_ms))
+                for sent in core.step(self.state, read, self.clock.now()):
+                    self._do_one(sent, [])
             case signals.Display(show):
                 self.refused_ms = self.kernel.ms if show.screen == "refused" else -1
 

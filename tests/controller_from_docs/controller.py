@@ -186,9 +186,11 @@ class Controller:
         self.probes: dict[str, list[float | None]] = {zone: [None, None] for zone in options.zones}
         self.sampled: dict[str, list[float | None]] = {}
         self.sample_ms = self.beat_ms = self.resend_ms = self.booted_ms
+        self.samples: deque[dict[str, list[float | None]]] = deque(maxlen=360)
+        self.sample_no = self.samples_sent = 0
         self.birth_again_ms: int | None = None
         self.echo: int | None = None
-        self.echo_until_ms = 0
+        self.echo_until_ms = self.echo_heard_ms = 0
 
     def run(self) -> None:
         """Power up, then live until the power goes."""
@@ -227,6 +229,7 @@ class Controller:
     def on_up(self, client: mqtt.Client) -> None:
         self.client, self.birth_again_ms = client, now_ms() + 3_000
         self.echo, self.echo_until_ms = None, now_ms() + 1_000
+        self.samples_sent = 0
         self.send_birth()
         self.send_events()
 
@@ -247,8 +250,12 @@ class Controller:
             self.received(command)
         elif command.get("type") == "Echo" and sound(command, (), ("echo",)):
             is_first, self.echo = self.echo is None, command["echo"]
+            was_away, self.echo_heard_ms = now_ms() - self.echo_heard_ms > 30_000, now_ms()
             if is_first:
                 self.send_events()
+            if is_first or was_away:
+                self.samples_sent = 0
+                self.send_samples()
         elif command.get("type") == "Show" and isinstance(command.get("screen"), str):
             doors = command.get("doors", [])
             shown = [str(door) for door in doors if type(door) is int] if isinstance(doors, list) else []
@@ -403,10 +410,40 @@ class Controller:
             self.memory.forget_awaited(door)
         if self.digits and now >= self.last_key_ms + 10_000:
             self.digits = ""
-        if now >= self.sample_ms:
-            self.sample_ms = now + 10_000
-            self.sampled = {zone: list(values) for zone, values in self.probes.items()}
+        while now >= self.sample_ms:
+            self.take_sample()
         self.speak(now)
+
+    def take_sample(self) -> None:
+        missed = now_ms() - self.sample_ms >= 10_000
+        self.sample_ms += 10_000
+        self.sampled = {zone: [None, None] if missed else list(values) for zone, values in self.probes.items()}
+        self.samples.append(self.sampled)
+        self.sample_no += 1
+        if self.sample_no - self.samples_sent >= 3:
+            self.send_samples()
+
+    def send_samples(self) -> None:
+        if self.client is None or (self.echo is None and now_ms() < self.echo_until_ms):
+            return
+        oldest = self.sample_no - len(self.samples) + 1
+        for first in range(max(self.samples_sent + 1, oldest), self.sample_no + 1, 256):
+            run = list(self.samples)[first - oldest :][:256]
+            newest_ms = self.sample_ms - 10_000 * (self.sample_no - (first + len(run) - 1) + 1)
+            zones = [
+                {
+                    "zone": zone,
+                    "air_c": [each[zone][0] for each in run],
+                    "product_c": [each[zone][1] for each in run],
+                    "cooling": [],
+                    "defrosting": [],
+                }
+                for zone in self.probes
+            ]
+            numbers = {"first_no": first, "age_ms": now_ms() - newest_ms, "every_ms": 10_000}
+            told = {"zones": zones, "energy_wh": None, "echo": self.echo}
+            self.send("report", {"type": "Samples", **self.who(), **numbers, **told}, qos=1)
+        self.samples_sent = self.sample_no
 
     def rest_contacts(self, now: int) -> None:
         for door, (is_open, since_ms) in list(self.moving.items()):

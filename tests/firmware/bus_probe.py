@@ -13,7 +13,6 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from locker_protocol.bus_messages import (
-    Beat,
     Command,
     ControllerBirth,
     ControllerEvent,
@@ -72,7 +71,7 @@ class BusProbe:
         last = self.last_word()
         self.command(Unlock(command_id, door, last.boot_id, last.beat))
 
-    def last_word(self) -> Beat | Events | ControllerBirth:
+    def last_word(self) -> Report | ControllerBirth:
         """The newest message that carries boot and beat."""
         births = [message for message in self.presence if isinstance(message, ControllerBirth)]
         return self.reports[-1] if self.reports and self.reports[-1].boot_id == births[-1].boot_id else births[-1]

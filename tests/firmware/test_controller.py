@@ -383,12 +383,6 @@ def test_a_beat_every_two_seconds_tells_doors_and_zones() -> None:
     assert core.due_ms(booted()) == START_MS + 2_000
 
 
-def test_probes_are_sampled_every_ten_civil_seconds() -> None:
-    state = booted()
-    samples = [signals.ReadProbes() in step(state, signals.Woken(), at(ms)) for ms in range(2_000, 22_000, 2_000)]
-    assert samples == [False, False, False, False, True, False, False, False, False, True]
-
-
 def test_keys_are_entered_when_confirmed_and_forgotten_after_ten_seconds() -> None:
     state = booted()
     for key in ("0", "7", "back", "4", "enter"):

@@ -8,7 +8,7 @@ import msgspec
 import yaml
 from jsonschema import Draft7Validator
 
-from locker_protocol import bus_messages, uplink_messages
+from locker_protocol import bus_messages, telemetry, uplink_messages
 from locker_protocol.vocabulary import (
     DoorCondition,
     DoorFault,
@@ -37,7 +37,7 @@ PARTS = [
     for module in (bus_messages, uplink_messages)
     for each in vars(module).values()
     if isinstance(each, type) and issubclass(each, msgspec.Struct) and each.__module__ == module.__name__
-]
+] + [telemetry.Samples, telemetry.ZoneSamples]
 STRUCTS = {each.__name__: each for each in PARTS}
 WORDS: dict[str, tuple[str, ...]] = {
     **{
@@ -108,7 +108,7 @@ def _shape(schema: dict[str, Any], definitions: dict[str, Any]) -> Any:
             shapes = frozenset(_shape(each, definitions) for each in schema[alternatives])
             return next(iter(shapes)) if len(shapes) == 1 else shapes
     if "items" in schema:
-        return ("array", schema.get("maxItems"), _shape(schema["items"], definitions))
+        return ("array", schema.get("minItems"), schema.get("maxItems"), _shape(schema["items"], definitions))
     if "const" in schema or "enum" in schema:
         return frozenset(schema.get("enum", [schema.get("const")]))
     limits = ("type", "minimum", "maximum", "maxLength")

@@ -15,10 +15,10 @@ from jsonschema import Draft7Validator
 from app.demo import brokers
 from app.link import command_relay, event_intake, remote_commands
 from app.use_cases.site import ask_site
-from firmware_sim import controller, panel, signals, view
+from firmware_sim import controller, panel, sampling, signals, view
 from firmware_sim.memory import new_memory
 from locker_gateway import controllers, echoes, grants, manifest, remote, site, status, tidy, uplink_log
-from locker_protocol import bus_messages, codec, signing, token, typed_code, uplink_messages
+from locker_protocol import bus_messages, codec, signing, telemetry, token, typed_code, uplink_messages
 from locker_protocol.clock import Now
 from locker_protocol.errors import ProtocolFault
 from locker_protocol.ids import random_bytes
@@ -26,7 +26,7 @@ from locker_protocol.label import Label, read_label, write_label
 from locker_protocol.signing import Direction, seal
 from locker_protocol.topics import bus_topic, uplink_topic
 from locker_protocol.uplink_messages import OpenDoors
-from locker_protocol.vocabulary import CONTRACT_MINOR, Right
+from locker_protocol.vocabulary import CONTRACT_MINOR, Right, Zone
 from tests.gateway.manifests import START_MS, code
 from tests.gateway.world import World, loaded_world
 from tests.protocol.contract_document import (
@@ -72,7 +72,11 @@ LIMITS = {
     "MAX_PULSES_WAITING": controller.MAX_PULSES_WAITING,
     "STAGGER_MS": controller.STAGGER_MS,
     "FOLLOW_MS": controller.FOLLOW_MS,
-    "SAMPLE_EVERY_MS": controller.SAMPLE_EVERY_MS,
+    "SAMPLE_EVERY_MS": telemetry.SAMPLE_EVERY_MS,
+    "SAMPLES_EVERY_MS": telemetry.SAMPLE_EVERY_MS * sampling.TOGETHER,
+    "MAX_SAMPLES": telemetry.MAX_SAMPLES,
+    "SAMPLES_HELD": sampling.SAMPLES_HELD // 4,
+    "GATEWAY_AWAY_MS": controller.GATEWAY_AWAY_MS,
     "DEBOUNCE_MS": panel.DEBOUNCE_MS,
     "MAX_SCAN": panel.MAX_SCAN,
     "MAX_DIGITS": panel.MAX_DIGITS,
@@ -246,9 +250,11 @@ def test_a_controller_sends_each_message_as_the_document_says() -> None:
     outputs = controller.step(state, signals.Connected(), Now(0, 0))
     outputs += controller.step(state, signals.SymbolRead("A"), Now(10, 10))
     outputs += controller.step(state, signals.Woken(), Now(2_000, 2_000))
+    warm = (signals.ZoneSample(Zone.CHILLED, 2.0, 2.0),)
+    outputs += controller.step(state, signals.ProbesRead((warm,) * 3), Now(30_000, 30_000))
     sent = [each for each in outputs if isinstance(each, signals.Send)]
     seen = {type(each.message).__name__: (int(each.qos), each.retain) for each in sent}
-    assert set(seen) == {"ControllerBirth", "Events", "Beat"}
+    assert set(seen) == {"ControllerBirth", "Events", "Beat", "Samples"}
     assert {name: travels(name) for name in seen} == seen
 
 
