@@ -135,6 +135,8 @@ async def told(stream: ClientResponse) -> dict[str, Any]:
         ("T1/doors/2", b'{"action": "put"}', 409, "not_open", None),
         ("T1/zones/lukewarm", b'{"warm_by_c": 1}', 404, "zone_unknown", "zone"),
         ("T1/zones/frozen", b'{"warm_by_c": 1}', 404, "zone_unknown", "zone"),
+        ("T1/zones/ambient", b'{"target_c": 3, "ambient_c": 40}', 409, "not_cooled", None),
+        ("T1/faults", b'{"name": "compressor_dead", "zone": "ambient"}', 400, "fault_not_cooled", "zone"),
         ("T1/zones/chilled", b"{}", 400, "nothing_asked", None),
         ("T1/zones/chilled", b'{"warm_by_c": 1e9}', 400, "bad_field", "warm_by_c"),
         ("T1/zones/chilled", b'{"target_c": NaN}', 400, "not_json", None),
