@@ -41,6 +41,8 @@ from locker_protocol.vocabulary import Zone
 RESET_AFTER_S = 1.0
 # A weak supply is charged again after so long.
 RECHARGED_AFTER_MS = 1_000
+# What was cold before the program began can be loaded at once: the load gate wants ten minutes.
+RUNNING_BEFORE_MS = 900_000
 # Controller, display and scanner.
 ELECTRONICS_W = 8.0
 LATCH_HOLDS: tuple[FaultName, ...] = ("jams_shut", "latch_sticks")
@@ -110,6 +112,7 @@ class LockerDevice:
         self._cold_faults = ColdFaults(self.board)
         self._meter = Meter(around.data / f"{plan.locker_id}.meter")
         self._settled_ms: int | None = None
+        self._has_run = False
         self._electronics_j = 0.0
         self._journal: Journal | None = None
         self._alarm: asyncio.TimerHandle | None = None
@@ -128,7 +131,7 @@ class LockerDevice:
         """Boot: read the memory, look at the doors, connect."""
         if self.controller is not None:
             return
-        self.settle()
+        running_ms = self._begin()
         try:
             keep_copy(self.journal_path)
             self._journal = Journal(self.journal_path, self._around.random)
@@ -141,12 +144,21 @@ class LockerDevice:
             reason=reason,
             now=self.now(),
             random=self._around.random,
+            samples_from_ms=running_ms,
         )
         self.controller.lock_supply = not self.board.on("locks_dead")
         self._do(outputs)
         if not self.board.on("network_cut"):
             self.plug(on=True)
         self.changed()
+
+    def _begin(self) -> int:
+        """Since when there are samples: a locker that comes with the program has been running for a while."""
+        now_ms = self.now().civil_ms
+        begins_ms = now_ms if self._has_run else now_ms - RUNNING_BEFORE_MS
+        self._has_run = True
+        self.settle(begins_ms)
+        return begins_ms
 
     def power_off(self) -> None:
         """Pull the plug: everything not written is gone, locks are dead, doors stay as they are."""

@@ -86,7 +86,7 @@ def test_a_locker_samples_every_ten_civil_seconds_however_fast_its_clock_runs(wi
     def scenario(stand: Stand) -> None:
         stand.run(14)
         sampling = stand.sampling
-        assert sampling.last_no == 1 + 14 * 360
+        assert sampling.last_no == 1 + 90 + 14 * 360
         assert sampling.at_ms == stand.clock.civil_ms
         assert sampling.energy_wh == stand.device.energy_wh() > 300
         chilled = [sample[0] for sample in sampling.held]
@@ -121,6 +121,20 @@ def test_a_fault_of_the_cold_warms_its_zone_and_when_it_is_mended_it_gets_cold_a
         stand.device.switches.clear()
         stand.run(24)
         assert stand.chilled.food_c < before_c + 1
+
+    with_stand(scenario)
+
+
+def test_a_locker_that_comes_with_the_program_was_cold_before_and_one_whose_plug_was_pulled_was_not(
+    with_stand: WithStand,
+) -> None:
+    def scenario(stand: Stand) -> None:
+        assert stand.sampling.last_no == 1 + 90
+        assert stand.sampling.at_ms == stand.clock.civil_ms
+        stand.device.switches.switch(Fault("power_cut"))
+        stand.run(1)
+        stand.device.switches.switch(Fault("power_cut"), on=False)
+        assert stand.sampling.last_no == 1
 
     with_stand(scenario)
 
