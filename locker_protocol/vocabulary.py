@@ -87,6 +87,25 @@ class DoorTrouble(StrEnum):
     READS_OPEN = "reads_open"  # its contact has said open for ten minutes: it stands open, or its contact sticks
 
 
+class ColdCause(StrEnum):
+    """Why a parcel's food is kept closed; `docs/cold-chain.md`."""
+
+    TOO_WARM = "too_warm"
+    TOO_COLD = "too_cold"
+    UNKNOWN = "unknown"  # nobody measured it for so long that it counts as too warm
+    UNDECIDED = "undecided"  # it was kept closed and nobody decided in time
+
+
+class ZoneAlarm(StrEnum):
+    """What is wrong with a zone's cold and lasts. The food in it is judged apart from this."""
+
+    TOO_WARM = "too_warm"
+    TOO_COLD = "too_cold"
+    UNMEASURED = "unmeasured"  # no believed product temperature for a quarter of an hour
+    SENSOR = "sensor"  # a probe is not believed
+    DEFROST = "defrost"  # one too many, one too long, or no return to the cold after it
+
+
 class Refusal(StrEnum):
     """Why a gateway opens nothing. Screens turn these into a sentence; the code never changes its meaning."""
 
