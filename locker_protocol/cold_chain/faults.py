@@ -1,0 +1,279 @@
+"""Which probes are not believed, and since when: what a probe says is held against what its locker did.
+
+Works minute by minute over all zones of a locker, on raw samples, in constant time and memory. Some faults are known
+only later (a probe that stands still looks healthy for an hour): then `since` lies in the past, and minutes from there
+on become unknown (`disbelieved`). It decides nothing about food or people. Thresholds: reliability notes, section 6.4,
+and where experience with the thermal model asked for more, `docs/cold-chain.md` says what and why.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import msgspec
+
+from locker_protocol.cold_chain.minutes import HIGHEST_C, LOWEST_C, MAGIC_C, ProbeFaults, Sampled, fault_of_value
+from locker_protocol.telemetry import SensorFault, ZoneMinute
+from locker_protocol.vocabulary import Count, Zone
+
+STEP_C = 0.0625  # a DS18B20's
+JUMP_K = 10.0
+SETTLE_MIN = 3  # after a door was open
+CALM_MIN = 10  # without a jump, until a probe that jumped is believed again
+NOISE_K2 = 1.0
+NOISE_ENDS_K2 = 0.5
+NOISE_SHARE = 0.1  # of the newest minute: ten minutes count
+STILL_MIN = 60
+STILL_APART_K = 1.0  # so far from the air, on the mean of an hour, a product probe cannot stand still
+APART_K = 3.0
+APART_MIN = 120
+APART_SHARE = 1 / 15  # of the newest minute in what air and product are apart
+FOLLOWED_K = 0.5  # a probe 3 K from the air for two hours moves more, however well it is packed
+OPEN_S = 15  # of an opening that warms the air
+UNMOVED_K = 0.4
+WARMED_K = 1.0
+OTHERS_SHUT_MIN = 10
+SWAPS_SEEN = 3
+
+_NEVER = -1_000_000
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """One minute of one zone as its controller told it. `open_s`: for how long a door of the zone stood open."""
+
+    minute: int
+    samples: Sequence[Sampled]
+    open_s: int = 0
+
+
+class ProbeWatch(msgspec.Struct):
+    """What has to be remembered of one probe."""
+
+    last_c: float | None = None
+    told_at: int = _NEVER  # the minute of its last value
+    jumped_at: int = _NEVER
+    noise_k2: float = 0.0
+    noisy: bool = False
+    low_c: float = 0.0
+    high_c: float = 0.0
+    still_since: int = _NEVER  # within one step of itself from here on
+    same_since: int = _NEVER  # the same value from here on
+    high_before_c: float = 0.0  # the minute before the newest
+    end_before_c: float | None = None  # and the last value before that
+    risen_k: float | None = None  # in the last two minutes
+    fault: SensorFault | None = None
+    since: Count | None = None
+
+
+class SensorWatch(msgspec.Struct):
+    """What has to be remembered of a zone. Changed in place by `watch`."""
+
+    air: ProbeWatch = msgspec.field(default_factory=ProbeWatch)
+    product: ProbeWatch = msgspec.field(default_factory=ProbeWatch)
+    opened_at: int = _NEVER
+    ran_at: int = _NEVER
+    rested_at: int = _NEVER
+    apart_hour_k: float = 0.0
+    apart_k: float = 0.0
+    apart_since: int | None = None
+    apart_skipped: int = 0
+    apart_product_c: float = 0.0
+    open_s: tuple[int, int, int] = (0, 0, 0)  # of the last three minutes, newest first
+    swaps_seen: int = 0
+    swap_since: int = _NEVER
+    reaches_back_to: Count | None = None
+
+    @property
+    def faults(self) -> ProbeFaults:
+        return ProbeFaults(self.air.fault, self.product.fault)
+
+
+def watch(zones: Mapping[Zone, SensorWatch], seen: Mapping[Zone, Seen]) -> None:
+    """Take in the same minute of all zones of a locker; `zones[…].faults` say what is believed in it.
+
+    Where a fault found now began earlier, `reaches_back_to` names that minute until the next call.
+    """
+    for zone, minute in seen.items():
+        _watch_zone(zones[zone], minute)
+    _watch_swaps(zones, seen)
+    all_still_since = _all_still_since(zones, seen)
+    for zone, minute in seen.items():
+        if minute.samples:
+            _conclude(zones[zone], minute.minute, all_still_since)
+
+
+def disbelieved(minute: ZoneMinute, watched: SensorWatch) -> ZoneMinute:
+    """Take out of an earlier minute what turned out not to be believed."""
+    air, product = watched.air, watched.product
+    if air.fault and air.since is not None and minute.minute >= air.since:
+        minute = msgspec.structs.replace(minute, air_min=None, air_mean=None, air_max=None, air_fault=air.fault)
+    if product.fault and product.since is not None and minute.minute >= product.since:
+        minute = msgspec.structs.replace(
+            minute, product_min=None, product_mean=None, product_max=None, product_fault=product.fault
+        )
+    return minute
+
+
+def _watch_zone(zone: SensorWatch, seen: Seen) -> None:
+    zone.reaches_back_to = None
+    zone.open_s = (seen.open_s, *zone.open_s[:2])
+    if seen.open_s:
+        zone.opened_at = seen.minute
+    if not seen.samples:
+        return
+    running = [sample.cooling for sample in seen.samples]
+    if True in running:
+        zone.ran_at = seen.minute
+    if False in running:
+        zone.rested_at = seen.minute
+    shut = seen.minute - zone.opened_at >= SETTLE_MIN
+    air = _watch_probe(zone.air, [sample.air_c for sample in seen.samples], seen.minute, shut=shut, product=False)
+    product = _watch_probe(
+        zone.product, [sample.product_c for sample in seen.samples], seen.minute, shut=shut, product=True
+    )
+    steady = shut and not any(sample.defrosting for sample in seen.samples)
+    _watch_distance(zone, seen.minute, air, product, steady=steady)
+
+
+def _watch_probe(
+    probe: ProbeWatch, told: list[float | None], minute: int, *, shut: bool, product: bool
+) -> float | None:
+    """Take in a probe's minute; give the mean of its values, or `None` where less than half were any."""
+    values = [value for value in told if value is not None and LOWEST_C <= value <= HIGHEST_C and value not in MAGIC_C]
+    if 2 * len(values) < len(told):
+        probe.fault = next(fault for fault in map(fault_of_value, reversed(told)) if fault)
+        probe.last_c = probe.risen_k = probe.end_before_c = None
+        return None
+    probe.fault = None
+    low, high = min(values), max(values)
+    follows = probe.last_c is not None and minute - probe.told_at == 1
+    if shut and (high - low > JUMP_K or (follows and max(high - _last(probe), _last(probe) - low) > JUMP_K)):
+        probe.jumped_at = minute
+    if shut or product:
+        _watch_noise(probe, [_last(probe), *values] if follows else values)
+    _watch_movement(probe, minute, low, high, follows=follows)
+    before_c = probe.end_before_c if follows else None
+    probe.risen_k = None if before_c is None else max(high, probe.high_before_c) - before_c
+    probe.end_before_c, probe.high_before_c = (probe.last_c if follows else None), high
+    probe.last_c, probe.told_at = values[-1], minute
+    return sum(values) / len(values)
+
+
+def _last(probe: ProbeWatch) -> float:
+    assert probe.last_c is not None
+    return probe.last_c
+
+
+def _watch_noise(probe: ProbeWatch, values: list[float]) -> None:
+    """Noise is what neighbouring samples differ by: a trend is none."""
+    if len(values) < 2:
+        return
+    squares = sum([(after - before) ** 2 for before, after in pairwise(values)])
+    now_k2 = squares / (2 * (len(values) - 1))
+    probe.noise_k2 += NOISE_SHARE * (now_k2 - probe.noise_k2)
+    probe.noisy = probe.noise_k2 > (NOISE_ENDS_K2 if probe.noisy else NOISE_K2)
+
+
+def _watch_movement(probe: ProbeWatch, minute: int, low: float, high: float, *, follows: bool) -> None:
+    still_low, still_high = min(low, probe.low_c), max(high, probe.high_c)
+    if follows and still_high - still_low <= STEP_C:
+        probe.low_c, probe.high_c = still_low, still_high
+    else:
+        probe.low_c, probe.high_c, probe.still_since = low, high, minute
+    if not follows or low != high or high != probe.last_c:
+        probe.same_since = minute
+
+
+def _watch_distance(zone: SensorWatch, minute: int, air: float | None, product: float | None, *, steady: bool) -> None:
+    """Follow how far air and product are apart: what moves too little for that, and what drifts away."""
+    if air is None or product is None:
+        zone.apart_since, zone.apart_hour_k = None, 0.0
+        return
+    zone.apart_hour_k += (air - product - zone.apart_hour_k) / STILL_MIN
+    if not steady:
+        zone.apart_skipped += 1
+        return
+    zone.apart_k += APART_SHARE * (air - product - zone.apart_k)
+    if abs(zone.apart_k) <= APART_K:
+        zone.apart_since = None
+    elif zone.apart_since is None or _follows_the_air(zone, product):
+        zone.apart_since, zone.apart_skipped, zone.apart_product_c = minute, 0, product
+
+
+def _follows_the_air(zone: SensorWatch, product_c: float) -> bool:
+    """Food that warms or cools is far from the air, but comes closer."""
+    moved_k = product_c - zone.apart_product_c
+    return (moved_k if zone.apart_k > 0 else -moved_k) >= FOLLOWED_K
+
+
+def _watch_swaps(zones: Mapping[Zone, SensorWatch], seen: Mapping[Zone, Seen]) -> None:
+    """See which probe an opening warms: its own zone's air, that of a zone that was shut, or what should be in food."""
+    for name, minute in seen.items():
+        zone = zones[name]
+        now_s, before_s, earlier_s = zone.open_s
+        if not before_s or earlier_s or now_s + before_s < OPEN_S:
+            continue
+        air, product = zone.air.risen_k, zone.product.risen_k
+        if air is None or product is None:
+            continue
+        if air >= WARMED_K:
+            zone.swaps_seen = 0
+        elif air <= UNMOVED_K and (product >= WARMED_K or _warms_another(name, zones, seen)):
+            zone.swap_since = minute.minute if not zone.swaps_seen else zone.swap_since
+            zone.swaps_seen += 1
+
+
+def _warms_another(opened: Zone, zones: Mapping[Zone, SensorWatch], seen: Mapping[Zone, Seen]) -> bool:
+    return any(
+        name != opened
+        and minute.minute - zones[name].opened_at >= OTHERS_SHUT_MIN
+        and (zones[name].air.risen_k or 0.0) >= WARMED_K
+        and not any(sample.defrosting for sample in minute.samples)
+        for name, minute in seen.items()
+    )
+
+
+def _all_still_since(zones: Mapping[Zone, SensorWatch], seen: Mapping[Zone, Seen]) -> int | None:
+    """Say since when no probe of the locker told anything but one value: old readings, played again."""
+    since = max((probe.same_since for zone in zones.values() for probe in (zone.air, zone.product)), default=_NEVER)
+    now = max((minute.minute for minute in seen.values()), default=_NEVER)
+    return since if 0 <= since <= now - STILL_MIN and len(zones) > 1 else None
+
+
+def _conclude(zone: SensorWatch, minute: int, all_still_since: int | None) -> None:
+    apart = zone.apart_since is not None and minute - zone.apart_since - zone.apart_skipped >= APART_MIN
+    swapped_since = zone.swap_since if zone.swaps_seen >= SWAPS_SEEN else None
+    for probe in (zone.air, zone.product):
+        fault, since = probe.fault, minute
+        if fault is None and minute - probe.jumped_at < CALM_MIN:
+            fault, since = SensorFault.JUMPING, probe.jumped_at
+        elif fault is None and probe.noisy:
+            fault = SensorFault.NOISY
+        elif fault is None and swapped_since is not None:
+            fault, since = SensorFault.SWAPPED, swapped_since
+        elif fault is None and all_still_since is not None:
+            fault, since = SensorFault.TOO_GOOD, all_still_since
+        elif fault is None and minute - probe.still_since >= STILL_MIN and _ought_to_move(zone, probe):
+            fault, since = SensorFault.STUCK, probe.still_since
+        elif fault is None and apart and zone.apart_since is not None:
+            fault, since = SensorFault.DRIFTING, zone.apart_since
+        _believe_or_not(zone, probe, fault, since, minute)
+
+
+def _ought_to_move(zone: SensorWatch, probe: ProbeWatch) -> bool:
+    """A product probe in the middle of good food hardly moves: only its distance from the air says that it should."""
+    if probe is zone.product:
+        return abs(zone.apart_hour_k) >= STILL_APART_K
+    ran = zone.ran_at >= probe.still_since
+    return ran and (zone.rested_at >= probe.still_since or zone.opened_at >= probe.still_since)
+
+
+def _believe_or_not(zone: SensorWatch, probe: ProbeWatch, fault: SensorFault | None, since: int, minute: int) -> None:
+    probe.fault = fault
+    if fault is None:
+        probe.since = None
+        return
+    before = probe.since
+    probe.since = since if before is None else min(before, since)
+    if probe.since < (minute if before is None else before):
+        back = probe.since if zone.reaches_back_to is None else min(zone.reaches_back_to, probe.since)
+        zone.reaches_back_to = back
