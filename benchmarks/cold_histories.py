@@ -38,6 +38,8 @@ Lain = list[tuple[Zone, ZoneMinute]]
 Judging = Callable[[str, int, int, Lain], Verdict]
 Folding = Callable[[int, Sequence[Sampled], ProbeFaults, int], ZoneMinute]
 
+Blanking = Callable[[ZoneMinute, faults.SensorWatch], ZoneMinute]
+
 
 def judged(food_class: str, since_ms: int, until_ms: int, lain: Lain) -> Verdict:
     """Judge as gateway and export do."""
@@ -77,28 +79,32 @@ class Tally:
 Version = tuple[int, list[list[ZoneMinute | None]]]
 
 
-def run(seed: int, histories: int, *, judge: Judging = judged, fold: Folding = folded) -> Tally:
+def run(
+    seed: int, histories: int, *, judge: Judging = judged, fold: Folding = folded, blank: Blanking = faults.disbelieved
+) -> Tally:
     """Judge so many histories, numbered from a seed."""
     tally = Tally()
     number = 0
     while tally.histories < histories:
-        tally.add(run_world(f"{seed}/{number}", judge=judge, fold=fold))
+        tally.add(run_world(f"{seed}/{number}", judge=judge, fold=fold, blank=blank))
         number += 1
     return tally
 
 
-def run_world(name: str, *, judge: Judging = judged, fold: Folding = folded) -> Tally:
+def run_world(
+    name: str, *, judge: Judging = judged, fold: Folding = folded, blank: Blanking = faults.disbelieved
+) -> Tally:
     """Judge the histories of one world; its name is its seed."""
     random = Random(name)
     world = random_world(random)
-    versions = record(random, world, fold)
+    versions = record(random, world, fold, blank)
     tally = Tally(worlds=1)
     for food in world.foods(random, FOODS_A_WORLD):
         _judge_food(tally, name, world, food, versions, judge)
     return tally
 
 
-def record(random: Random, world: World, fold: Folding) -> list[Version]:
+def record(random: Random, world: World, fold: Folding, blank: Blanking) -> list[Version]:
     """Let the gateway see a world minute by minute; give the record as it stood at first and after each rewriting."""
     told = [readings(random, world.locker, world.bad_of(zone), zone) for zone in range(len(world.locker))]
     watches = {truth.zone: faults.SensorWatch() for truth in world.locker}
@@ -111,7 +117,7 @@ def record(random: Random, world: World, fold: Folding) -> list[Version]:
         }
         faults.watch(watches, seen)
         if any(watched.reaches_back_to is not None for watched in watches.values()):
-            kept = [_without(zone, watches[truth.zone]) for zone, truth in zip(kept, world.locker, strict=True)]
+            kept = [_without(zone, watches[truth.zone], blank) for zone, truth in zip(kept, world.locker, strict=True)]
             versions.append((minute, kept))
         for zone, truth in enumerate(world.locker):
             one = seen[truth.zone]
@@ -125,8 +131,8 @@ def open_s(truth: Truth, minute: int) -> int:
     return 10 * truth.open_steps[first : first + STEPS_A_MINUTE].count(True)
 
 
-def _without(kept: list[ZoneMinute | None], watched: faults.SensorWatch) -> list[ZoneMinute | None]:
-    return [None if minute is None else faults.disbelieved(minute, watched) for minute in kept]
+def _without(kept: list[ZoneMinute | None], watched: faults.SensorWatch, blank: Blanking) -> list[ZoneMinute | None]:
+    return [None if minute is None else blank(minute, watched) for minute in kept]
 
 
 def _judge_food(tally: Tally, name: str, world: World, food: Food, versions: list[Version], judge: Judging) -> None:
@@ -191,17 +197,13 @@ class _Live:
 
 
 def _lain(world: World, food: Food, kept: list[list[ZoneMinute | None]]) -> Lain:
-    lain: dict[int, tuple[Zone, ZoneMinute | None]] = {}
+    lain: dict[int, tuple[Zone, ZoneMinute]] = {}
     for stay in food.stays:
         zone = world.locker[stay.zone].zone
         for number in range(stay.start // STEPS_A_MINUTE, -(-stay.end // STEPS_A_MINUTE)):
-            minute = kept[stay.zone][number] if number < len(kept[stay.zone]) else None
-            lain[number] = (zone, _moved_in(lain[number][1], minute) if number in lain else minute)
-    return [(zone, minute) for zone, minute in lain.values() if minute is not None]
-
-
-def _moved_in(before: ZoneMinute | None, after: ZoneMinute | None) -> ZoneMinute | None:
-    return None if before is None or after is None else minutes.joined(before, after)
+            minute = (kept[stay.zone][number] if number < len(kept[stay.zone]) else None) or minutes.unmeasured(number)
+            lain[number] = (zone, minutes.joined(lain[number][1], minute) if number in lain else minute)
+    return list(lain.values())
 
 
 def main() -> int:

@@ -66,6 +66,11 @@ def fold(minute: int, samples: Sequence[Sampled], *, faults: ProbeFaults = BELIE
     )
 
 
+def unmeasured(minute: int) -> ZoneMinute:
+    """Make the minute of which nothing is known, where a record has to say in which zone food lay meanwhile."""
+    return ZoneMinute(minute, 0, None, None, None, None, None, None)
+
+
 def joined(one: ZoneMinute, other: ZoneMinute) -> ZoneMinute:
     """Make one of the minutes of two zones, for food that was moved in it: the worse of both; unknown if either is."""
     lows, highs = (one.product_min, other.product_min), (one.product_max, other.product_max)
