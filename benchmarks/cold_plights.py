@@ -67,13 +67,17 @@ def random_world(random: Random) -> World:
     zones = random.choices(list(Zone), weights=(3, 10, 3, 1), k=1)
     zones += random.sample([zone for zone in Zone if zone not in zones], 1)
     lobby = weather(random, steps)
-    locker = [_zone(random, zone, steps, lobby) for zone in zones]
     bad = _bad_probes(random, steps) if random.random() < 0.35 else {}
+    # A probe that lies matters most where something else is wrong as well.
+    dies_at = bad[0][0].start - random.randrange(120 * MINUTE) if bad and random.random() < 0.5 else None
+    locker = [_zone(random, zones[0], steps, lobby, dies_at), _zone(random, zones[1], steps, lobby, None)]
     return World(locker, bad)
 
 
-def _zone(random: Random, zone: Zone, steps: int, lobby: list[float]) -> Truth:
+def _zone(random: Random, zone: Zone, steps: int, lobby: list[float], dies_at: int | None) -> Truth:
     plight = Plight(openings=_openings(random, steps))
+    if dies_at is not None:
+        plight.weak.append(Stretch(max(0, dies_at), steps))
     if random.random() < 0.4 and zone != Zone.AMBIENT:
         begins = random.randrange(steps)
         plight.defrosts.append(Stretch(begins, begins + 25 * MINUTE))

@@ -28,9 +28,9 @@ APART_K = 3.0
 APART_MIN = 120
 APART_SHARE = 1 / 15  # of the newest minute in what air and product are apart
 FOLLOWED_K = 0.5  # a probe 3 K from the air for two hours moves more, however well it is packed
-OPEN_S = 15  # of an opening that warms the air
-UNMOVED_K = 0.4
-WARMED_K = 1.0
+OPEN_S = 45  # of an opening that warms the air: a driver's, or one of somebody who took their time
+UNMOVED_K = 0.25
+WARMED_K = 0.7  # more than two minutes of rest for the compressor do
 OTHERS_SHUT_MIN = 10
 SWAPS_SEEN = 3
 
