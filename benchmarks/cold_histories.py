@@ -160,7 +160,7 @@ def _errors(tally: Tally, world: World, food: Food, rules: ClassPolicy, live: "_
         yield "missed_or_late_discard"
     if closed and not live.gives({"quarantine", "discard"}, closed):
         yield "missed_or_late_quarantine"
-    if any(fault.fault not in {"silent", "out_of_range", "magic"} for fault in bad.values()):
+    if world.may_hide_what_is_well():
         return
     if live.worst() == "discard" and not allowed(food, rules.discard, rules, world.locker, bad):
         yield "discard_without_cause"

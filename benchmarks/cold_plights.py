@@ -45,6 +45,18 @@ class World:
     def bad_product_probes(self) -> dict[int, BadProbe]:
         return {zone: fault for zone, faults in self.bad.items() for fault in faults if fault.probe == "product"}
 
+    def may_hide_what_is_well(self) -> bool:
+        """Say whether a probe is bad in a way that may rightly make good minutes unknown, from nobody knows when on.
+
+        An air probe that drifts away from a good product probe does so too: nobody can tell which of them it is.
+        """
+        return any(
+            fault.fault == "drifting"
+            or (fault.probe == "product" and fault.fault not in {"silent", "out_of_range", "magic"})
+            for faults in self.bad.values()
+            for fault in faults
+        )
+
     def foods(self, random: Random, number: int) -> list[Food]:
         return [self._food(random) for _ in range(number)]
 

@@ -266,9 +266,17 @@ def _found(  # noqa: PLR0911 - a fault a line, worst first
         return SensorFault.TOO_GOOD, all_still_since
     if minute - probe.still_since >= STILL_MIN and _ought_to_move(zone, probe):
         return SensorFault.STUCK, probe.still_since
-    if zone.apart_since is not None and minute - zone.apart_since - zone.apart_skipped >= APART_MIN:
-        return SensorFault.DRIFTING, zone.apart_since
-    return None
+    apart_since = zone.apart_since
+    if apart_since is None or minute - apart_since - zone.apart_skipped < APART_MIN:
+        return None
+    return (
+        None if probe is zone.product and _air_alone_stands_still(zone, minute) else (SensorFault.DRIFTING, apart_since)
+    )
+
+
+def _air_alone_stands_still(zone: SensorWatch, minute: int) -> bool:
+    """Food does not move by itself: where only the air's value stands, that probe is the one that is wrong."""
+    return minute - zone.air.still_since >= STILL_MIN > minute - zone.product.still_since
 
 
 def _ought_to_move(zone: SensorWatch, probe: ProbeWatch) -> bool:

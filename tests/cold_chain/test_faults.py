@@ -127,6 +127,13 @@ def test_a_probe_that_drifts_away_is_not_believed_since_it_was_three_kelvin_off(
     assert known_at - since >= 120
 
 
+def test_food_that_warms_away_from_an_air_probe_that_stands_still_is_believed() -> None:
+    fault = BadProbe("stuck", "air", BREAKS_AT * STEPS_A_MINUTE)
+    watches, _ = Locker(weak_from=BREAKS_AT).watched(fault)
+    assert watches[Zone.CHILLED].faults.air is not None
+    assert watches[Zone.CHILLED].faults.product is None
+
+
 def test_food_that_warms_behind_its_air_is_no_drifting_probe() -> None:
     _, moves = Locker(weak_from=BREAKS_AT).watched()
     assert moves == []
