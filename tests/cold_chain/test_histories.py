@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from benchmarks.cold_healthy import healthy_week
-from benchmarks.cold_histories import Lain, figures_of, judged, run
+from benchmarks.cold_histories import Lain, figures_of, judged, run, run_world
 from locker_protocol.cold_chain.faults import SensorWatch
 from locker_protocol.cold_chain.judge import MINUTE_MS, Verdict, begin, expose, judge_all, verdict
 from locker_protocol.cold_chain.minutes import ProbeFaults, Sampled, fold, known
@@ -19,6 +19,7 @@ from locker_protocol.cold_chain.policy import DEFAULT_POLICY
 from locker_protocol.telemetry import SensorFault, ZoneMinute
 
 PARTS, HISTORIES = 10, 2000
+MOST_WORLDS = 200  # of ten histories each: a tenth of what all must stand
 
 
 @pytest.mark.parametrize("part", range(PARTS))
@@ -125,4 +126,4 @@ def _only(minute: ZoneMinute, value: int | None) -> ZoneMinute:
     ids=lambda wrong: next(iter(wrong.values())).__name__,
 )
 def test_a_judge_that_is_wrong_is_found_out_by_few_histories(wrong: Any) -> None:
-    assert run(0, 700, **wrong).errors.total() > 0
+    assert any(run_world(f"0/{number}", **wrong).errors for number in range(MOST_WORLDS))
