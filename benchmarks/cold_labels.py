@@ -118,7 +118,7 @@ def _due(food: Food, crossed: int, locker: Sequence[Truth], bad: dict[int, BadPr
         gap = gap or not all(locker[stay.zone].heard[stay.start : last])
         fault = bad.get(stay.zone)
         if fault is not None and fault.probe == "product" and fault.start < last:
-            shown = shown_by(fault, locker[stay.zone])
+            shown = shown_by(fault, locker[stay.zone], locker)
             if shown is None:
                 return None
             gap, known_by = True, max(known_by, shown)
@@ -126,7 +126,7 @@ def _due(food: Food, crossed: int, locker: Sequence[Truth], bad: dict[int, BadPr
     return known_by // STEPS_A_MINUTE + slack
 
 
-def shown_by(fault: BadProbe, truth: Truth) -> int | None:
+def shown_by(fault: BadProbe, truth: Truth, locker: Sequence[Truth]) -> int | None:
     """Give the step by which the signs of a fault of the product probe are there; `None`: not in this world."""
     match fault.fault:
         case "silent" | "out_of_range" | "magic":
@@ -134,7 +134,7 @@ def shown_by(fault: BadProbe, truth: Truth) -> int | None:
         case "jumping" | "noisy":
             return fault.start + 30 * STEPS_A_MINUTE
         case "too_good":
-            return fault.start + 62 * STEPS_A_MINUTE
+            return _all_heard_for_an_hour(fault, locker)
         case "stuck":
             return _stuck_shows(fault, truth)
         case _:
@@ -148,6 +148,16 @@ def _stuck_shows(fault: BadProbe, truth: Truth) -> int | None:
     for step in range(fault.start, len(truth.air)):
         away = away + 1 if truth.heard[step] and abs(truth.air[step] - stuck_c) >= 2.1 else 0
         if away >= HOUR_STEPS + 2 * STEPS_A_MINUTE:
+            return step
+    return None
+
+
+def _all_heard_for_an_hour(fault: BadProbe, locker: Sequence[Truth]) -> int | None:
+    """That nothing moves shows after an hour in which all of it was heard."""
+    heard = 0
+    for step in range(fault.start, len(locker[0].heard)):
+        heard = heard + 1 if all(truth.heard[step] for truth in locker) else 0
+        if heard >= HOUR_STEPS + 2 * STEPS_A_MINUTE:
             return step
     return None
 

@@ -181,7 +181,8 @@ def _watch_movement(probe: ProbeWatch, minute: int, low: float, high: float, *, 
         probe.low_c, probe.high_c = still_low, still_high
     else:
         probe.low_c, probe.high_c, probe.still_since = low, high, minute
-    if not follows or low != high or high != probe.last_c:
+    # A pause in which nobody was heard is no movement: what is played again goes on playing.
+    if low != high or high != probe.last_c:
         probe.same_since = minute
 
 

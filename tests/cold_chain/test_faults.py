@@ -159,6 +159,14 @@ def test_a_locker_in_which_nothing_moves_plays_old_readings() -> None:
     assert since <= BREAKS_AT + 1
 
 
+def test_old_readings_are_not_believed_because_a_zone_was_not_heard_for_a_while() -> None:
+    watches = {zone: SensorWatch() for zone in (Zone.CHILLED, Zone.COOL)}
+    for minute in range(100):
+        samples = [Sampled(minute * 60_000, 2.0, 3.0)]
+        watch(watches, {zone: Seen(minute, [] if zone == Zone.COOL and minute == 80 else samples) for zone in watches})
+        assert (watches[Zone.CHILLED].faults.product == SensorFault.TOO_GOOD) == (minute >= 60)
+
+
 def test_a_probe_that_is_well_again_is_believed_again() -> None:
     watches = {Zone.CHILLED: SensorWatch()}
     for minute, value in enumerate((2.0, None, 85.0, 2.0)):
