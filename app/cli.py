@@ -180,6 +180,9 @@ def keys_command(step: Literal["introduce", "use", "retire"] | None, at_once: bo
 @click.option("--hands", default=12, type=click.IntRange(1, 200), help="How many people act at once.")
 @click.option("--broker", default="nats", type=click.Choice(["nats", "mosquitto"]), help="Of its own stack.")
 @click.option("--rush", is_flag=True, help="Instead of days: forty people come to one site's lockers at once.")
+@click.option(
+    "--everything", is_flag=True, help="People also edit, cancel, claim and more, and the provider is hostile."
+)
 def replay_command(url: str | None, kills: int, faults: int, rush: bool, **asked: Any) -> None:  # noqa: ANN401, FBT001  checked by click
     """Drive real baskets through the whole journey; exits with 0 only when nothing was violated."""
     from app.replay.run import Wanted, run_replay, run_rush
@@ -190,6 +193,8 @@ def replay_command(url: str | None, kills: int, faults: int, rush: bool, **asked
         raise click.UsageError("Faults kill processes too: ask for one of --kills and --faults.")
     if rush and (url is not None or kills or faults):
         raise click.UsageError("A rush has a stack of its own, and nothing is hurt in it.")
+    if rush and asked["everything"]:
+        raise click.UsageError("A rush is of people who come, and of nothing else.")
     run = run_rush if rush else run_replay
     sys.exit(run(Wanted(url=url, kills=kills, faults=faults, **asked), say=click.echo))
 

@@ -78,6 +78,8 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
     demo = environment.get("CAIBOX_DEMO") == "1"
     if clock_file and not demo:
         raise SettingsError("CAIBOX_CLOCK_FILE bends time and is for a demo stack only (CAIBOX_DEMO=1).")
+    if environment.get("CAIBOX_SANDBOX_FAULTS") and not demo:
+        raise SettingsError("CAIBOX_SANDBOX_FAULTS lets payments fail and is for a demo stack only (CAIBOX_DEMO=1).")
     metrics_port = environment.get("CAIBOX_METRICS_PORT")
     return Settings(
         database_url=required(environment, "DATABASE_URL"),

@@ -66,8 +66,8 @@ class Refused(Exception):
 
 
 @contextmanager
-def served_shop(*, people: int) -> Iterator[ServedShop]:
-    """Run it for as long as the block lasts."""
+def served_shop(*, people: int, workers: int = 1) -> Iterator[ServedShop]:
+    """Run it for as long as the block lasts; `workers` is gunicorn's."""
     with (
         tempfile.TemporaryDirectory(prefix="caibox-bench-") as folder,
         postgres_child(Path(folder)) as (database_url, postgres),
@@ -77,7 +77,7 @@ def served_shop(*, people: int) -> Iterator[ServedShop]:
         env = _environment(Path(folder), database_url, port)
         provider = SandboxProvider(engine, RealClock(), settings_from(env))
         who = _furnish(engine, people)
-        web = Child(web_command(env, Path(folder) / "web.log", port=port, scratch=Path(folder)))
+        web = Child(web_command(env, Path(folder) / "web.log", port=port, scratch=Path(folder), workers=workers))
         try:
             while not answers(port):  # its health also asks for a worker, which is not part of this
                 time.sleep(0.05)

@@ -34,6 +34,7 @@ LEFT_BOOT_MS = 60_000
 def born(turn: Turn, controller: str, birth: ControllerBirth, *, retained: bool) -> None:
     """A controller connected. A birth the broker kept may be of any age: it names the boot, but proves no life."""
     seen = turn.site.seen[controller]
+    _leave_if_older(turn, seen, birth)
     if (retained and seen.boot_id == birth.boot_id) or _is_over(turn, seen, birth):
         return
     rebooted = seen.online and seen.boot_id != birth.boot_id
@@ -49,6 +50,8 @@ def born(turn: Turn, controller: str, birth: ControllerBirth, *, retained: bool)
 def heard(turn: Turn, controller: str, report: Report) -> bool:
     """A report came: the controller lives. False: it is of a boot that is over, and says nothing."""
     seen = turn.site.seen[controller]
+    if isinstance(report, Beat):
+        _leave_if_older(turn, seen, report)
     if _is_over(turn, seen, report):
         return False
     _note(turn, seen, report)
@@ -108,13 +111,42 @@ def caught_up(site: Site, controller: str, *, now_ms: int) -> bool:
     return seen.event_no == 0 or now_ms - seen.known_since_ms >= GAP_TAKEN_MS
 
 
+def is_outdated(site: Site, controller: str, said: Beat | ControllerBirth) -> bool:
+    """True for what was said before an event that is known here: its doors may have moved since.
+
+    It may have waited on its way while later reports passed it, or come from the process before this one.
+    """
+    seen, position = site.sight_of(controller), site.positions.rows.get(controller)
+    applied = position.event_no if position is not None and position.store_id == said.store_id else 0
+    return said.event_no < max(seen.event_no, applied)
+
+
+def _leave_if_older(turn: Turn, seen: ControllerSeen, said: Beat | ControllerBirth) -> None:
+    """A boot never heard before may have been before the one that lives: all it said was on its way until now.
+
+    It was, if it knows of fewer events of the same memory: a controller tells of an event only once power loss cannot
+    take it back. (`Events` prove nothing: they may end before the last one.)
+    """
+    unheard = said.boot_id != seen.boot_id and said.boot_id not in seen.left_boots
+    if unheard and said.store_id == seen.store_id and said.event_no < seen.event_no:
+        _leave(turn, seen, said.boot_id)
+
+
+def _leave(turn: Turn, seen: ControllerSeen, boot_id: str) -> None:
+    left = {boot: ms for boot, ms in seen.left_boots.items() if turn.ms - ms < LEFT_BOOT_MS}
+    seen.left_boots = left | {boot_id: turn.ms}
+
+
 def _is_over(turn: Turn, seen: ControllerSeen, said: Report | ControllerBirth) -> bool:
     """True for what an earlier boot said, that was on its way until now. Whatever it tells, the newer one tells too.
 
-    Only for a minute, and only while it tells of nothing new: what we took for the newer boot may have been the older.
+    What we took for the newer boot may have been the older. So only for a minute, only while it tells of nothing new,
+    and not once it gives back a number asked since: it lived after the other one had spoken.
     """
     left_ms = seen.left_boots.get(said.boot_id)
     if left_ms is None or said.boot_id == seen.boot_id or turn.ms - left_ms >= LEFT_BOOT_MS:
+        return False
+    if not isinstance(said, ControllerBirth) and seen.asked_ms.get(said.echo or 0, 0) > left_ms:
         return False
     return said.store_id == seen.store_id and _told(said) <= seen.event_no
 
@@ -135,8 +167,7 @@ def _note(turn: Turn, seen: ControllerSeen, said: Report | ControllerBirth) -> N
     seen.event_no = max(seen.event_no, told)
     seen.beat = max(seen.beat, said.beat) if said.boot_id == seen.boot_id else said.beat
     if said.boot_id != seen.boot_id:
-        left = {boot: ms for boot, ms in seen.left_boots.items() if turn.ms - ms < LEFT_BOOT_MS}
-        seen.left_boots = left | {seen.boot_id: turn.ms}
+        _leave(turn, seen, seen.boot_id)
     seen.boot_id = said.boot_id
     if turn.civil_ms - seen.heard_at > OLD_BY_THE_CALENDAR_MS:
         turn.site.status_wanted = True  # what was last told of it is too old to load by

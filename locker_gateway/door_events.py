@@ -3,16 +3,15 @@
 An opening without a grant is told as forced; whether crossed wires told of it is judged in `wiring`.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from locker_gateway import collecting, doubts, grants, loading, staff_doors, troubles, wiring
-from locker_gateway.controllers import caught_up
+from locker_gateway.controllers import caught_up, is_outdated
 from locker_gateway.doors import STANDS_OPEN, DoorState, Happening
 from locker_gateway.records import Grant, GrantDoor
 from locker_gateway.state import Site
 from locker_gateway.turn import Turn
-from locker_protocol.bus_messages import DoorReading, Show
+from locker_protocol.bus_messages import Beat, ControllerBirth, DoorReading, Show
 from locker_protocol.uplink_messages import DoorLeftOpen, DoorWasOpened, DoorWasShut
 from locker_protocol.vocabulary import DoorTrouble, Right
 
@@ -101,11 +100,16 @@ def _seen_to_shut(site: Site, door: GrantDoor, boot_id: str | None) -> bool:
     return boot_id in {door.boot_id, site.sight_of(door.controller).open_in_boot.get(door.door)}
 
 
-def see_doors(turn: Turn, controller: str, readings: Sequence[DoorReading]) -> None:
-    """Take a report's whole state: what was unknown is known again, and what contradicts our record is put right."""
+def see_doors(turn: Turn, controller: str, said: Beat | ControllerBirth) -> None:
+    """Take the whole state: what was unknown is known again, and what contradicts our record is put right.
+
+    Not what is older than an event known here: it says how the doors stood before that.
+    """
+    if is_outdated(turn.site, controller, said):
+        return
     seen = turn.site.seen[controller]
     current = caught_up(turn.site, controller, now_ms=turn.ms)
-    for reading in readings:
+    for reading in said.doors:
         if not _is_its_own(turn, controller, reading.door):
             continue
         if seen.doors.get(reading.door) != reading.state:

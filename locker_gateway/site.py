@@ -250,22 +250,21 @@ def _take_presence(turn: Turn, controller: str, presence: ControllerBirth | Cont
         return
     controllers.born(turn, controller, presence, retained=retained)
     if not retained and turn.site.seen[controller].boot_id == presence.boot_id:
-        door_events.see_doors(turn, controller, presence.doors)
+        door_events.see_doors(turn, controller, presence)
         echoes.ask(turn, controller)
 
 
 def _take_report(turn: Turn, controller: str, report: Report, *, received_ms: int) -> None:
-    if not controllers.heard(turn, controller, report):
-        return
-    match report:
-        case Beat():
-            door_events.see_doors(turn, controller, report.doors)
-            sampling.take_beat(turn, controller, report)
-        case Events():
-            _take_events(turn, controller, report, received_ms=received_ms)
-        case Samples():
-            sampling.take(turn, controller, report, received_ms=received_ms)
-    echoes.ask_when_due(turn, controller)
+    if controllers.heard(turn, controller, report):
+        match report:
+            case Beat():
+                door_events.see_doors(turn, controller, report)
+                sampling.take_beat(turn, controller, report)
+            case Events():
+                _take_events(turn, controller, report, received_ms=received_ms)
+            case Samples():
+                sampling.take(turn, controller, report, received_ms=received_ms)
+    echoes.ask_when_due(turn, controller)  # a boot taken for an earlier one too: its answer proves that it lives
 
 
 def _take_events(turn: Turn, controller: str, report: Events, *, received_ms: int) -> None:

@@ -59,7 +59,7 @@ class ControllerSeen:
     """What was last heard of a controller in this process. Monotonic milliseconds, civil in `heard_at`.
 
     `open_in_boot`: the last boot in which each door was seen open. `asked_ms`: the last numbers it was told to echo,
-    and when. `left_boots`: when a newer boot spoke first.
+    and when. `left_boots`: the boots known to be over, and since when (a newer one spoke).
     """
 
     online: bool = False

@@ -10,7 +10,16 @@ from firmware_sim import controller as core
 from firmware_sim import signals
 from firmware_sim.hardware import Cabinet
 from firmware_sim.memory import EventKept
-from locker_protocol.bus_messages import BootReason, Command, DoorOpened, Echo, Unlock, UnlockDone
+from locker_protocol.bus_messages import (
+    BootReason,
+    Command,
+    ControllerEvent,
+    DoorOpened,
+    DoorShut,
+    Echo,
+    Unlock,
+    UnlockDone,
+)
 from locker_protocol.codec import decode, encode
 from locker_protocol.topics import bus_topic
 from locker_protocol.vocabulary import Zone
@@ -49,6 +58,7 @@ class ControllerNode:
         self.disk = JournalDisk(self.kernel)
         self.state: core.Controller | None = None
         self.refused_ms = -1
+        self.worn_out = False
         self.echoes_since_ms: int | None = None
         self.boots: dict[str, int] = {}
         self._woken = 0
@@ -106,7 +116,7 @@ class ControllerNode:
     def lose_memory(self) -> None:
         """The flash is worn out: at its next boot the memory is a new one."""
         self.power_off(self.kernel.between(500, 20_000))
-        self.disk = JournalDisk(self.kernel)
+        self.disk, self.worn_out = JournalDisk(self.kernel), True
         for bag in self.world.lobby.bags.values():
             if bag.place in self.cabinet.doors or (bag.taken and bag.taken.door in self.cabinet.doors):
                 bag.excuse("controller_memory_lost")
@@ -178,9 +188,8 @@ class ControllerNode:
                 assert self.state is not None
                 self.disk.append(records, synced=synced)
                 for record in records:
-                    if isinstance(record, EventKept) and isinstance(record.event, DoorOpened):
-                        opened = record.event
-                        self.world.lobby.recorded(opened.door, opened.command_id, boot_id=self.state.boot_id)
+                    if isinstance(record, EventKept):
+                        self._recorded(self.state, record.event)
                 self.disk.compact(self.state.memory)
             case signals.Energise(door):
                 self._energise(door, _obeyed(door, rest))
@@ -195,6 +204,12 @@ class ControllerNode:
                     self._do_one(sent, [])
             case signals.Display(show):
                 self.refused_ms = self.kernel.ms if show.screen == "refused" else -1
+
+    def _recorded(self, state: core.Controller, event: ControllerEvent) -> None:
+        if isinstance(event, DoorOpened | DoorShut):
+            self.world.oracle.movements.seen(event)
+        if isinstance(event, DoorOpened):
+            self.world.lobby.recorded(event.door, event.command_id, boot_id=state.boot_id)
 
     def _energise(self, door: int, command_id: str) -> None:
         grant = self.world.oracle.pulsed(self, door, command_id)

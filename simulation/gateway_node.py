@@ -4,7 +4,7 @@ It may be killed before a commit, after it, between any two sends, or at rest; w
 """
 
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from queue import Queue
 from typing import TYPE_CHECKING, cast
@@ -48,19 +48,56 @@ class Killed(Exception):
 class Heard:
     """What came from a controller: the newest boot that was heard, when, and since then perhaps a death.
 
-    What an earlier boot said and comes only now says nothing of the one that lives.
+    What an earlier boot said and comes only now says nothing of the one that lives. `doubt_ms`: since when nobody can
+    know which boot that is. `event_no`: the last event told of, of the memory `store_id`.
     """
 
     boot_id: str = ""
     at_ms: int = 0
     death: str | None = None
+    boots: set[str] = field(default_factory=set)
+    store_id: str = ""
+    event_no: int = 0
+    doubt_ms: int | None = None
+
+    def newest(self, said: "Sender", *, at_ms: int, asked_ms: int | None) -> None:
+        """The newest boot spoke. `asked_ms`: when the number it gives back was asked."""
+        if said.boot_id != self.boot_id or (self.doubt_ms is not None and (asked_ms or 0) > self.doubt_ms):
+            self.doubt_ms = None
+        known = self.event_no if said.store_id == self.store_id else 0
+        self.store_id, self.event_no = said.store_id, max(known, said.told())
+        self.boot_id, self.at_ms, self.death = said.boot_id, at_ms, None
+
+    def older(self, said: "Sender", *, at_ms: int) -> None:
+        """An earlier boot's message comes only now.
+
+        No clock orders boots. One that was never heard before, and does not say that it knows of fewer events than its
+        memory holds by now, is to the gateway the newer one; until the other gives back a number asked since.
+        """
+        knows_fewer = said.type != Events.__name__ and said.store_id == self.store_id and said.event_no < self.event_no
+        if said.boot_id not in self.boots and not knows_fewer:
+            self.doubt_ms = at_ms
+
+
+class Numbered(msgspec.Struct):
+    """Of an event its number."""
+
+    event_no: int
 
 
 class Sender(msgspec.Struct):
-    """As much of any message of the bus as tells what it is, and of a controller's who said it."""
+    """As much of any message of the bus as tells what it is, and of a controller's who said it and what it knows."""
 
     type: str
     boot_id: str = ""
+    store_id: str = ""
+    event_no: int = 0
+    events: list[Numbered] = []
+    echo: int | None = None
+
+    def told(self) -> int:
+        """The last event it tells of."""
+        return max([self.event_no, *(each.event_no for each in self.events)])
 
 
 _said = msgspec.json.Decoder(Sender)
@@ -140,8 +177,12 @@ class GatewayNode:
         heard, boots = self.heard.setdefault(name, Heard()), self.world.controllers[name].boots
         if said.type == ControllerDeath.__name__:
             heard.death = said.boot_id
-        elif not message.retained and boots[said.boot_id] >= boots.get(heard.boot_id, 0):
-            heard.boot_id, heard.at_ms, heard.death = said.boot_id, self.kernel.ms, None
+        elif not message.retained:
+            if boots[said.boot_id] >= boots.get(heard.boot_id, 0):
+                heard.newest(said, at_ms=self.kernel.ms, asked_ms=self.asked_ms.get((name, said.echo)))
+            else:
+                heard.older(said, at_ms=self.kernel.ms)
+            heard.boots.add(said.boot_id)
 
     # --- life and death
 

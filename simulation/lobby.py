@@ -26,7 +26,7 @@ VAN, OWNER, STAFF, THIEF, SHOP = "van", "owner", "staff", "thief", "shop"
 class Opening:
     """One swing of a door. `known`: the controller recorded it. `leave_ms`: it was left open, for that long.
 
-    `attended`: whom it was opened for came to it.
+    `attended`: whom it was opened for came to it. `unfelt`: its contact was stuck when it opened.
     `late`: no record can put it down to what caused it, for the lock yielded long after its pulse or the wires lie.
     """
 
@@ -39,6 +39,7 @@ class Opening:
     attended: bool = False
     leave_ms: int = 0
     boot_id: str = ""
+    unfelt: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -153,7 +154,9 @@ class Lobby:
     def recorded(self, door: int, command_id: str | None, *, boot_id: str) -> None:
         """The controller made it durable that this door is open, by a command or by nobody's. Raises Violation.
 
-        Only one that lost its power since, or whose contact was stuck for ten seconds, cannot know by which.
+        Only one that lost its power since, or whose contact was stuck for ten seconds, cannot know by which. One whose
+        contact came loose only after another command had pulsed the same lock names that one: a lock that jams, and
+        yields to the second pulse, looks the same.
         """
         opening = self.open.get(door)
         if opening is None:
@@ -162,7 +165,8 @@ class Lobby:
         if command_id is None and knows and not (opening.known or opening.late):
             raise Violation("I3", f"door {door} opened and its event names no unlock", door)
         opening.known = True
-        opening.late |= command_id is None
+        by_another = opening.grant is not None and opening.grant.command_id != command_id
+        opening.late |= command_id is None or (opening.unfelt and by_another)
 
     # --- bags
 
@@ -193,7 +197,9 @@ class Lobby:
     def _opened(self, door: int, grant: "KnownGrant | None", *, late: bool) -> None:
         state = self.controllers[door].state
         boot_id = state.boot_id if state else ""
-        self.open[door] = Opening(door, self.kernel.ms, grant, late=late or door in self.miswired, boot_id=boot_id)
+        opening = Opening(door, self.kernel.ms, grant, late=late or door in self.miswired, boot_id=boot_id)
+        opening.unfelt = self.cabinet(door).doors[door].stuck_contact is not None
+        self.open[door] = opening
         self.kernel.note("sprang_open", door, grant.command_id if grant else None, grant.order_id if grant else None)
 
     def _play(self, door: int, edges: list[Edge]) -> None:

@@ -225,7 +225,11 @@ class Link:
             self.kernel.after(BROKER_NOTICES_MS, partial(self.broker.give_up, session))
 
     def stall(self, lasts_ms: int) -> None:
-        """What is sent from now on waits on its way, in order, and then comes all at once."""
+        """What is sent from now on waits on its way, in order, and then comes all at once.
+
+        One that begins within a longer one lets what is sent then pass what waits: a broker of several nodes may do so
+        to whoever connects anew, and no program may rely on one that does not.
+        """
         if self.session is not None:
             self.session.stalled_until_ms = self.kernel.ms + lasts_ms
 

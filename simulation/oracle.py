@@ -21,6 +21,8 @@ from locker_protocol.uplink_messages import (
     CancelOrder,
     ControllerWentSilent,
     CredentialManifest,
+    DoorWasOpened,
+    DoorWasShut,
     Entry,
     IssueCredential,
     ParcelLoaded,
@@ -33,6 +35,7 @@ from locker_protocol.uplink_messages import (
 from locker_protocol.vocabulary import Right, Via
 from simulation.kernel import Violation
 from simulation.lobby import OWNER, VAN, Opening
+from simulation.movements import Movements
 
 if TYPE_CHECKING:
     from simulation.controller_node import ControllerNode
@@ -132,6 +135,7 @@ class Oracle:
         self.audited: set[str] = set()
         self.obeyed: set[str] = set()
         self.pulses: Counter[str] = Counter()
+        self.movements = Movements(world)
         self.events: dict[tuple[str, int], bytes] = {}
         self.last_written: dict[str, int] = {}
         self._up_log, self._up_base = "", 0
@@ -223,6 +227,8 @@ class Oracle:
             self._silent(record.event.controller)
         elif isinstance(record.event, ParcelLoaded):
             self._loaded(record.event)
+        elif isinstance(record.event, DoorWasOpened | DoorWasShut):
+            self.movements.told(record.event)
 
     def _loaded(self, event: ParcelLoaded) -> None:
         """I15: an interrupted load is asked again, never guessed; a door that still stands open is one."""
@@ -239,9 +245,11 @@ class Oracle:
             )
 
     def _silent(self, controller: str) -> None:
-        """Whoever reported a moment ago is silent only by the death of that very boot."""
+        """Whoever reported a moment ago is silent only by the death of that very boot, where anybody can know it."""
         heard = self.world.gateway.heard.get(controller)
-        if heard is None or self.kernel.ms - heard.at_ms >= SILENT_MS or not self.world.gateway.one_at_a_time:
+        if heard is None or heard.doubt_ms is not None:
+            return
+        if self.kernel.ms - heard.at_ms >= SILENT_MS or not self.world.gateway.one_at_a_time:
             return
         boots = self.world.controllers[controller].boots
         if heard.death is not None and boots[heard.death] < boots.get(heard.boot_id, 0):

@@ -61,8 +61,8 @@ def transaction(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
-def glance(engine: Engine) -> Iterator[Connection]:
-    """Read outside a transaction, each statement for itself: no BEGIN and no COMMIT go over the wire."""
+def each_alone(engine: Engine) -> Iterator[Connection]:
+    """Let each statement be a transaction by itself: no BEGIN and no COMMIT go over the wire."""
     with engine.connect() as connection:
         yield connection.execution_options(isolation_level="AUTOCOMMIT")
 

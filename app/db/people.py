@@ -4,10 +4,15 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, text
 
-from app.db.tables import person, web_session
 from app.domain.roles import Role
+
+# Asked with every request.
+OF_SESSION = text("""
+    SELECT p.id, p.role, p.staff_no, p.display_name, p.site_id, p.language, p.phone, p.mail, p.substitution, p.low_door
+    FROM web_session s JOIN person p ON p.id = s.person_id WHERE s.token_hash = :hash AND s.expires_at > :now
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +37,7 @@ def token_hash(token: str) -> bytes:
 
 def person_of_session(conn: Connection, *, token: str, now: datetime) -> SessionPerson | None:
     """Whose session this is; `None` when it is unknown or over."""
-    row = conn.execute(
-        select(person)
-        .join(web_session, web_session.c.person_id == person.c.id)
-        .where(web_session.c.token_hash == token_hash(token), web_session.c.expires_at > now)
-    ).one_or_none()
+    row = conn.execute(OF_SESSION, {"hash": token_hash(token), "now": now}).one_or_none()
     if row is None:
         return None
     return SessionPerson(

@@ -51,7 +51,7 @@ def app_environment(
 ) -> dict[str, str]:
     """For web, worker, migrations and seed. Without a clock file it is no demo: civil time is the machine's."""
     gateway_keys = ",".join(f"{gateway}:{public_key(seed)}" for gateway, seed in secrets.gateway_keys.items())
-    demo = {"CAIBOX_DEMO": "1", "CAIBOX_CLOCK_FILE": str(clock_file)} if clock_file else {}
+    demo = {"CAIBOX_DEMO": "1", "CAIBOX_CLOCK_FILE": str(clock_file), **_payment_faults()} if clock_file else {}
     return {
         **machine_environment(),
         **demo,
@@ -123,6 +123,11 @@ def simulator_environment(places: EdgePlaces, *, bus_url: str, lockers_file: Pat
         "CAIBOX_CLOCK_FILE": str(places.clock_file),
         **_fault_file(),
     }
+
+
+def _payment_faults() -> dict[str, str]:
+    """How the sandbox payment provider fails, where the caller said so."""
+    return {name: os.environ[name] for name in ("CAIBOX_SANDBOX_FAULTS",) if os.environ.get(name)}
 
 
 def _fault_file() -> dict[str, str]:

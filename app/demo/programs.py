@@ -21,12 +21,12 @@ def seed_command(env: Mapping[str, str], log: Path) -> Command:
     return Command("seed", [CAIBOX, "seed"], env, log, ready_within_s=120)
 
 
-def web_command(env: Mapping[str, str], log: Path, *, port: int, scratch: Path) -> Command:
+def web_command(env: Mapping[str, str], log: Path, *, port: int, scratch: Path, workers: int = 1) -> Command:
     """One gevent worker holds thousands of event streams. gunicorn keeps its files in `scratch`, not at home."""
     options = {
         "--bind": f"127.0.0.1:{port}",
         "--worker-class": "gevent",
-        "--workers": "1",
+        "--workers": str(workers),
         "--worker-connections": "2000",
         "--worker-tmp-dir": str(scratch),
         "--graceful-timeout": "2",  # an open event stream would hold the end up for as long as it is given

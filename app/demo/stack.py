@@ -5,7 +5,7 @@ changes nothing outside its data folder.
 """
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from time import sleep
@@ -51,7 +51,8 @@ def as_it_is(command: Command) -> Command:
 class Stack:
     """One demo under `root`/.caibox. Use it from one thread: `start`, then `watch` now and then, at last `stop`.
 
-    `rewire` may change how one of our programs is started: whoever hurts a stack puts a cable of theirs between.
+    `rewire` may change how one of our programs is started: whoever hurts a stack puts a cable of theirs between. `more`
+    are further settings of the order service.
     """
 
     def __init__(
@@ -63,12 +64,14 @@ class Stack:
         bus_broker: BrokerKind = "nats",
         tell: Callable[[str], None] = say,
         rewire: Callable[[Command], Command] = as_it_is,
+        more: Mapping[str, str] | None = None,
     ) -> None:
         self.data = root / DATA
         self.supervisor = Supervisor(tell)
         self._web_port = web_port
         self._kinds = (uplink_broker, bus_broker)
         self._rewire = rewire
+        self._more = dict(more or {})
         self._folder: DataFolder | None = None
         self._plan: Plan | None = None
 
@@ -84,6 +87,7 @@ class Stack:
             self._folder.clear()
         uplink, bus = self._kinds
         plan = make_plan(self.data, load_sites(), web_port=self._web_port, uplink_broker=uplink, bus_broker=bus)
+        plan.app_env.update(self._more)
         self._plan = plan
         run_clock(plan.clock_file)
         self.supervisor.start(*server_commands(plan))

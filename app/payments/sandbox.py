@@ -22,6 +22,7 @@ import msgspec
 import structlog
 from sqlalchemy import Connection, Engine, Row, text
 
+from app.db.engine import each_alone
 from app.domain.reconciling import Movement, MovementKind
 from app.payments.provider import (
     Charge,
@@ -319,7 +320,7 @@ class SandboxProvider:
             return False
 
     def _find(self, ref: str) -> Row[Any] | None:
-        with self._engine.begin() as conn:
+        with each_alone(self._engine) as conn:
             return conn.execute(BY_REF, {"ref": ref}).one_or_none()
 
     def _page(self, ref: str, return_url: str) -> str:

@@ -29,6 +29,8 @@ COLUMNS = (
 # In fen. Prices only have to be plausible: nothing in a replay depends on them but the sums.
 FEN_A_DOLLAR = 700
 CHEAPEST_FEN = 100
+# What a piece may weigh more than usual is charged at first, and given back where it does not.
+CAP_PERCENT = 120
 STOCK_A_RUN = 5_000
 LONGEST_STEM = 27
 ZONES_THERE = ("ambient", "chilled", "frozen")
@@ -48,6 +50,7 @@ class Kind:
     life_h: int
     tolerates: Mapping[str, int]
     flags: tuple[str, ...]
+    by_weight: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +62,8 @@ class Article:
     kind: Kind
     price_minor: int
 
-    def as_json(self) -> dict[str, Any]:
-        """Write it as `POST /api/products` takes it."""
+    def as_json(self, *, weighed: bool = False) -> dict[str, Any]:
+        """Write it as `POST /api/products` takes it; with `weighed` what is weighed in shops is charged by weight."""
         kind, name = self.kind, self.category.title()
         same = ("food_class", "volume_ml", "longest_mm", "weight_g", "life_h")
         return {
@@ -79,7 +82,11 @@ class Article:
             "flags": list(kind.flags),
             "stock_a_run": STOCK_A_RUN,
             **{field: getattr(kind, field) for field in same},
+            **(self._by_weight() if weighed and kind.by_weight else {}),
         }
+
+    def _by_weight(self) -> dict[str, Any]:
+        return {"cap_minor": -(-self.price_minor * CAP_PERCENT // 100), "net_g": self.kind.weight_g}
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +168,7 @@ def _kind(row: Mapping[str, Any]) -> Kind:
         zone=Zone(row["zone"]),
         tolerates=row.get("tolerates", {}),
         flags=tuple(row.get("flags", ())),
+        by_weight=row.get("by_weight", False),
     )
 
 

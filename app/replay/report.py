@@ -32,6 +32,7 @@ class Report:
     audit: Mapping[str, int] = field(default_factory=dict)
     kills: Sequence[Mapping[str, Any]] = ()
     faults: Sequence[Mapping[str, Any]] = ()
+    deeds: Mapping[str, int] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
     malformed: int = 0
     unanswered: int = 0
@@ -49,6 +50,9 @@ class Report:
             f"{self.left_out.total()} left out, {self.malformed} rows skipped.",
             f"{len(self.kills)} processes killed, {len(self.faults)} faults of all kinds.",
         ]
+        lines += (
+            [f"{', '.join(f'{name} {count}' for name, count in sorted(self.deeds.items()))}."] if self.deeds else []
+        )
         lines += [f"Left out {count}: {reason}." for reason, count in self.left_out.items()]
         lines += [f"Violated: {violation}" for violation in self.violations[:SHOWN]]
         if self.orders < self.wanted:
@@ -72,6 +76,7 @@ class Report:
             "seed": self.seed,
             "hands": self.hands,
             "days": self.days,
+            "deeds": dict(sorted(self.deeds.items())),
             "kills": dict(Counter(str(kill["process"]) for kill in self.kills)),
             "kill_log": list(self.kills),
             "faults": dict(Counter(str(fault["kind"]) for fault in self.faults)),

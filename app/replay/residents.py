@@ -12,7 +12,8 @@ from enum import StrEnum
 
 from app.replay.chance import chance, pick
 from app.replay.client import Client, Json, Refused, decide_payment
-from app.replay.patience import NeverHappened, until
+from app.replay.extras import Wants
+from app.replay.patience import PATIENCE_S, NeverHappened, until
 from app.replay.steel import Steel
 from app.replay.wall import Wall
 from app.replay.wishes import Wish
@@ -79,7 +80,9 @@ def habits_of(seed: int, wish: Wish) -> Habits:
 
 @dataclass(slots=True)
 class Placed:
-    """An order somebody has, and what is known of it. `paid` is what its owner saw."""
+    """An order somebody has, and what is known of it. `pressed`: its owner paid at the provider's page; `paid` is what
+    they saw of it. `neighbour` is their place in the street.
+    """
 
     order_id: str
     person: Client
@@ -90,11 +93,16 @@ class Placed:
     state: str = "awaiting_payment"
     parcels: Sequence[Row] = ()
     total_minor: int = 0
+    name: str = ""
+    pieces: Mapping[str, int] = field(default_factory=dict)
+    neighbour: int = 0
+    wants: Wants = field(default_factory=Wants)
+    pressed: bool = False
 
     async def look(self) -> Row:
         """Ask how it stands."""
         order: Row = await self.person.get(f"/api/v1/orders/{self.order_id}")
-        self.state, self.parcels = order["state"], order["parcels"]
+        self.state, self.parcels, self.total_minor = order["state"], order["parcels"], order["total_minor"]
         return order
 
     def comes_at(self) -> datetime:
@@ -122,6 +130,7 @@ class Neighbourhood:
     clock: Clock
     times: Times
     moment: Callable[[str], None]
+    paid_within_s: float = PATIENCE_S
 
     @property
     def steel(self) -> Steel:
@@ -129,18 +138,23 @@ class Neighbourhood:
         return self.wall.steel
 
 
-async def place(near: Neighbourhood, person: Client, window: Row, wish: Wish, *, key: str, habits: Habits) -> Placed:
+async def place(
+    near: Neighbourhood, person: Client, window: Row, wish: Wish, *, key: str, habits: Habits, wants: Wants
+) -> Placed:
     """Order once, whatever happens to the answer. Raises Refused."""
     lines = [{"product_id": sku, "quantity": count} for sku, count in wish.pieces.items()]
+    body = {"window_id": window["id"], "lines": lines, "substitution": "similar" if wants.similar else "refund"}
     near.moment("ordering")
     before_ms = near.clock.now().monotonic_ms
-    order = await person.post("/api/v1/orders", {"window_id": window["id"], "lines": lines}, Idempotency_Key=key)
+    order = await person.post("/api/v1/orders", body, Idempotency_Key=key)
     near.times.checkout_ms.append(near.clock.now().monotonic_ms - before_ms)
-    return Placed(order["id"], person, window["site_id"], window, habits, total_minor=order["total_minor"])
+    placed = Placed(order["id"], person, window["site_id"], window, habits, name=wish.name, pieces=wish.pieces)
+    placed.wants, placed.total_minor = wants, order["total_minor"]
+    return placed
 
 
 async def pay(near: Neighbourhood, placed: Placed) -> None:
-    """Pay in this person's way, and see that it is paid."""
+    """Pay in this person's way, and see that it is paid. Raises NeverHappened when its word takes too long."""
     if placed.habits.pays is Pays.NEVER:
         return
     person, path = placed.person, f"/api/v1/orders/{placed.order_id}"
@@ -148,10 +162,13 @@ async def pay(near: Neighbourhood, placed: Placed) -> None:
     if placed.habits.pays is Pays.DECLINED_FIRST:
         first = (await person.post(f"{path}/payment"))["pay_url"]
         await decide_payment(person, first, paid=False)
-        await until(lambda: _another_page(placed, first), f"order {placed.order_id} can be paid again")
+        again = f"order {placed.order_id} can be paid again"
+        await until(lambda: _another_page(placed, first), again, patience_s=near.paid_within_s)
     with suppress(_Over):
         await decide_payment(person, (await _start(placed))["pay_url"], paid=True)
-    await until(lambda: _is(placed, "paid", "packed"), f"order {placed.order_id} is paid")
+    placed.pressed = True
+    is_paid = f"order {placed.order_id} is paid"
+    await until(lambda: _is(placed, "paid", "packed"), is_paid, patience_s=near.paid_within_s)
     placed.paid = True
 
 
@@ -195,9 +212,9 @@ async def collect(near: Neighbourhood, placed: Placed, *, at_a_door_s: float = 0
     with near.steel.expects(placed.site_id, doors):
         near.moment("collecting")
         await _Visit(near, placed, doors, code, at_a_door_s).run()
-        if placed.habits.forgets_a_bag:
+        if placed.habits.forgets_a_bag and placed.state == "ready":
             await _Visit(near, placed, doors, code).look_again()
-    await until(lambda: _is(placed, *FINAL), f"order {placed.order_id} is collected")
+    await until(lambda: _is(placed, "expiring", *FINAL), f"order {placed.order_id} is collected")
 
 
 class _Visit:
@@ -214,7 +231,7 @@ class _Visit:
         self._typed_wrong = False
 
     async def run(self) -> None:
-        """Show the code until every bag is out."""
+        """Show the code until every bag is out, or its owner reads that nothing is handed out any more."""
         end_ms = self._near.clock.now().monotonic_ms + AT_THE_DOOR_S * 1000
         attempt = 0
         while self._left():
@@ -224,6 +241,8 @@ class _Visit:
             await asyncio.gather(*(self._empty(door) for door in opened))
             attempt += 1
             if not opened:
+                if await _is(self._placed, "expiring", "refunded"):
+                    return
                 await asyncio.sleep(0.5)
 
     async def look_again(self) -> None:

@@ -6,11 +6,13 @@ Decides what a replay needs before it begins, and says in a sentence what it lac
 
 import asyncio
 import json
+import re
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -21,11 +23,15 @@ from app.demo.stack import FORESEEN
 from app.demo.supervisor import StopRequestedError
 from app.nemesis.nemesis import Nemesis
 from app.nemesis.plan import plan_faults
+from app.reconciling import run_reconcile
 from app.replay.agenda import Agenda
 from app.replay.baskets import FileUnreadableError, Malformed, read_baskets
 from app.replay.client import Client, Json, Refused, Silence, sign_in
+from app.replay.everything import Everything
+from app.replay.extras import Extras
 from app.replay.goods import Goods, read_goods
 from app.replay.kills import Killer, plan_kills
+from app.replay.listener import Listener, listening
 from app.replay.patience import NeverHappened, tries
 from app.replay.report import Report
 from app.replay.residents import Neighbourhood, Times
@@ -45,9 +51,15 @@ PRODUCTS_AT_ONCE = 100
 REQUEST_S = 15.0
 QUIET = timedelta(seconds=61)
 QUIET_WITHIN_S = 60.0
+MOVEMENTS = re.compile(r"UTC: (\d+) movements")
+REFUNDS_GO_AGAIN = timedelta(minutes=20)
 # Of the invariants, what each finding says in the report.
 EXAMPLES = 5
 HELD, BROKEN, UNUSABLE = 0, 1, 2
+# How the sandbox provider fails with `--everything`, and how long somebody waits for its word before they go on.
+HOSTILE = "copies=2,lost=0.08,late=0.25,late_s=1200,forged=0.1,unknown=0.04,refund_fails=0.1"
+LOOKED_FOR_S = 4.0
+RECONCILED_AGAIN = 8
 Say = Callable[[str], object]
 
 
@@ -70,6 +82,8 @@ class Wanted:
     seed: int = 1
     hands: int = 12
     broker: BrokerKind = "nats"
+    everything: bool = False
+    often: float = 1
 
 
 @dataclass(slots=True)
@@ -119,7 +133,8 @@ def run_replay(wanted: Wanted, *, say: Say) -> int:
     try:
         goods = read_goods(wanted.products or wanted.baskets.with_name(PRODUCTS_FILE), rows.tell)
         wishes = read_wishes(wanted.baskets, goods, rows, report.left_out)
-        with stage_of(wanted.url, wanted.broker, say, faults=wanted.faults > 0) as stage:
+        settings = {"CAIBOX_SANDBOX_FAULTS": HOSTILE} if wanted.everything else {}
+        with stage_of(wanted.url, wanted.broker, say, faults=wanted.faults > 0, settings=settings) as stage:
             asyncio.run(_drive(stage, wanted, goods, wishes, report, say))
             stage.keep = not report.held
     except (FileUnreadableError, NoDemoThere, *FORESEEN) as problem:
@@ -195,17 +210,52 @@ async def _town(
         assert replaying is not None, "this runs in a task"
         tasks = [asyncio.create_task(stage.watch(replaying.cancel)), asyncio.create_task(wall.watch())]
         try:
-            await _put_on_sale(nobody, goods)
+            await _put_on_sale(nobody, goods, weighed=wanted.everything)
             near = Neighbourhood(wall, killer.clock, Times(), killer.moment)
+            if wanted.everything:
+                silence.provider_fails, near = True, replace(near, paid_within_s=LOOKED_FOR_S)
             neighbours = [f"neighbour-{number}@{DOMAIN}" for number in range(1, 2 * wanted.hands + 1)]
             agenda = Agenda(nobody, wanted.hands)
             town = Town(near, nobody, agenda, goods, wishes, neighbours, wanted.seed, say)
-            await town.sign_in_residents()
-            yield town
+            async with _with_everything(town, stage, wanted):
+                await town.sign_in_residents()
+                yield town
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _with_everything(town: Town, stage: Stage, wanted: Wanted) -> AsyncIterator[None]:
+    """Everything that people do beside, where it was asked for, and a program that listens to what happens."""
+    if not wanted.everything:
+        yield
+        return
+    deeds = Counter[str]()
+    listener = Listener(wanted.seed, deeds)
+    extras = Extras(wanted.seed, wanted.often)
+    reconcile = None if stage.stack is None else partial(_reconcile, stage.stack.env, town.agenda, deeds)
+    town.everything = Everything(town.nobody, town.agenda, extras, town.goods, listener, deeds, reconcile)
+    async with listening(listener) as url:
+        await town.everything.begin(url)
+        yield
+        await town.everything.end()
+
+
+async def _reconcile(env: Mapping[str, str], agenda: Agenda, deeds: Counter[str]) -> str:
+    """Compare the last day as an operator does by command. What its provider does not answer is asked again."""
+    said: list[str] = []
+    for _ in range(RECONCILED_AGAIN):
+        said.clear()
+        code = await asyncio.to_thread(run_reconcile, env, None, say=said.append)
+        if code == HELD:
+            deeds["movements_compared"] += sum(int(each) for each in MOVEMENTS.findall(said[0]))
+            return ""
+        if code == BROKEN:  # what heals by a refund sent once more waits for the next try
+            await agenda.jump(await agenda.now() + REFUNDS_GO_AGAIN)
+        await asyncio.sleep(1)
+    return "; ".join(said)
 
 
 async def _answers(nobody: Client) -> None:
@@ -227,9 +277,9 @@ async def _wall(nobody: Client) -> Wall:
     return wall
 
 
-async def _put_on_sale(nobody: Client, goods: Goods) -> None:
+async def _put_on_sale(nobody: Client, goods: Goods, *, weighed: bool) -> None:
     operator = await sign_in(nobody, OPERATOR)
-    articles = [article.as_json() for article in goods.articles.values()]
+    articles = [article.as_json(weighed=weighed) for article in goods.articles.values()]
     for at in range(0, len(articles), PRODUCTS_AT_ONCE):
         await operator.post("/api/v1/products", {"products": articles[at : at + PRODUCTS_AT_ONCE]})
 
@@ -252,6 +302,8 @@ async def _sum_up(town: Town, killer: Killer | Nemesis, report: Report) -> None:
     else:
         report.kills = happened
     report.unanswered = town.nobody.silence.unanswered
+    if town.everything is not None:
+        report.deeds = {**town.everything.deeds, "provider_away": town.nobody.silence.provider_away}
     findings = await _audit(town)
     report.audit = {each["invariant"]: each["violations"] for each in findings if each["violations"]}
     report.violations = [*town.violations, *near.steel.violations, *_own_faults(town, killer), *_broken(findings)]

@@ -6,7 +6,7 @@ Decides where the stack lives and what of it may be killed. It never looks at an
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from app.demo.stack import Stack, as_it_is, ending_on_signals
 from app.nemesis.hands import Hands
 
 WATCH_EVERY_S = 0.2
+NO_SETTINGS: Mapping[str, str] = {}
 
 
 @dataclass(slots=True)
@@ -50,9 +51,15 @@ class Stage:
 
 @contextmanager
 def stage_of(
-    url: str | None, broker: BrokerKind, say: Callable[[str], object], *, faults: bool = False
+    url: str | None,
+    broker: BrokerKind,
+    say: Callable[[str], object],
+    *,
+    faults: bool = False,
+    settings: Mapping[str, str] = NO_SETTINGS,
 ) -> Iterator[Stage]:
     """The demo at an address, or a stack of our own that ends with the replay, with `faults` one that can be hurt.
+    `settings` are further ones of its order service.
 
     Raises what a start may raise.
     """
@@ -62,7 +69,7 @@ def stage_of(
     folder = Path(tempfile.mkdtemp(prefix="caibox-replay-"))
     hands = Hands() if faults else None
     rewire = as_it_is if hands is None else hands.rewire
-    stack = Stack(folder, uplink_broker=broker, bus_broker=broker, tell=_silently, rewire=rewire)
+    stack = Stack(folder, uplink_broker=broker, bus_broker=broker, tell=_silently, rewire=rewire, more=settings)
     stage = Stage("", stack, hands)
     with ending_on_signals(stack.supervisor):
         try:

@@ -9,13 +9,15 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from itertools import groupby
 
 from app.replay.agenda import Agenda, at_once
 from app.replay.chance import chance
 from app.replay.client import Client, Json, Refused, sign_in
+from app.replay.everything import Everything
+from app.replay.extras import Wants
 from app.replay.goods import Goods
 from app.replay.patience import NeverHappened, until
 from app.replay.residents import FINAL, Comes, Habits, Neighbourhood, Placed, collect, habits_of, pay, place
@@ -86,6 +88,7 @@ class Town:
     neighbours: Sequence[str]
     seed: int
     tell: Callable[[str], object]
+    everything: Everything | None = None
     residents: list[Client] = field(default_factory=list)
     placed: list[Placed] = field(default_factory=list)
     waiting: deque[Waiting] = field(default_factory=deque)
@@ -109,6 +112,7 @@ class Town:
         while today is not None:
             if not self.days:
                 await self.order(today, orders)
+                await self._settle()
             placed = len(self.placed)
             tomorrow = await self._day(today.rows, orders)
             self.days += 1
@@ -117,11 +121,16 @@ class Town:
             self._tell_day(today.rows[0]["local_date"], placed, orders)
             today = tomorrow
         await self._end()
+        if self.everything is not None:
+            for left in await self.everything.finish(self.placed):
+                self._violated(left)
 
     async def sign_in_residents(self) -> None:
         """Sign everybody in anew, having looked at their orders: none outlives the session it was placed in unseen."""
         await self._unfinished()
         self.residents[:] = [await sign_in(self.nobody, contact) for contact in self.neighbours]
+        if self.everything is not None:
+            await self.everything.sign_in(self.neighbours)
 
     # --- a day ------------------------------------------------------------------------------------------------------
 
@@ -140,6 +149,8 @@ class Town:
 
         await until(offered, "something can be ordered for")
         day = min(window["local_date"] for window in found)
+        if self.everything is not None:
+            self.everything.windows[:] = found
         return Windows([window for window in found if window["local_date"] == day])
 
     async def order(self, windows: Windows, orders: int) -> None:
@@ -189,14 +200,35 @@ class Town:
                 if self._is_settled(refusal, windows, window, wish):
                     return True
                 continue
-            await self.guarded(f"paying order {placed.order_id}", pay(self.near, placed))
+            await self._pay(placed)
             return True
         return False
 
+    async def _pay(self, placed: Placed) -> None:
+        await self.guarded(f"paying order {placed.order_id}", self._pay_or_look_later(placed))
+        again = await self.everything.after_paying(placed, self.guarded) if self.everything is not None else None
+        if again is not None:
+            self.placed.append(again)
+
+    async def _pay_or_look_later(self, placed: Placed) -> None:
+        """Where a hostile provider's word is late or lost, it is looked for later."""
+        try:
+            await pay(self.near, placed)
+        except NeverHappened:
+            if self.everything is None:
+                raise
+
+    async def _settle(self) -> None:
+        if self.everything is not None:
+            await self.everything.look_again(self.placed, self.days)
+
     async def _place(self, window: Row, wish: Wish) -> Placed:
-        person = self.residents[int(chance(self.seed, "person", wish.name) * len(self.residents))]
+        neighbour = int(chance(self.seed, "person", wish.name) * len(self.residents))
         key = f"{self.name}-{wish.name}-{window['id']}"
-        placed = await place(self.near, person, window, wish, key=key, habits=self.habits(wish))
+        wants = self.everything.extras.wants(wish.name) if self.everything is not None else Wants()
+        person, habits = self.residents[neighbour], self.habits(wish)
+        placed = await place(self.near, person, window, wish, key=key, habits=habits, wants=wants)
+        placed.neighbour = neighbour
         self.placed.append(placed)
         return placed
 
@@ -226,10 +258,13 @@ class Town:
             await self.agenda.go_to(load_at)
             if number == 0:
                 tomorrow, _ = await asyncio.gather(self._order_ahead(orders), self.load_runs(runs))
+                await self._settle()
             else:
                 await self.load_runs(runs)
         last = max(datetime.fromisoformat(row["opens_at"]) for row in rows)
         await self.agenda.go_to(last + ENOUGH_WINDOWS_SEEN)
+        if self.everything is not None:
+            await self.everything.evening(self.guarded)
         return tomorrow
 
     async def _order_ahead(self, orders: int) -> Windows | None:
@@ -243,13 +278,20 @@ class Town:
     async def load_runs(self, runs: Mapping[str, int], *, keep: bool = True) -> None:
         """Pack and load runs by site, and with `keep` note when their people come."""
         crew = Crew(self.near.wall, self.near.moment, self._pass_time)
+        mine = [each for each in self.placed if each.window["run_no"] in runs.values()]
+        if self.everything is not None and mine:
+            day = date.fromisoformat(mine[0].window["local_date"])
+            await self.everything.before_packing(mine, day, self.guarded)
         picker, *drivers = await asyncio.gather(
             *(sign_in(self.nobody, contact) for contact in (PICKER, *[DRIVER] * DRIVERS))
         )
-
+        if self.everything is not None:
+            await self.everything.pick([picker, picker, picker], list(runs.values()), self.guarded)
         await asyncio.gather(
             *(self.guarded(f"packing run {no}", pack(crew, [picker, picker], no)) for no in runs.values())
         )
+        if self.everything is not None:
+            await self.everything.after_packing(mine, self.guarded)
 
         async def one(site_id: str, run_no: int) -> None:
             self._visited(await visit(crew, drivers, site_id, run_no))
@@ -257,9 +299,10 @@ class Town:
         await asyncio.gather(
             *(self.guarded(f"the visit of {site_id} for run {no}", one(site_id, no)) for site_id, no in runs.items())
         )
-        for placed in self.placed if keep else ():
-            mine = placed.paid and placed.window["run_no"] in runs.values()
-            if mine and placed.habits.comes is not Comes.NEVER and placed.order_id not in self.not_loaded:
+        if self.everything is not None:
+            await self.everything.after_loading(self.guarded)
+        for placed in mine if keep else ():
+            if placed.paid and placed.habits.comes is not Comes.NEVER and placed.order_id not in self.not_loaded:
                 self.agenda.add(placed.comes_at(), self._collecting(placed))
 
     def _visited(self, visited: Visited) -> None:
@@ -268,7 +311,14 @@ class Town:
         self.not_loaded.update(visited.not_loaded)
 
     def _collecting(self, placed: Placed) -> Callable[[], Coroutine[None, None, None]]:
-        return lambda: self.guarded(f"collecting order {placed.order_id}", collect(self.near, placed))
+        return lambda: self._collect(placed)
+
+    async def _collect(self, placed: Placed) -> None:
+        if self.everything is not None and await self.everything.instead_of_collecting(placed, self.guarded):
+            return
+        await self.guarded(f"collecting order {placed.order_id}", collect(self.near, placed))
+        if self.everything is not None:
+            await self.everything.after_collecting(placed, self.guarded)
 
     async def _pass_time(self, span: timedelta) -> None:
         await self.agenda.jump(await self.agenda.now() + span)

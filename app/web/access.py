@@ -6,7 +6,7 @@ from typing import TypeVar
 from flask import Flask, abort, current_app, g, redirect, request, session, url_for
 from werkzeug.wrappers import Response
 
-from app.db.engine import glance
+from app.db.engine import each_alone
 from app.db.people import person_of_session
 from app.domain.errors import DomainError
 from app.domain.roles import STAFF, Role
@@ -81,7 +81,7 @@ def load_visitor() -> None:
     else:
         token = session.get("token", "")
     if token:
-        with glance(parts().engine) as conn:
+        with each_alone(parts().engine) as conn:
             g.visitor = person_of_session(conn, token=token, now=civil_now())
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from flask import current_app, g
 
-from app.db.engine import transaction
+from app.db.engine import each_alone, transaction
 from app.domain.roles import Role
 from locker_protocol.clock import read_anchor
 
@@ -53,12 +53,17 @@ def parts() -> WebParts:
 
 def write() -> AbstractContextManager[Connection]:
     """One transaction for a use case; within `joined` that one."""
-    return _transaction()
+    conn = _joined()
+    return transaction(parts().engine) if conn is None else nullcontext(conn)
 
 
 def read() -> AbstractContextManager[Connection]:
-    """One transaction for a page's query; within `joined` that one."""
-    return _transaction()
+    """A connection for a page's queries; within `joined` its transaction.
+
+    Each query sees what is committed when it begins: in a transaction of our isolation level too.
+    """
+    conn = _joined()
+    return each_alone(parts().engine) if conn is None else nullcontext(conn)
 
 
 @contextmanager
@@ -71,9 +76,8 @@ def joined(conn: Connection) -> Iterator[None]:
         g.joined = None
 
 
-def _transaction() -> AbstractContextManager[Connection]:
-    conn: Connection | None = g.get("joined")
-    return transaction(parts().engine) if conn is None else nullcontext(conn)
+def _joined() -> Connection | None:
+    return cast("Connection | None", g.get("joined"))
 
 
 def civil_now() -> datetime:

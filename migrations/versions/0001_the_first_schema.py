@@ -303,6 +303,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("run_no", name=op.f("pk_load_run")),
         sa.UniqueConstraint("site_id", "local_date", "kind", name=op.f("uq_load_run_site_id_local_date_kind")),
     )
+    op.create_index("ix_load_run_removal_from", "load_run", ["site_id", "removal_from"], unique=False)
     op.create_table(
         "locker",
         sa.Column("id", sa.Text(), nullable=False),

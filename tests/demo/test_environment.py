@@ -1,14 +1,15 @@
 """Each program is told what it needs, and no secret of another."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from app.demo.environment import locker_pages
+from app.demo.environment import app_environment, locker_pages
 from app.demo.plan import Plan, gateway_commands, locker_command, make_plan, schema_commands, service_commands
 from app.demo.sites import load_sites
-from app.settings import settings_from
+from app.settings import SettingsError, settings_from
 from locker_gateway.settings import settings_from as gateway_settings_from
 
 
@@ -62,6 +63,25 @@ def test_every_locker_has_a_page(plan: Plan) -> None:
     pages = locker_pages(plan.sites, plan.addresses)
     assert sorted(pages) == ["G1", "G2", "Y1"]
     assert pages["G1"] == f"http://127.0.0.1:{plan.addresses.lockers}/G1"
+
+
+def test_the_demos_payments_fail_as_the_caller_says_and_no_others_do(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CAIBOX_SANDBOX_FAULTS", "lost=0.2")
+    told_all = partial(
+        app_environment,
+        plan.secrets,
+        database_url="postgresql://here",
+        uplink_url="mqtt://a:b@here",
+        public_url="http://here",
+    )
+    in_a_demo, elsewhere = told_all(clock_file=tmp_path / "clock"), told_all()
+    assert in_a_demo["CAIBOX_SANDBOX_FAULTS"] == "lost=0.2"
+    assert "CAIBOX_SANDBOX_FAULTS" not in elsewhere
+    assert settings_from(in_a_demo).sandbox_faults == "lost=0.2"
+    with pytest.raises(SettingsError, match="for a demo stack only"):
+        settings_from({**elsewhere, "CAIBOX_SANDBOX_FAULTS": "lost=0.2"})
 
 
 def test_the_lockers_follow_the_callers_fault_file(plan: Plan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

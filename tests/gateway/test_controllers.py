@@ -5,6 +5,7 @@ import pytest
 from locker_protocol.bus_messages import (
     Beat,
     CodeScanned,
+    ControllerBirth,
     DoorOpened,
     DoorReading,
     Events,
@@ -68,6 +69,60 @@ def test_a_boot_taken_for_an_earlier_one_is_believed_as_soon_as_it_tells_somethi
     world.g1.be_born()
     world.g1.reboot("boot1")
     assert unlocks(world.g1.scan(code()))
+
+
+@pytest.mark.parametrize("first_heard_by", ["birth", "beat"])
+def test_a_boot_never_heard_that_knows_of_fewer_events_was_before_the_one_that_lives(first_heard_by: str) -> None:
+    world = loaded_world(1)
+    one, memory, knows = world.g1, world.g1.store_id, world.g1.event_no
+    numbered = [number_event(knows + 1, 0, CodeScanned(code()))]
+    late = [
+        ControllerBirth("between", 0, memory, knows, "power_on", "test 1", [], [], 7),
+        Beat("between", 2, memory, knows, [DoorReading(1, "open")], []),
+        Events("between", 3, memory, numbered),
+    ]
+    one.happen(CodeScanned("nonsense"), CodeScanned("nonsense"))
+    one.report()
+    one.reboot("boot3")
+    one.be_born()
+    one.scan(code())
+    for said in late if first_heard_by == "birth" else late[1:]:
+        one.send("report" if said is not late[0] else "presence", said)
+    one.die("between")
+    assert world.told_events(ControllerWentSilent) == []
+    assert world.told_events(ControllerCameUp)[-1].boot_id == "boot3"
+    world.wait(12)
+    assert world.told_events(DoorStayedShut) == []
+
+
+def test_a_controller_that_forgot_events_is_believed_once_it_gives_back_a_number_asked_since() -> None:
+    world = World()
+    world.g1.force(2)
+    world.g1.event_no = 0
+    world.g1.reboot("boot2")
+    world.g1.be_born()
+    world.g1.die()
+    assert world.told_events(ControllerWentSilent) == []
+    world.wait(1.5, beats=False)
+    world.g1.send_beat()
+    world.g1.send_beat()
+    world.g1.die()
+    assert world.told_events(ControllerWentSilent) == [ControllerWentSilent("G1")]
+
+
+def test_of_two_boots_that_know_the_same_the_one_lives_that_gives_back_a_number_asked_since() -> None:
+    world = World()
+    late = Beat("between", 2, world.g1.store_id, world.g1.event_no, [], [])
+    world.g1.reboot("boot3")
+    world.g1.be_born()
+    world.g1.send("report", late)
+    world.wait(1.5, beats=False)
+    world.g1.send_beat()
+    world.g1.send_beat()
+    world.g1.die("between")
+    assert world.told_events(ControllerWentSilent) == []
+    world.wait(9, beats=False)
+    assert online(world) == ["G1"]
 
 
 def test_ten_seconds_of_silence_are_told() -> None:

@@ -3,10 +3,17 @@
 import pytest
 
 from locker_gateway.doors import MOVES, DoorState, Happening, after
-from locker_protocol.bus_messages import DoorOpened, UnlockDone
-from locker_protocol.uplink_messages import DoorLeftOpen, DoorWasOpened, DoorWasShut, ParcelCollected
-from tests.gateway.manifests import code
-from tests.gateway.world import World, loaded_world, unlocks
+from locker_protocol.bus_messages import Beat, ControllerBirth, DoorOpened, DoorReading, UnlockDone
+from locker_protocol.uplink_messages import (
+    DoorLeftOpen,
+    DoorWasOpened,
+    DoorWasShut,
+    ParcelCollected,
+    ParcelRemoved,
+    RevokeCredential,
+)
+from tests.gateway.manifests import ZONES, code
+from tests.gateway.world import Controller, World, loaded_world, staff_code, unlocks
 
 
 @pytest.mark.parametrize("state", list(DoorState))
@@ -105,6 +112,73 @@ def test_an_opening_that_was_lost_with_the_controllers_memory_is_put_right() -> 
     world.g1.doors[3] = "open"
     world.wait(5)
     assert world.told_events(DoorWasOpened) == [DoorWasOpened("G1", 3)]
+
+
+def test_what_a_locker_said_before_a_door_opened_and_comes_only_now_shuts_no_door() -> None:
+    world = loaded_world(1)
+    late = everything_it_says(world.g1)
+    world.g1.scan(code())
+    world.g1.report()
+    before, told = world.durable(), world.told_events()
+    for _ in range(3):
+        say(world.g1, *late)
+    assert (world.durable(), world.told_events()) == (before, told)
+    assert world.site.door_state(1) is DoorState.OPEN
+    world.g1.shut(1)
+    assert len(world.told_events(ParcelCollected)) == 1
+
+
+def test_nor_does_it_take_a_parcel_out_that_staff_have_not_taken_yet() -> None:
+    world = loaded_world(1)
+    world.tell(RevokeCredential("o1", 9))
+    late = everything_it_says(world.g1)
+    world.g1.scan(staff_code(world))
+    assert unlocks(world.g1.type("1")) == [1]
+    world.g1.report()
+    for _ in range(3):
+        say(world.g1, *late)
+    assert world.told_events(ParcelRemoved) == []
+    world.g1.shut(1)
+    assert len(world.told_events(ParcelRemoved)) == 1
+
+
+def test_a_gateway_that_started_again_believes_no_reading_older_than_the_events_it_has() -> None:
+    world = loaded_world(1)
+    late = everything_it_says(world.g1)
+    world.g1.scan(code())
+    world.g1.report()
+    world.crash()
+    told = world.told_events(DoorWasShut)
+    for _ in range(3):
+        say(world.g1, *late)
+    assert world.site.door_state(1) is DoorState.UNKNOWN
+    assert world.told_events(DoorWasShut) == told
+    world.g1.send_beat()
+    assert world.site.door_state(1) is DoorState.OPEN
+
+
+def test_an_opening_of_long_ago_that_is_told_only_now_forces_no_door() -> None:
+    world = loaded_world(1)
+    world.g1.force(2)
+    late = everything_it_says(world.g1)
+    world.g1.shut(2)
+    told = world.told_events()
+    for _ in range(3):
+        say(world.g1, *late)
+    assert world.told_events() == told
+    assert world.site.door_state(2) is DoorState.SHUT
+
+
+def everything_it_says(controller: Controller) -> tuple[Beat, ControllerBirth]:
+    """A beat and a birth with its doors as they are now."""
+    readings = [DoorReading(door, state) for door, state in controller.doors.items()]
+    said = (controller.boot_id, controller.beat, controller.store_id, controller.event_no)
+    return Beat(*said, readings, ZONES), ControllerBirth(*said, "power_on", "test 1", readings, ZONES, 7)
+
+
+def say(controller: Controller, beat: Beat, birth: ControllerBirth) -> None:
+    controller.send("report", beat)
+    controller.send("presence", birth)
 
 
 def test_a_door_that_pops_open_again_after_it_was_shut_belongs_to_its_grant_but_changes_nothing() -> None:

@@ -1,5 +1,6 @@
 """An account is erased: marks are planted in every column that may tell of a person, and none is found afterwards."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pytest
@@ -281,3 +282,21 @@ def test_while_somebody_looks_into_a_claim_nothing_is_erased(over: Shop) -> None
     with pytest.raises(ClaimWaiting):
         erase(over)
     assert over.one("SELECT display_name FROM person WHERE id = :id", id=ALICE) == NAME
+
+
+def test_an_order_that_waits_for_an_account_that_is_being_erased_is_not_placed(shop: Shop) -> None:
+    rows = "SELECT (SELECT count(*) FROM customer_order) + (SELECT count(*) FROM idempotent_request)"
+    taken = "SELECT sum(taken) FROM run_stock"
+    before = (shop.one(rows), shop.one(taken))
+    erasing = shop.engine.connect()
+    with erasing.begin():
+        erase_account(erasing, person_id=BOB, now=NOW)
+        with ThreadPoolExecutor(1) as elsewhere:
+            placing = elsewhere.submit(shop.order, ("milk", 1), person=BOB, key="the-same-moment")
+            while not shop.one("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+                assert not placing.done(), placing.result()
+            erasing.commit()
+            with pytest.raises(NotFound):
+                placing.result()
+    erasing.close()
+    assert (shop.one(rows), shop.one(taken)) == before

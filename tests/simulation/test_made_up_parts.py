@@ -6,11 +6,15 @@ import pytest
 
 from firmware_sim.memory import CommandKept, EventsForgotten
 from locker_protocol.clock import Now
+from locker_protocol.vocabulary import Right, Via
 from simulation.chaos import Chaos
 from simulation.clocks import SimClock
 from simulation.disks import JournalDisk
+from simulation.gateway_node import Heard, Numbered, Sender
 from simulation.kernel import Kernel
+from simulation.lobby import Opening
 from simulation.network import Broker, Link, Will
+from simulation.oracle import KnownGrant
 from simulation.world import World
 
 
@@ -128,3 +132,61 @@ def test_swapped_wires_tell_of_the_wrong_door_until_they_are_swapped_back() -> N
     assert (swapped[3], swapped[4]) == (False, True)
     assert world.lobby.cabinet(3).contacts()[3]
     assert world.lobby.open[3].late
+
+
+@pytest.mark.parametrize("stuck", [True, False])
+def test_an_opening_that_its_contact_hid_until_the_next_pulse_may_be_put_down_to_that_one(stuck: bool) -> None:
+    world = World(1, 0)
+    opening = _open_and_pulse_again(world, stuck=stuck)
+    world.lobby.recorded(3, "second", boot_id=opening.boot_id)
+    assert opening.late is stuck
+
+
+def test_an_opening_that_its_contact_hid_and_that_is_put_down_rightly_is_judged() -> None:
+    world = World(1, 0)
+    opening = _open_and_pulse_again(world, stuck=True)
+    world.lobby.recorded(3, "first", boot_id=opening.boot_id)
+    assert not opening.late
+
+
+def _open_and_pulse_again(world: World, *, stuck: bool) -> Opening:
+    if stuck:
+        world.lobby.cabinet(3).use(3, "stick")
+    for command_id in ("first", "second"):
+        world.lobby.pulse(3, KnownGrant(command_id, "g", Right.COLLECT, Via.SCANNER, "", "G1", "o1", "p1", 3, 0))
+    return world.lobby.open[3]
+
+
+BIRTH, BEAT, EVENTS = "ControllerBirth", "Beat", "Events"
+
+
+@pytest.mark.parametrize(
+    ("late", "doubtful"),
+    [
+        (Sender(BIRTH, "older", "memory", 4), False),
+        (Sender(BEAT, "older", "memory", 4), False),
+        (Sender(BEAT, "older", "memory", 5), True),
+        (Sender(BIRTH, "older", "another memory", 4), True),
+        (Sender(EVENTS, "older", "memory", events=[Numbered(4)]), True),
+        (Sender(BEAT, "heard before", "memory", 5), False),
+    ],
+)
+def test_nobody_knows_which_boot_lives_where_one_never_heard_knows_as_much(late: Sender, doubtful: bool) -> None:
+    heard = Heard(boots={"heard before"})
+    heard.newest(Sender(EVENTS, "newer", "memory", events=[Numbered(4), Numbered(5)]), at_ms=1_000, asked_ms=None)
+    heard.older(late, at_ms=2_000)
+    assert (heard.doubt_ms is not None) is doubtful
+
+
+@pytest.mark.parametrize(
+    ("boot_id", "asked_ms", "doubtful"),
+    [("newer", None, True), ("newer", 2_000, True), ("newer", 2_001, False), ("newest", None, False)],
+)
+def test_a_number_asked_since_or_a_newer_boot_ends_that_doubt(
+    boot_id: str, asked_ms: int | None, doubtful: bool
+) -> None:
+    heard = Heard()
+    heard.newest(Sender(BEAT, "newer", "memory", 5), at_ms=1_000, asked_ms=None)
+    heard.older(Sender(BEAT, "older", "memory", 5), at_ms=2_000)
+    heard.newest(Sender(BEAT, boot_id, "memory", 5), at_ms=3_000, asked_ms=asked_ms)
+    assert (heard.doubt_ms is not None) is doubtful

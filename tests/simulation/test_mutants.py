@@ -103,7 +103,7 @@ def an_older_version_works_with_a_newer_store(patch: Patch) -> None:
     patch.setattr(gateway_node, "restore", lenient)
 
 
-@mutant("I1", "I2", "I3", "I6")
+@mutant("I1", "I2", "I3", "I4", "I6", "I7")
 def the_controller_does_not_wait_for_its_disk(patch: Patch) -> None:
     append = JournalDisk.append
 
@@ -270,7 +270,7 @@ def one_order_gets_two_grants(patch: Patch) -> None:
     patch.setattr(grants, "outstanding", lambda *_: None)
 
 
-@mutant("I1", "I2", "I4", "I9", "I14")
+@mutant("I1", "I2", "I4", "I7", "I9", "I14")
 def the_gateway_grants_before_it_heard_what_happened(patch: Patch) -> None:
     for module in (collecting, door_events, grants):
         patch.setattr(module, "caught_up", lambda place, controller, **_: place.sight_of(controller).online)
@@ -281,7 +281,7 @@ def nothing_is_ever_spent(patch: Patch) -> None:
     patch.setattr(collecting, "parcel_opened", lambda *_: None)
 
 
-@mutant("I1", "I9", "I14")
+@mutant("I1", "I7", "I9", "I14")
 def a_grant_spends_before_its_door_opened(patch: Patch) -> None:
     give = grants.give
 
@@ -453,6 +453,11 @@ def the_gateways_memory_of_events_has_no_end(patch: Patch) -> None:
     patch.setattr(turn_module, "CACHED_EVENTS", 10**9)
     patch.setattr(tidy, "tidy_when_due", lambda _turn: None)
     patch.setattr(uplink_log, "take_acknowledgement", lambda *_: None)
+
+
+@mutant("I7")
+def doors_are_believed_by_readings_of_any_age(patch: Patch) -> None:
+    patch.setattr(door_events, "is_outdated", lambda *_: False)
 
 
 @mutant("I14")

@@ -156,6 +156,20 @@ def test_a_second_scan_of_the_same_tote_says_so_and_changes_nothing(shop: Shop) 
     refused(shop, PickedAlready, lambda: scan(shop, order, "milk", now=LOAD_FROM + timedelta(minutes=1)))
 
 
+def test_a_product_that_stands_in_a_tote_at_two_prices_is_scanned_twice_and_then_done(shop: Shop) -> None:
+    order = shop.paid(("milk", 1))
+    shop.run_sql(
+        "INSERT INTO order_line (order_id, line_no, product_id, parcel_id, quantity, price_minor, line_minor)"
+        " SELECT order_id, 2, product_id, parcel_id, 2, 1500, 3000 FROM order_line WHERE product_id = 'milk'"
+    )
+    ref = shop.parcels(order)[0].ref
+    marked = [scan(shop, order, "milk", ref=ref)[1] for _ in range(2)]
+    assert marked == [1, 2]
+    picked = shop.rows("SELECT picked_quantity FROM order_line ORDER BY line_no")
+    assert [row.picked_quantity for row in picked] == [1, 2]
+    refused(shop, PickedAlready, lambda: scan(shop, order, "milk", ref=ref))
+
+
 def test_of_two_pickers_at_one_line_one_is_told(shop: Shop) -> None:
     order = shop.paid(("milk", 1))
     outcomes = at_once(*[lambda person=person: scan(shop, order, "milk", person_id=person) for person in (PICKER, BOB)])

@@ -21,6 +21,7 @@ NOBODY = {
     "wave_no": 998,
     "line_no": 998,
     "delivery_id": 998,
+    "receipt_no": 998,
     "filename": "nothing.css",
 }
 CHANGES = frozenset({"POST", "PUT", "PATCH", "DELETE"})

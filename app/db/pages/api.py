@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Label, RowMapping, func, literal, literal_column, select, tuple_
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, literal, select, text, tuple_
 from sqlalchemy import Row as SqlRow
 
 from app.db.tables import (
@@ -30,12 +30,17 @@ After = tuple[Any, ...] | None
 NOBODYS_WORK = (ParcelState.DRAFT, ParcelState.CANCELLED)
 
 
-# In the same statement as the order: whoever places one waits for this answer.
-LINES: Label[Any] = literal_column("""(
-    SELECT json_agg(json_build_object('product_id', l.product_id, 'quantity', l.quantity, 'price_minor', l.price_minor,
-        'line_minor', l.line_minor, 'parcel_ref', p.ref) ORDER BY l.line_no)
-    FROM order_line l LEFT JOIN parcel p ON p.id = l.parcel_id WHERE l.order_id = customer_order.id
-)""").label("lines")
+# With the lines in the same statement: whoever places an order waits for this answer.
+ONE_ORDER = text("""
+    SELECT o.*, w.opens_at, w.closes_at, r.kind, r.local_date, (
+        SELECT json_agg(json_build_object('product_id', l.product_id, 'quantity', l.quantity,
+            'price_minor', l.price_minor, 'line_minor', l.line_minor, 'parcel_ref', p.ref) ORDER BY l.line_no)
+        FROM order_line l LEFT JOIN parcel p ON p.id = l.parcel_id WHERE l.order_id = o.id
+    ) AS lines
+    FROM customer_order o JOIN pickup_window w ON w.id = o.window_id JOIN load_run r ON r.run_no = o.run_no
+    WHERE o.id = :order_id AND o.person_id = :person_id
+""")
+ITS_PARCELS = text("SELECT * FROM parcel WHERE order_id = :order_id ORDER BY ref")
 
 
 def behind(
@@ -108,12 +113,11 @@ def orders_of(conn: Connection, *, person_id: str, after: After, limit: int) -> 
 
 def order_of(conn: Connection, *, person_id: str, order_id: str) -> Row | None:
     """One order with its lines and parcels; `None` when it is unknown or somebody else's: the same on purpose."""
-    query = _orders().add_columns(LINES).where(customer_order.c.id == order_id)
-    found = conn.execute(query.where(customer_order.c.person_id == person_id)).mappings().one_or_none()
+    found = conn.execute(ONE_ORDER, {"order_id": order_id, "person_id": person_id}).mappings().one_or_none()
     if found is None:
         return None
-    parcels = select(parcel).where(parcel.c.order_id == order_id).order_by(parcel.c.ref)
-    return {**found, "lines": found["lines"] or (), "parcels": conn.execute(parcels).mappings().all()}
+    parcels = conn.execute(ITS_PARCELS, {"order_id": order_id}).mappings().all()
+    return {**found, "lines": found["lines"] or (), "parcels": parcels}
 
 
 def parcels_of_run(conn: Connection, *, run_no: int, after: After, limit: int) -> Sequence[Row] | None:

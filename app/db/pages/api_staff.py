@@ -12,6 +12,7 @@ from app.db.tables import (
     gateway,
     load_run,
     locker,
+    lot,
     person,
     product,
     refund,
@@ -38,6 +39,13 @@ def runs(conn: Connection, *, site_id: str | None, after: After, limit: int) -> 
 def run_exists(conn: Connection, *, run_no: int) -> bool:
     """Whether there is such a run."""
     return conn.execute(select(load_run.c.run_no).where(load_run.c.run_no == run_no)).one_or_none() is not None
+
+
+def lots(conn: Connection, *, after: After, limit: int) -> Sequence[Row]:
+    """What came, newest first."""
+    key = (lot.c.received_at, lot.c.id)
+    found = select(lot).where(*behind(key, after, descending=True))
+    return conn.execute(found.order_by(*(column.desc() for column in key)).limit(limit)).mappings().all()
 
 
 def stock(conn: Connection, *, run_no: int, after: After, limit: int) -> Sequence[Row]:

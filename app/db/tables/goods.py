@@ -9,6 +9,7 @@ from sqlalchemy import (
     Date,
     ForeignKey,
     Identity,
+    Index,
     Integer,
     SmallInteger,
     Table,
@@ -86,6 +87,7 @@ load_run = Table(
     Column("expected_at", TIME),  # when its van is late: the hour that was promised instead
     Column("called_off_at", TIME),  # it will not come; its orders are brought another way or refunded
     UniqueConstraint("site_id", "local_date", "kind"),
+    Index("ix_load_run_removal_from", "site_id", "removal_from"),
     CheckConstraint("order_by <= load_from AND load_from < load_until AND load_until < removal_from", name="times"),
 )
 

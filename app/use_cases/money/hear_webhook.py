@@ -9,7 +9,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy import Engine
 
-from app.db.engine import transaction
+from app.db.engine import each_alone
 from app.domain.errors import NotFound
 from app.payments.provider import PaymentProvider, Unavailable
 from app.use_cases.money.record_webhook import record_webhook
@@ -30,7 +30,7 @@ def hear_webhook(
 ) -> bool:
     """Store a message and follow it; False for one that came before. Raises WebhookForged, WebhookUnreadable."""
     event = provider.read_webhook(body, headers)
-    with transaction(engine) as conn:
+    with each_alone(engine) as conn:
         is_new = record_webhook(conn, provider=provider.name, event=event, body=body, now=now)
     if not event.ref:  # about no payment at all: kept, and nothing to ask
         return is_new

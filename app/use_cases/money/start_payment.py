@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine, text
 
-from app.db.engine import transaction
+from app.db.engine import each_alone, transaction
 from app.domain.errors import NotFound
 from app.domain.holding import HOLD, refuse_unpayable
 from app.domain.order_state import OrderState
@@ -72,7 +72,7 @@ def start_payment(
         description=intent.order_no,
         return_url=return_url,
     )
-    with transaction(engine) as conn:
+    with each_alone(engine) as conn:
         keep_reference(conn, payment_id=intent.payment_id, provider_ref=started.ref)
     return started.pay_url
 

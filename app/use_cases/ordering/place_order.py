@@ -41,10 +41,12 @@ from locker_protocol.ids import RandomBytes, new_id, random_bytes
 from locker_protocol.vocabulary import SizeClass, Zone
 
 # One statement claims the key, locks the run's counters (only for who got the key: a repeat must not hold them while it
-# waits) and reads what the plan needs. No row: the key was used before.
+# waits) and reads what the plan needs. No row: the key was used before, or the account is erased; who erases it locks
+# the person.
 BEGIN = text("""
     WITH claimed AS (
-        INSERT INTO idempotent_request (person_id, key, request_hash, made_at) VALUES (:person, :key, :hash, :now)
+        INSERT INTO idempotent_request (person_id, key, request_hash, made_at)
+        SELECT id, :key, :hash, :now FROM person WHERE id = :person AND erased_at IS NULL FOR KEY SHARE
         ON CONFLICT DO NOTHING RETURNING key
     ), counters AS (
         SELECT c.zone, c.size_or_larger, greatest(0, c.total - c.taken - c.blocked) AS left_over
@@ -232,7 +234,9 @@ def place_order(
 
 def _earlier_answer(conn: Connection, *, person_id: str, key: str, asked: bytes) -> PlacedOrder:
     """Whoever came second with a key has waited for the first one's end by now."""
-    earlier = conn.execute(EARLIER_ANSWER, {"person": person_id, "key": key}).one()
+    earlier = conn.execute(EARLIER_ANSWER, {"person": person_id, "key": key}).one_or_none()
+    if earlier is None:
+        raise NotFound(what="person")
     if bytes(earlier.request_hash) != asked:
         raise IdempotencyKeyReused
     return PlacedOrder(**earlier.answer)

@@ -32,7 +32,8 @@ def pick_line(
     lines = [line for line in lock_lines(conn, parcel_id=parcel_id) if line.product_id == product_id]
     if not lines:
         raise WrongTote(ref=ref)
-    line = lines[0]
+    # An order that was changed may hold a product twice, at two prices: each scan marks one that is still open.
+    line = next((line for line in lines if line.picked_at is None), lines[0])
     refuse_closed(line)
     if line.picked_at is not None:
         raise PickedAlready(ref=ref)

@@ -41,13 +41,19 @@ LOCK_RUN = text("""
     FROM customer_order o JOIN load_run r USING (run_no) WHERE o.id = :order_id FOR NO KEY UPDATE OF r
 """)
 
+# Run by run, each by its index: asked in one join, past orders would be read through as soon as there are many.
 FREE_DOORS = """
     WITH live AS (
-        SELECT o.run_no, o.window_id, o.id AS order_id, coalesce(p.door, p.planned_doors[1]) AS door,
-            p.door IS NOT NULL AS lies
-        FROM load_run r JOIN customer_order o USING (run_no) JOIN parcel p ON p.order_id = o.id
-        WHERE r.site_id = :site_id AND r.load_from < :removal_from AND r.removal_from > :load_from
-            AND p.state IN ('planned', 'packed', 'loaded') AND NOT p.id = ANY(:parcels)
+        SELECT r.run_no, its.* FROM (
+            SELECT run_no FROM load_run
+            WHERE site_id = :site_id AND load_from < :removal_from AND removal_from > :load_from OFFSET 0
+        ) r CROSS JOIN LATERAL (
+            SELECT o.window_id, o.id AS order_id, coalesce(p.door, p.planned_doors[1]) AS door,
+                p.door IS NOT NULL AS lies
+            FROM customer_order o JOIN parcel p ON p.order_id = o.id
+            WHERE o.run_no = r.run_no AND p.state IN ('planned', 'packed', 'loaded') AND NOT p.id = ANY(:parcels)
+            OFFSET 0
+        ) its
     ), neighbours AS (
         SELECT c.locker_id, c.column_no, count(DISTINCT live.order_id) AS orders
         FROM live JOIN compartment c ON c.site_id = :site_id AND c.door = live.door

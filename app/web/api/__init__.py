@@ -3,9 +3,12 @@
 from flask import Flask
 
 from app.web.api import (
+    after,
     catalogue,
     demo,
     description,
+    lots,
+    my_account,
     office,
     orders,
     packing,
@@ -22,7 +25,10 @@ TOPICS = (
     catalogue,  # sites, windows, products
     products,  # what operators put on sale
     selling,  # terms and stock
+    lots,  # what came, and the recall of it
     orders,  # a resident's own orders
+    after,  # changing and cancelling them, claims, receipts
+    my_account,  # what we hold about a person, and its end
     packing,
     staff,
     visits,  # a driver's steps at a site
