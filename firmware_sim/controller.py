@@ -12,7 +12,7 @@ from itertools import islice
 
 from firmware_sim.memory import CommandKept, EventKept, EventsForgotten, Memory, PulseLapsed, Record
 from firmware_sim.panel import KEY_DEBOUNCE_MS, KEYS, Keypad, Sensors, SerialLine, clean_scan
-from firmware_sim.sampling import Sampling, due_samples, keep_samples, next_runs, send_all_again
+from firmware_sim.sampling import Sampling, due_samples, heard, keep_samples, next_runs, send_all_again
 from firmware_sim.signals import (
     Connected,
     ContactChanged,
@@ -70,8 +70,6 @@ RESEND_AFTER_MS = 2_000
 BIRTH_AGAIN_AFTER_MS = 3_000
 # Events sent without an echo are proof of nothing: a new connection waits so long for its first one.
 ECHO_WAIT_MS = 1_000
-# Every report is answered by an echo: after so long without one the gateway was away, and heard no samples.
-GATEWAY_AWAY_MS = 30_000
 # One lock draws about 2 A while it is pulsed; the supply stands one at a time.
 STAGGER_MS = 150
 # A door that opens within this time after its pulse opened because of it; the gateway's grant is as long.
@@ -132,9 +130,13 @@ def boot(
     reason: BootReason,
     now: Now,
     random: RandomBytes,
+    samples_from_ms: int | None = None,
 ) -> tuple[Controller, list[Output]]:
-    """Power up with what was remembered and what the door contacts say now (True is open)."""
-    sampling = Sampling(now.civil_ms - SAMPLE_EVERY_MS)
+    """Power up with what was remembered and what the door contacts say now (True is open).
+
+    `samples_from_ms`: civil time of the first sample, if the probes can be asked what they said before now.
+    """
+    sampling = Sampling((now.civil_ms if samples_from_ms is None else samples_from_ms) - SAMPLE_EVERY_MS)
     state = Controller(memory, random_id(random), reason, now.monotonic_ms, Sensors(dict(contacts)), sampling)
     state.followed = dict(memory.pulsed)
     outputs: list[Output] = [ReadProbes(due_samples(sampling, now))]
@@ -262,9 +264,10 @@ def _echo(state: Controller, outputs: list[Output], now: Now, command: Echo) -> 
     silent_ms, state.echo_heard_ms = now.monotonic_ms - state.echo_heard_ms, now.monotonic_ms
     if is_first:
         _send_events(state, outputs, now)
-    if is_first or silent_ms > GATEWAY_AWAY_MS:
+    if is_first:
         send_all_again(state.sampling)
-        _send_samples(state, outputs, now)
+    heard(state.sampling, silent_ms=silent_ms)
+    _send_samples(state, outputs, now)
 
 
 # --- events -----------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import structlog
 
 from firmware_sim import controller as core
 from firmware_sim import instruments, signals
+from firmware_sim.cold_faults import ColdFaults
 from firmware_sim.crystal import Crystal
 from firmware_sim.fault_board import FaultBoard
 from firmware_sim.faults import Fault, FaultName
@@ -22,6 +23,7 @@ from firmware_sim.hands import SetZone, UseDoor
 from firmware_sim.hardware import Cabinet, Edge, HandRefusedError
 from firmware_sim.journal import Journal, keep_copy
 from firmware_sim.memory import Record
+from firmware_sim.meter import Meter
 from firmware_sim.mqtt_device import Address, BusLink, LinkHandlers
 from firmware_sim.probes import Probes
 from firmware_sim.settings import Bus, LockerPlan
@@ -39,6 +41,10 @@ from locker_protocol.vocabulary import Zone
 RESET_AFTER_S = 1.0
 # A weak supply is charged again after so long.
 RECHARGED_AFTER_MS = 1_000
+# What was cold before the program began can be loaded at once: the load gate wants ten minutes.
+RUNNING_BEFORE_MS = 900_000
+# Controller, display and scanner.
+ELECTRONICS_W = 8.0
 LATCH_HOLDS: tuple[FaultName, ...] = ("jams_shut", "latch_sticks")
 
 log = structlog.get_logger()
@@ -103,7 +109,11 @@ class LockerDevice:
         self.put_away = False
         self._probes = Probes(self.board, around.random)
         self._zone_of = {door.door: door.zone for door in plan.doors}
-        self._settled_ms = 0
+        self._cold_faults = ColdFaults(self.board)
+        self._meter = Meter(around.data / f"{plan.locker_id}.meter")
+        self._settled_ms: int | None = None
+        self._has_run = False
+        self._electronics_j = 0.0
         self._journal: Journal | None = None
         self._alarm: asyncio.TimerHandle | None = None
         self._bouncing: dict[int, list[asyncio.TimerHandle]] = {}
@@ -121,7 +131,7 @@ class LockerDevice:
         """Boot: read the memory, look at the doors, connect."""
         if self.controller is not None:
             return
-        self._settle()
+        running_ms = self._begin()
         try:
             keep_copy(self.journal_path)
             self._journal = Journal(self.journal_path, self._around.random)
@@ -134,6 +144,7 @@ class LockerDevice:
             reason=reason,
             now=self.now(),
             random=self._around.random,
+            samples_from_ms=running_ms,
         )
         self.controller.lock_supply = not self.board.on("locks_dead")
         self._do(outputs)
@@ -141,9 +152,17 @@ class LockerDevice:
             self.plug(on=True)
         self.changed()
 
+    def _begin(self) -> int:
+        """Since when there are samples: a locker that comes with the program has been running for a while."""
+        now_ms = self.now().civil_ms
+        begins_ms = now_ms if self._has_run else now_ms - RUNNING_BEFORE_MS
+        self._has_run = True
+        self.settle(begins_ms)
+        return begins_ms
+
     def power_off(self) -> None:
         """Pull the plug: everything not written is gone, locks are dead, doors stay as they are."""
-        self._settle()
+        self.settle()
         self._hang_up()
         self.controller = None
         self.screen.show = None
@@ -159,6 +178,7 @@ class LockerDevice:
         self.put_away = True
         self.switches.rest()
         self.power_off()
+        self._meter.put_away(self._used_j())
 
     def plug(self, *, on: bool) -> None:
         """Plug the network cable in, or pull it."""
@@ -190,7 +210,7 @@ class LockerDevice:
 
     def apply(self, hand: UseDoor | SetZone) -> None:
         """Do what a hand does. Raises HandRefusedError, and then nothing has changed."""
-        self._settle()
+        self.settle()
         match hand:
             case UseDoor(door, ("jam" | "unjam") as action):
                 self.switches.switch(Fault("jams_shut", self.cabinet.door(door).number), on=action == "jam")
@@ -285,7 +305,7 @@ class LockerDevice:
             self._spring(door, latch_holds=holds)
 
     def _spring(self, door: int, *, latch_holds: bool = False) -> None:
-        self._settle()
+        self.settle()
         bounce_ms = self._ms("contact_bounces", door)
         self._edges(self.cabinet.pulse(door, latch_holds=latch_holds, bounce_ms=bounce_ms))
         self.changed()
@@ -305,7 +325,7 @@ class LockerDevice:
 
     def show_probes(self) -> None:
         """Read the probes now, between two samples."""
-        self._settle()
+        self.settle()
         if self.controller is not None:
             readings = self._probes.read(self.fridges, self.now().civil_ms)
             core.step(self.controller, signals.ProbesShown(readings), self.now())
@@ -313,14 +333,15 @@ class LockerDevice:
     def _sample(self, at_ms: tuple[int, ...]) -> None:
         samples = tuple(self._sample_at(each_ms) for each_ms in at_ms)
         if self.controller is not None:
-            self._do(core.step(self.controller, signals.ProbesRead(samples), self.now()))
+            self._do(core.step(self.controller, signals.ProbesRead(samples, self.energy_wh()), self.now()))
 
     def _sample_at(self, civil_ms: int) -> signals.Sample:
-        if civil_ms > self._settled_ms:
-            self._settle(civil_ms)
+        if self._settled_ms is None or civil_ms > self._settled_ms:
+            self.settle(civil_ms)
+        readings = self._probes.read(self.fridges, civil_ms)
         return tuple(
-            signals.ZoneSample(each.zone, each.air_c, each.product_c, self.fridges[each.zone].compressor_on)
-            for each in self._probes.read(self.fridges, civil_ms)
+            signals.ZoneSample(each.zone, each.air_c, each.product_c, fridge.compressor_on, fridge.defrosting)
+            for each, fridge in zip(readings, self.fridges.values(), strict=True)
         )
 
     def _come(self, pieces: Iterable[instruments.Later]) -> None:
@@ -349,19 +370,39 @@ class LockerDevice:
 
     def _set_zone(self, change: SetZone) -> None:
         fridge = self.fridge(change.zone)
+        if change.target_c is not None:
+            if fridge.machine is None:
+                raise HandRefusedError("not_cooled")
+            fridge.machine.target_c = change.target_c
         if change.ambient_c is not None:
             fridge.lobby_c = change.ambient_c
-        if change.target_c is not None:
-            fridge.target_c = change.target_c
         if change.warm_by_c is not None:
             fridge.warm_by(change.warm_by_c)
         self.show_probes()
 
-    def _settle(self, civil_ms: int | None = None) -> None:
+    def settle(self, civil_ms: int | None = None) -> None:
         """Let the cold catch up before anything that bears on it changes."""
-        civil_ms = self._settled_ms = self.now().civil_ms if civil_ms is None else civil_ms
+        civil_ms = self.now().civil_ms if civil_ms is None else civil_ms
+        powered = self.controller is not None
         for zone, fridge in self.fridges.items():
-            fridge.advance(civil_ms, open_doors=self._open_doors(zone), powered=self.controller is not None)
+            open_doors = self._open_doors(zone)
+            around = self._cold_faults.bear_on(fridge, civil_ms, open_doors=open_doors, powered=powered)
+            fridge.advance(civil_ms, around)
+        if powered and self._settled_ms is not None:
+            self._electronics_j += ELECTRONICS_W * max(0, civil_ms - self._settled_ms) / 1000
+        self._settled_ms = civil_ms
+
+    def energy_wh(self) -> int:
+        """What the cabinet's meter shows, in watt-hours."""
+        return self._meter.read(self._used_j())
+
+    def outside_c(self, zone: Zone) -> float:
+        """What the lobby's air has now where this zone stands."""
+        return self.fridges[zone].outside_c(self.now().civil_ms, self._cold_faults.hotter_k())
+
+    def _used_j(self) -> float:
+        machines = [fridge.machine for fridge in self.fridges.values() if fridge.machine is not None]
+        return self._electronics_j + sum(machine.used_j for machine in machines)
 
     def _open_doors(self, zone: Zone) -> int:
         doors = self.cabinet.doors.values()

@@ -45,19 +45,28 @@ FaultName = Literal[
     "memory_restored",
     "memory_refuses",
     "clock_drifts",
+    "room_hot",
+    "gasket_leaks",
+    "compressor_dead",
+    "compressor_dying",
+    "fan_stopped",
+    "thermostat_off",
+    "defrost_hangs",
     "probe_dead",
     "probe_out_of_range",
     "probe_reads_85",
     "probe_reads_minus_127",
+    "probe_reads_127",
     "probe_stuck",
     "probe_jumps",
     "probe_noisy",
     "probe_drifts",
     "probes_swapped",
     "probes_crossed",
+    "probes_replayed",
 ]
 Place = Literal["door", "locker", "probe", "zone"]
-Group = Literal["door", "locks", "scanner", "keypad", "network", "power", "memory", "clock", "probes"]
+Group = Literal["door", "locks", "scanner", "keypad", "network", "power", "memory", "clock", "cold", "probes"]
 Probe = Literal["air", "product"]
 MOST_IN = 1_000_000
 
@@ -75,7 +84,8 @@ class Amount(msgspec.Struct, frozen=True):
 class Kind(msgspec.Struct, frozen=True):
     """One fault: where it sits, its number if it has one, and how often it strikes where it may strike by chance.
 
-    `one_in` of `None`: it always strikes and cannot be told otherwise. `moment`: it happens once and is over.
+    `one_in` of `None`: it always strikes and cannot be told otherwise. `moment`: it happens once and is over. `cooled`:
+    it needs a zone that is cooled.
     """
 
     name: FaultName
@@ -84,6 +94,7 @@ class Kind(msgspec.Struct, frozen=True):
     amount: Amount | None = None
     one_in: int | None = None
     moment: bool = False
+    cooled: bool = False
 
 
 KINDS: dict[FaultName, Kind] = {
@@ -122,16 +133,25 @@ KINDS: dict[FaultName, Kind] = {
         Kind("memory_restored", "memory", moment=True),
         Kind("memory_refuses", "memory", one_in=1),
         Kind("clock_drifts", "clock", amount=Amount("%", -50, 50, 5)),
+        Kind("room_hot", "cold", amount=Amount("K", 1, 40, 11)),
+        Kind("gasket_leaks", "cold", "zone", Amount("W/K", 0.1, 100, 5)),
+        Kind("compressor_dead", "cold", "zone", cooled=True),
+        Kind("compressor_dying", "cold", "zone", Amount("%/day", 1, 2_400, 20), cooled=True),
+        Kind("fan_stopped", "cold", "zone", cooled=True),
+        Kind("thermostat_off", "cold", "zone", Amount("K", -40, 40, 6), cooled=True),
+        Kind("defrost_hangs", "cold", "zone", cooled=True),
         Kind("probe_dead", "probes", "probe", one_in=1),
         Kind("probe_out_of_range", "probes", "probe", Amount("°C", -200, 200, 99)),
         Kind("probe_reads_85", "probes", "probe", one_in=1),
         Kind("probe_reads_minus_127", "probes", "probe", one_in=1),
+        Kind("probe_reads_127", "probes", "probe", one_in=1),
         Kind("probe_stuck", "probes", "probe"),
         Kind("probe_jumps", "probes", "probe", Amount("K", -100, 100, 15), one_in=5),
         Kind("probe_noisy", "probes", "probe", Amount("K", 0.1, 50, 2)),
         Kind("probe_drifts", "probes", "probe", Amount("K/h", -50, 50, 1)),
         Kind("probes_swapped", "probes", "zone"),
         Kind("probes_crossed", "probes", "zone"),
+        Kind("probes_replayed", "probes"),
     )
 }
 assert tuple(KINDS) == get_args(FaultName)

@@ -19,18 +19,26 @@ TOGETHER = 3
 # A civil clock that runs fast makes more than one sample in this time; then it is looked at so often.
 LOOK_EVERY_MS = 1_000
 BEHIND_LOOK_MS = 100
+# A beat is answered within a second. After a while without an echo what was sent since the last is sent again, after a
+# longer one everything: the gateway may have lost its memory.
+ECHO_MISSED_MS = 5_000
+GATEWAY_AWAY_MS = 30_000
 # A civil clock that jumped further than this leaves a gap: nobody waits for the samples of a year.
 CAUGHT_UP_MS = 2 * 86_400_000
 
 
 @dataclass(slots=True)
 class Sampling:
-    """Samples of one boot. `at_ms`: the civil time of the newest; `sent_no`: the last one handed to the broker."""
+    """Samples of one boot. `at_ms`: the civil time of the newest.
+
+    `sent_no`: the last one handed to the broker; `heard_no`: what that was when the last echo came.
+    """
 
     at_ms: int
     held: deque[Sample] = field(default_factory=lambda: deque(maxlen=SAMPLES_HELD))
     last_no: int = 0
     sent_no: int = 0
+    heard_no: int = 0
     energy_wh: int | None = None
     look_ms: int | None = None
 
@@ -67,7 +75,16 @@ def keep_samples(sampling: Sampling, samples: tuple[Sample, ...], *, energy_wh: 
 
 def send_all_again(sampling: Sampling) -> None:
     """Whoever listens now may have heard none of what is held."""
-    sampling.sent_no = sampling.last_no - len(sampling.held)
+    sampling.sent_no = sampling.heard_no = sampling.last_no - len(sampling.held)
+
+
+def heard(sampling: Sampling, *, silent_ms: int) -> None:
+    """An echo came, so long after the last: what was sent since that one may have reached nobody."""
+    if silent_ms > GATEWAY_AWAY_MS:
+        send_all_again(sampling)
+    elif silent_ms > ECHO_MISSED_MS:
+        sampling.sent_no = min(sampling.sent_no, sampling.heard_no)
+    sampling.heard_no = sampling.sent_no
 
 
 def next_runs(sampling: Sampling, now: Now) -> list[Run]:

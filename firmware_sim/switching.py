@@ -78,7 +78,9 @@ class Switches:
         if fault.name == "contact_miswired" and on:
             device.cabinet.door(int(fault.amount or 0))
         if fault.zone is not None:
-            device.fridge(fault.zone)
+            cooled = device.fridge(fault.zone).machine is not None
+            if KINDS[fault.name].cooled and not cooled:
+                raise FaultError("fault_not_cooled", "zone")
         if fault.name == "probes_crossed" and len(device.fridges) == 1:
             raise FaultError("fault_one_zone", "zone")
         return fault
@@ -102,12 +104,14 @@ class Switches:
         _stop_waiting(self._going, spot)
         if self._board.at(spot) != fault:
             self._take(spot)
+            self._device.settle()
             self._board.put(fault)
             self._came(fault)
         if for_s is not None:
             self._going[spot] = asyncio.get_running_loop().call_later(for_s, self.off, spot)
 
     def _take(self, spot: Spot) -> None:
+        self._device.settle()
         gone = self._board.take(spot)
         for timers in (self._repeating, self._going):
             _stop_waiting(timers, spot)

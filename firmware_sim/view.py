@@ -32,6 +32,7 @@ class ZoneView(msgspec.Struct, frozen=True):
     target_c: float | None
     ambient_c: float
     compressor_on: bool
+    defrosting: bool
 
 
 class StateView(msgspec.Struct, frozen=True):
@@ -55,6 +56,7 @@ class StateView(msgspec.Struct, frozen=True):
     rejected: int
     scan_to_unlock_ms: int | None
     faults: list[Fault]
+    energy_wh: int
 
 
 def state_of(device: LockerDevice, monotonic_ms: int) -> StateView:
@@ -80,6 +82,7 @@ def state_of(device: LockerDevice, monotonic_ms: int) -> StateView:
         rejected=device.figures.rejected,
         scan_to_unlock_ms=device.figures.scan_to_unlock_ms,
         faults=list(device.board),
+        energy_wh=device.energy_wh(),
     )
 
 
@@ -112,7 +115,8 @@ def _zone(device: LockerDevice, zone: Zone) -> ZoneView:
         zone=zone,
         air_c=reading.air_c if reading else None,
         product_c=reading.product_c if reading else None,
-        target_c=fridge.target_c,
-        ambient_c=fridge.lobby_c,
+        target_c=fridge.machine.target_c if fridge.machine else None,
+        ambient_c=round(device.outside_c(zone), 1),
         compressor_on=fridge.compressor_on,
+        defrosting=fridge.defrosting,
     )

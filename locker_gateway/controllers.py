@@ -52,6 +52,8 @@ def heard(turn: Turn, controller: str, report: Report) -> bool:
     seen = turn.site.seen[controller]
     if isinstance(report, Beat):
         _leave_if_older(turn, seen, report)
+    if isinstance(report, Samples) and seen.online and report.boot_id != seen.boot_id:
+        return False  # which boot lives is told by births and beats
     if _is_over(turn, seen, report):
         return False
     _note(turn, seen, report)

@@ -14,9 +14,11 @@ export class Faults {
     this.buttons = [];
     this.fill("door", plan.doors.map((door) => String(door.door)), (door) => t("door.name", { door }));
     this.fill("zone", [...new Set(plan.doors.map((door) => door.zone))], (zone) => t(`zone.${zone}`));
+    this.fill("cold-zone", [...new Set(plan.doors.map((door) => door.zone))], (zone) => t(`zone.${zone}`));
     this.fill("probe", ["air", "product"], (probe) => t(`faults.probe.${probe}`));
     this.put("at-door", (kind) => kind.place === "door");
-    this.put("at-probe", (kind) => kind.group === "probes");
+    this.put("at-cold", (kind) => kind.group === "cold" && kind.place !== "locker");
+    this.put("at-probe", (kind) => kind.group === "probes" && kind.place !== "locker");
     for (const group of new Set(kinds.filter((kind) => kind.place === "locker").map((kind) => kind.group))) this.group(group);
     this.find("clear").addEventListener("click", () => act("faults/clear", { all: true }));
   }
@@ -54,7 +56,7 @@ export class Faults {
   at(kind) {
     const fault = { name: kind.name };
     if (kind.place === "door") fault.door = Number(this.find("door").value);
-    if (kind.place === "probe" || kind.place === "zone") fault.zone = this.find("zone").value;
+    if (kind.place === "probe" || kind.place === "zone") fault.zone = this.find(kind.group === "cold" ? "cold-zone" : "zone").value;
     if (kind.place === "probe") fault.probe = this.find("probe").value;
     return fault;
   }

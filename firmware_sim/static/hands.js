@@ -2,6 +2,8 @@
 import { html } from "./svg.js";
 import { celsius, t, whereIs } from "./words.js";
 
+// What is broken about a zone by one touch; the rest is among the faults.
+const ZONE_FAULTS = ["compressor_dead", "gasket_leaks"];
 const SWITCHES = [["power", "power"], ["network", "network"], ["lock_supply", "lock-supply"]];
 
 // What a hand can do to a door as it is; the rest is shown but cannot be pressed.
@@ -67,7 +69,7 @@ export class Hands {
     for (const door of state.doors) this.updateRow(this.find("door-list").querySelector(`[data-door-row="${door.door}"]`), door);
     this.updateCard();
     for (const [name] of SWITCHES) this.updateSwitch(name, state[name]);
-    for (const zone of state.zones) this.updateZone(zone);
+    for (const zone of state.zones) this.updateZone(zone, state.faults);
     this.updateFacts(state);
   }
 
@@ -90,23 +92,33 @@ export class Hands {
     button.querySelector(".switch-state").textContent = t(on ? "hands.on" : "hands.off");
   }
 
-  updateZone(zone) {
-    if (!this.zones.has(zone.zone)) this.zones.set(zone.zone, this.zoneRow(zone.zone));
+  updateZone(zone, faults) {
+    if (!this.zones.has(zone.zone)) this.zones.set(zone.zone, this.zoneRow(zone.zone, zone.target_c !== null));
     const row = this.zones.get(zone.zone);
     row.said.replaceChildren(...zoneWords(zone));
     for (const [button, key] of row.buttons) button.textContent = t(key);
+    for (const [button, name] of row.faults) {
+      button.textContent = t(`fault.${name}`);
+      button.setAttribute("aria-pressed", String(faults.some((fault) => fault.name === name && fault.zone === zone.zone)));
+    }
   }
 
-  zoneRow(zone) {
+  zoneRow(zone, cooled) {
     const said = html("div", { class: "zone-line" });
     const buttons = [["warmer", { warm_by_c: 5 }], ["cooler", { warm_by_c: -5 }], ["heatwave", { ambient_c: 35 }], ["normal", { ambient_c: 24 }]].map(([name, body]) => {
       const button = html("button", { type: "button", class: "button", "data-action": name });
       button.addEventListener("click", () => this.act(`zones/${zone}`, body));
       return [button, `hands.${name}`];
     });
-    const row = html("li", { class: "zone-row", "data-zone": zone }, said, html("div", { class: "actions" }, ...buttons.map(([button]) => button)));
+    const faults = ZONE_FAULTS.filter((name) => cooled || name !== "compressor_dead").map((name) => {
+      const button = html("button", { type: "button", class: "button", "data-action": name, "aria-pressed": "false" });
+      button.addEventListener("click", () => this.act("faults", { name, zone, on: button.getAttribute("aria-pressed") === "false" }));
+      return [button, name];
+    });
+    const all = [...buttons, ...faults].map(([button]) => button);
+    const row = html("li", { class: "zone-row", "data-zone": zone }, said, html("div", { class: "actions" }, ...all));
     this.find("zones").append(row);
-    return { said, buttons };
+    return { said, buttons, faults };
   }
 
   updateFacts(state) {
@@ -117,6 +129,7 @@ export class Hands {
       ["pulses", state.pulses],
       ["events", state.event_no],
       ["queued", state.queued],
+      ["energy", t("hands.kwh", { n: (state.energy_wh / 1000).toFixed(1) })],
       ["boot", state.boot_id?.slice(0, 8) ?? "–"],
     ];
     this.find("facts").replaceChildren(...facts.flatMap(([name, value]) => [html("dt", {}, t(`hands.${name}`)), html("dd", { "data-fact": name }, String(value))]));
@@ -141,7 +154,7 @@ function updateActions(root, door) {
 function zoneWords(zone) {
   const reading = (value, key) => html("span", { class: "zone-reading" }, value === null ? "– – " : `${celsius(value)}C `, html("small", {}, t(key)));
   const target = zone.target_c === null ? t("hands.no_target") : t("hands.target", { c: zone.target_c });
-  const motor = zone.target_c === null ? "" : ` · ${t(zone.compressor_on ? "hands.running" : "hands.resting")}`;
+  const motor = zone.target_c === null ? "" : ` · ${t(zone.defrosting ? "hands.melting" : zone.compressor_on ? "hands.running" : "hands.resting")}`;
   return [
     html("span", { class: "zone-name" }, t(`zone.${zone.zone}`)), reading(zone.air_c, "hands.air"), reading(zone.product_c, "hands.product"),
     html("span", { class: "hint" }, `${target}${motor} · ${t("hands.lobby", { c: zone.ambient_c })}`),

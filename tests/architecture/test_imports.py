@@ -22,6 +22,7 @@ SHELLS = {
         "fault_file",
         "fault_runner",
         "journal",
+        "meter",
         "mqtt_device",
         "page",
         "requests",

@@ -187,7 +187,7 @@ class Controller:
         self.sampled: dict[str, list[float | None]] = {}
         self.sample_ms = self.beat_ms = self.resend_ms = self.booted_ms
         self.samples: deque[dict[str, list[float | None]]] = deque(maxlen=360)
-        self.sample_no = self.samples_sent = 0
+        self.sample_no = self.samples_sent = self.samples_sure = 0
         self.birth_again_ms: int | None = None
         self.echo: int | None = None
         self.echo_until_ms = self.echo_heard_ms = 0
@@ -249,17 +249,24 @@ class Controller:
         elif command.get("type") == "EventsReceived" and sound(command, ("store_id",), ("event_no",)):
             self.received(command)
         elif command.get("type") == "Echo" and sound(command, (), ("echo",)):
-            is_first, self.echo = self.echo is None, command["echo"]
-            was_away, self.echo_heard_ms = now_ms() - self.echo_heard_ms > 30_000, now_ms()
-            if is_first:
-                self.send_events()
-            if is_first or was_away:
-                self.samples_sent = 0
-                self.send_samples()
+            self.heard_echo(command["echo"])
         elif command.get("type") == "Show" and isinstance(command.get("screen"), str):
             doors = command.get("doors", [])
             shown = [str(door) for door in doors if type(door) is int] if isinstance(doors, list) else []
             tell_hardware(" ".join(["screen", json.dumps(command["screen"]), *shown]))
+
+    def heard_echo(self, number: int) -> None:
+        is_first, self.echo = self.echo is None, number
+        silent_ms, self.echo_heard_ms = now_ms() - self.echo_heard_ms, now_ms()
+        if is_first:
+            self.send_events()
+        if is_first or silent_ms > 30_000:
+            self.samples_sent = 0
+        elif silent_ms > 5_000:
+            self.samples_sent = self.samples_sure
+        if self.sample_no - self.samples_sent >= 3:
+            self.send_samples()
+        self.samples_sure = self.samples_sent
 
     def send(self, topic: str, message: dict[str, Any], *, qos: int, retain: bool = False) -> None:
         if self.client is not None:

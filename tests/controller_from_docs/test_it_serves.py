@@ -213,7 +213,7 @@ def test_a_pulled_network_plug_brings_the_will_and_then_a_birth_of_the_same_boot
         until(lambda: late.heard, what="what the broker kept")
         assert late.heard[0].body["type"] == "ControllerBirth"
         late.close()
-        until(lambda: rig.reports.of("Samples"), what="all its samples again")
+        until(lambda: rig.reports.of("Samples"), what="all its samples again", seconds=40)
         told = rig.reports.of("Samples")[-1]
         assert told["first_no"] == 1
         assert told["age_ms"] <= 10_000

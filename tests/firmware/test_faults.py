@@ -130,6 +130,9 @@ def anywhere(name: FaultName) -> Fault:
         Fault("probe_stuck", zone=Zone.FROZEN, probe="air"),
         Fault("jams_shut"),
         Fault("key_stuck", amount=10),
+        Fault("compressor_dead", zone=Zone.AMBIENT),
+        Fault("compressor_dying", zone=Zone.AMBIENT),
+        Fault("gasket_leaks", zone=Zone.FROZEN),
     ],
 )
 def test_what_this_locker_does_not_have_is_refused_and_nothing_changes(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from firmware_sim.crystal import Crystal
 from firmware_sim.fault_board import FaultBoard, seeded_bytes
-from firmware_sim.faults import Fault, complete
+from firmware_sim.faults import Fault, complete, spot_of
 from firmware_sim.fridge import new_zone
 from firmware_sim.panel import (
     KEYPAD_TIMEOUT_MS,
@@ -137,6 +137,7 @@ def chilled_air(name: str, amount: float | None = None, one_in: int | None = Non
         ("probe_dead", None),
         ("probe_reads_85", 85.0),
         ("probe_reads_minus_127", -127.0),
+        ("probe_reads_127", 127.94),
         ("probe_out_of_range", 99.0),
     ],
 )
@@ -190,6 +191,24 @@ def test_swapped_probes_tell_air_as_food_and_crossed_ones_one_zone_as_the_other(
     assert [reading.zone for reading in crossed] == [Zone.CHILLED, Zone.AMBIENT]
     assert crossed[1].air_c == pytest.approx(10, abs=0.2)
     assert crossed[0].air_c == pytest.approx(24, abs=0.2)
+
+
+def test_replayed_probes_say_one_old_thing_until_the_fault_goes_and_forget_it_then() -> None:
+    board = FaultBoard(seeded_bytes("board"))
+    probes = Probes(board, seeded_bytes("probes"))
+    fridges = {zone: new_zone(zone) for zone in (Zone.CHILLED, Zone.AMBIENT)}
+    replayed = complete(Fault("probes_replayed"))
+    board.put(replayed)
+    old = probes.read(fridges, 0)
+    board.put(complete(chilled_air("probe_dead")))
+    fridges[Zone.CHILLED].warm_by(20)
+    assert [probes.read(fridges, at_ms) for at_ms in range(10_000, 100_000, 10_000)] == [old] * 9
+    board.take(spot_of(replayed))
+    after = probes.read(fridges, 100_000)
+    assert after[0].air_c is None
+    assert after[0].product_c == pytest.approx(22, abs=0.2)
+    board.put(replayed)
+    assert probes.read(fridges, 110_000)[0].product_c == pytest.approx(22, abs=0.2)
 
 
 # --- clock and wire ---------------------------------------------------------------------------------------------------

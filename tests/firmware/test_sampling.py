@@ -188,6 +188,26 @@ def test_when_the_gateway_was_away_and_speaks_again_all_that_is_held_is_sent_aga
     assert len(bench.said) == heard + 1
 
 
+def test_when_a_few_echoes_are_missing_what_was_sent_since_is_sent_again_and_no_more() -> None:
+    bench = Bench()
+    bench.connect()
+    bench.run(120_000)
+    bench.run(6_000, echoes=False)
+    sure_no = bench.state.sampling.heard_no
+    bench.run(9_000, echoes=False)
+    bench.give(signals.Received(Echo(9)))
+    sent_since = [each for each in bench.said if each.first_no > sure_no]
+    assert sure_no == 12
+    assert [each.first_no for each in sent_since] == []
+    bench.run(16_000, echoes=False)
+    heard = len(bench.said)
+    assert bench.said[-1].first_no == 13
+    bench.give(signals.Received(Echo(10)))
+    assert [each.first_no for each in bench.said[heard:]] == [13]
+    bench.give(signals.Received(Echo(11)))
+    assert len(bench.said) == heard + 1
+
+
 def test_the_newest_are_held_and_fit_a_message_even_with_four_zones() -> None:
     bench = Bench(tuple(Zone))
     bench.run((SAMPLES_HELD + 100) * 10_000, echoes=False)

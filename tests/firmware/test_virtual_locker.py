@@ -40,7 +40,7 @@ def locker(browser: Browser, simulator: Simulator, gateway: BusProbe) -> Iterato
 
 def _complains(line: ConsoleMessage) -> bool:
     """What the locker refuses is an answer, though the browser notes its status."""
-    return line.type == "error" and "409" not in line.text
+    return line.type == "error" and not any(status in line.text for status in ("400", "409"))
 
 
 def test_a_picture_of_a_code_is_read_and_a_typed_one_too(locker: Page, gateway: BusProbe, tmp_path: Path) -> None:
@@ -157,6 +157,26 @@ def test_faults_of_locker_and_probes_are_switched_and_all_cleared_at_once(locker
     locker.click("#faults-clear")
     locker.locator("#faults-said", has_text="Nothing is wrong.").wait_for()
     assert simulator.state()["faults"] == []
+
+
+def test_a_compressor_is_stopped_by_hand_and_a_zones_faults_are_among_the_faults(
+    locker: Page, simulator: Simulator
+) -> None:
+    chilled = '#zones [data-zone="chilled"]'
+    assert locker.locator('#zones [data-zone="ambient"] [data-action="compressor_dead"]').count() == 0
+    locker.click(f'{chilled} [data-action="compressor_dead"]')
+    locker.wait_for_selector(f'{chilled} [data-action="compressor_dead"][aria-pressed="true"]')
+    assert locker.inner_text("#faults-said") == "On now: Compressor does not run (Chilled)"
+    locker.click("#faults-cold summary")
+    locker.select_option("#faults-cold-zone", "ambient")
+    locker.click('[data-fault="thermostat_off"]')
+    locker.locator("#toast", has_text="This zone is not cooled.").wait_for()
+    locker.click('[data-fault="gasket_leaks"]')
+    locker.wait_for_selector('#zones [data-zone="ambient"] [data-action="gasket_leaks"][aria-pressed="true"]')
+    locker.click("#faults-clear")
+    locker.wait_for_selector(f'{chilled} [data-action="compressor_dead"][aria-pressed="false"]')
+    assert simulator.state()["faults"] == []
+    assert locker.text_content('[data-fact="energy"]') == f"{simulator.state()['energy_wh'] / 1000:.1f} kWh"
 
 
 def test_what_the_locker_refuses_is_said(locker: Page) -> None:

@@ -1,5 +1,6 @@
 """Controllers: presence, and events applied once, in order."""
 
+import msgspec
 import pytest
 
 from locker_protocol.bus_messages import (
@@ -13,6 +14,7 @@ from locker_protocol.bus_messages import (
     number_event,
 )
 from locker_protocol.codec import decode, encode
+from locker_protocol.telemetry import Samples, ZoneSamples
 from locker_protocol.uplink_messages import (
     ControllerCameUp,
     ControllerEventRefused,
@@ -24,6 +26,7 @@ from locker_protocol.uplink_messages import (
     PlanOrder,
     SiteStatus,
 )
+from locker_protocol.vocabulary import Zone
 from tests.gateway.manifests import HOUR_MS, code, label, parcel
 from tests.gateway.world import World, loaded_world, unlocks
 
@@ -69,6 +72,20 @@ def test_a_boot_taken_for_an_earlier_one_is_believed_as_soon_as_it_tells_somethi
     world.g1.be_born()
     world.g1.reboot("boot1")
     assert unlocks(world.g1.scan(code()))
+
+
+def test_samples_prove_life_and_never_which_boot_it_is() -> None:
+    world = loaded_world(1)
+    seen = world.site.seen["G1"]
+    samples = Samples("boot0", 5, world.g1.store_id, 1, 0, 10_000, [ZoneSamples(Zone.CHILLED, [2.0], [2.5])])
+    world.wait(5, beats=False)
+    world.g1.send("report", samples)
+    assert (seen.boot_id, world.ms - seen.heard_ms >= 5_000) == ("boot1", True)
+    world.g1.send("report", msgspec.structs.replace(samples, boot_id="boot1"))
+    assert (seen.boot_id, world.ms - seen.heard_ms) == ("boot1", 0)
+    world.crash()
+    world.g1.send("report", samples)
+    assert world.site.seen["G1"].boot_id == "boot0"
 
 
 @pytest.mark.parametrize("first_heard_by", ["birth", "beat"])

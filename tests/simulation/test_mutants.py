@@ -448,7 +448,7 @@ def events_are_forgotten_before_the_service_has_them(patch: Patch) -> None:
     patch.setattr(tidy, "tidy_when_due", tidy_all)
 
 
-@mutant("I1", "I17")
+@mutant("I1", "I14", "I17")
 def the_gateways_memory_of_events_has_no_end(patch: Patch) -> None:
     patch.setattr(turn_module, "CACHED_EVENTS", 10**9)
     patch.setattr(tidy, "tidy_when_due", lambda _turn: None)
