@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import msgspec
 
-from locker_protocol.cold_chain.minutes import HIGHEST_C, LOWEST_C, MAGIC_C, ProbeFaults, Sampled, fault_of_value
+from locker_protocol.cold_chain.minutes import ProbeFaults, Sampled, fault_of_value, plausible
 from locker_protocol.telemetry import SensorFault, ZoneMinute
 from locker_protocol.vocabulary import Count, Zone
 
@@ -28,9 +28,9 @@ APART_K = 3.0
 APART_MIN = 120
 APART_SHARE = 1 / 15  # of the newest minute in what air and product are apart
 FOLLOWED_K = 0.5  # a probe 3 K from the air for two hours moves more, however well it is packed
-OPEN_S = 15  # of an opening that warms the air
-UNMOVED_K = 0.4
-WARMED_K = 1.0
+OPEN_S = 45  # of an opening that warms the air: a driver's, or one of somebody who took their time
+UNMOVED_K = 0.25
+WARMED_K = 0.7  # more than two minutes of rest for the compressor do
 OTHERS_SHUT_MIN = 10
 SWAPS_SEEN = 3
 
@@ -59,7 +59,7 @@ class ProbeWatch(msgspec.Struct):
     same_since: int = _NEVER  # the same value from here on
     high_before_c: float = 0.0  # the minute before the newest
     end_before_c: float | None = None  # and the last value before that
-    risen_k: float | None = None  # in the last two minutes
+    risen_k: tuple[float, float, float] = (0.0, 0.0, 0.0)  # in two minutes each, newest first
     fault: SensorFault | None = None
     since: Count | None = None
 
@@ -130,7 +130,7 @@ def _watch_zone(zone: SensorWatch, seen: Seen) -> None:
     product = _watch_probe(
         zone.product, [sample.product_c for sample in seen.samples], seen.minute, shut=shut, product=True
     )
-    steady = shut and not any(sample.defrosting for sample in seen.samples)
+    steady = shut and True not in [sample.defrosting for sample in seen.samples]
     _watch_distance(zone, seen.minute, air, product, steady=steady)
 
 
@@ -138,10 +138,11 @@ def _watch_probe(
     probe: ProbeWatch, told: list[float | None], minute: int, *, shut: bool, product: bool
 ) -> float | None:
     """Take in a probe's minute; give the mean of its values, or `None` where less than half were any."""
-    values = [value for value in told if value is not None and LOWEST_C <= value <= HIGHEST_C and value not in MAGIC_C]
+    values = plausible(told)
     if 2 * len(values) < len(told):
         probe.fault = next(fault for fault in map(fault_of_value, reversed(told)) if fault)
-        probe.last_c = probe.risen_k = probe.end_before_c = None
+        probe.last_c = probe.end_before_c = None
+        probe.risen_k = (0.0, 0.0, 0.0)
         return None
     probe.fault = None
     low, high = min(values), max(values)
@@ -152,7 +153,8 @@ def _watch_probe(
         _watch_noise(probe, [_last(probe), *values] if follows else values)
     _watch_movement(probe, minute, low, high, follows=follows)
     before_c = probe.end_before_c if follows else None
-    probe.risen_k = None if before_c is None else max(high, probe.high_before_c) - before_c
+    risen_k = 0.0 if before_c is None else max(high, probe.high_before_c) - before_c
+    probe.risen_k = (risen_k, *probe.risen_k[:2])
     probe.end_before_c, probe.high_before_c = (probe.last_c if follows else None), high
     probe.last_c, probe.told_at = values[-1], minute
     return sum(values) / len(values)
@@ -167,7 +169,7 @@ def _watch_noise(probe: ProbeWatch, values: list[float]) -> None:
     """Noise is what neighbouring samples differ by: a trend is none."""
     if len(values) < 2:
         return
-    squares = sum([(after - before) ** 2 for before, after in pairwise(values)])
+    squares = sum([(after - before) * (after - before) for before, after in pairwise(values)])
     now_k2 = squares / (2 * (len(values) - 1))
     probe.noise_k2 += NOISE_SHARE * (now_k2 - probe.noise_k2)
     probe.noisy = probe.noise_k2 > (NOISE_ENDS_K2 if probe.noisy else NOISE_K2)
@@ -179,7 +181,8 @@ def _watch_movement(probe: ProbeWatch, minute: int, low: float, high: float, *, 
         probe.low_c, probe.high_c = still_low, still_high
     else:
         probe.low_c, probe.high_c, probe.still_since = low, high, minute
-    if not follows or low != high or high != probe.last_c:
+    # A pause in which nobody was heard is no movement: what is played again goes on playing.
+    if low != high or high != probe.last_c:
         probe.same_since = minute
 
 
@@ -212,12 +215,9 @@ def _watch_swaps(zones: Mapping[Zone, SensorWatch], seen: Mapping[Zone, Seen]) -
         now_s, before_s, earlier_s = zone.open_s
         if not before_s or earlier_s or now_s + before_s < OPEN_S:
             continue
-        air, product = zone.air.risen_k, zone.product.risen_k
-        if air is None or product is None:
-            continue
-        if air >= WARMED_K:
+        if zone.air.risen_k[0] >= WARMED_K:
             zone.swaps_seen = 0
-        elif air <= UNMOVED_K and (product >= WARMED_K or _warms_another(name, zones, seen)):
+        elif zone.air.risen_k[0] <= UNMOVED_K and (_jolted(zone.product) or _warms_another(name, zones, seen)):
             zone.swap_since = minute.minute if not zone.swaps_seen else zone.swap_since
             zone.swaps_seen += 1
 
@@ -226,10 +226,15 @@ def _warms_another(opened: Zone, zones: Mapping[Zone, SensorWatch], seen: Mappin
     return any(
         name != opened
         and minute.minute - zones[name].opened_at >= OTHERS_SHUT_MIN
-        and (zones[name].air.risen_k or 0.0) >= WARMED_K
+        and _jolted(zones[name].air)
         and not any(sample.defrosting for sample in minute.samples)
         for name, minute in seen.items()
     )
+
+
+def _jolted(probe: ProbeWatch) -> bool:
+    """Say whether it warmed in two minutes, and not because it was warming anyhow."""
+    return probe.risen_k[0] - max(0.0, probe.risen_k[2]) >= WARMED_K
 
 
 def _all_still_since(zones: Mapping[Zone, SensorWatch], seen: Mapping[Zone, Seen]) -> int | None:
@@ -240,23 +245,39 @@ def _all_still_since(zones: Mapping[Zone, SensorWatch], seen: Mapping[Zone, Seen
 
 
 def _conclude(zone: SensorWatch, minute: int, all_still_since: int | None) -> None:
-    apart = zone.apart_since is not None and minute - zone.apart_since - zone.apart_skipped >= APART_MIN
-    swapped_since = zone.swap_since if zone.swaps_seen >= SWAPS_SEEN else None
     for probe in (zone.air, zone.product):
-        fault, since = probe.fault, minute
-        if fault is None and minute - probe.jumped_at < CALM_MIN:
-            fault, since = SensorFault.JUMPING, probe.jumped_at
-        elif fault is None and probe.noisy:
-            fault = SensorFault.NOISY
-        elif fault is None and swapped_since is not None:
-            fault, since = SensorFault.SWAPPED, swapped_since
-        elif fault is None and all_still_since is not None:
-            fault, since = SensorFault.TOO_GOOD, all_still_since
-        elif fault is None and minute - probe.still_since >= STILL_MIN and _ought_to_move(zone, probe):
-            fault, since = SensorFault.STUCK, probe.still_since
-        elif fault is None and apart and zone.apart_since is not None:
-            fault, since = SensorFault.DRIFTING, zone.apart_since
-        _believe_or_not(zone, probe, fault, since, minute)
+        found = (probe.fault, minute) if probe.fault else _found(zone, probe, minute, all_still_since)
+        if found is not None:
+            _disbelieve(zone, probe, *found, minute)
+        elif probe.since is not None:
+            probe.fault = probe.since = None
+
+
+def _found(  # noqa: PLR0911 - a fault a line, worst first
+    zone: SensorWatch, probe: ProbeWatch, minute: int, all_still_since: int | None
+) -> tuple[SensorFault, int] | None:
+    """Name what is wrong with a probe whose values are none of them absurd, and since when it is."""
+    if minute - probe.jumped_at < CALM_MIN:
+        return SensorFault.JUMPING, probe.jumped_at
+    if probe.noisy:
+        return SensorFault.NOISY, minute
+    if zone.swaps_seen >= SWAPS_SEEN:
+        return SensorFault.SWAPPED, zone.swap_since
+    if all_still_since is not None:
+        return SensorFault.TOO_GOOD, all_still_since
+    if minute - probe.still_since >= STILL_MIN and _ought_to_move(zone, probe):
+        return SensorFault.STUCK, probe.still_since
+    apart_since = zone.apart_since
+    if apart_since is None or minute - apart_since - zone.apart_skipped < APART_MIN:
+        return None
+    return (
+        None if probe is zone.product and _air_alone_stands_still(zone, minute) else (SensorFault.DRIFTING, apart_since)
+    )
+
+
+def _air_alone_stands_still(zone: SensorWatch, minute: int) -> bool:
+    """Food does not move by itself: where only the air's value stands, that probe is the one that is wrong."""
+    return minute - zone.air.still_since >= STILL_MIN > minute - zone.product.still_since
 
 
 def _ought_to_move(zone: SensorWatch, probe: ProbeWatch) -> bool:
@@ -267,13 +288,10 @@ def _ought_to_move(zone: SensorWatch, probe: ProbeWatch) -> bool:
     return ran and (zone.rested_at >= probe.still_since or zone.opened_at >= probe.still_since)
 
 
-def _believe_or_not(zone: SensorWatch, probe: ProbeWatch, fault: SensorFault | None, since: int, minute: int) -> None:
-    probe.fault = fault
-    if fault is None:
-        probe.since = None
-        return
+def _disbelieve(zone: SensorWatch, probe: ProbeWatch, fault: SensorFault, since: int, minute: int) -> None:
     before = probe.since
+    probe.fault = fault
     probe.since = since if before is None else min(before, since)
     if probe.since < (minute if before is None else before):
-        back = probe.since if zone.reaches_back_to is None else min(zone.reaches_back_to, probe.since)
-        zone.reaches_back_to = back
+        back = zone.reaches_back_to
+        zone.reaches_back_to = probe.since if back is None else min(back, probe.since)

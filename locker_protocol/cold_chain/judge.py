@@ -74,16 +74,17 @@ def expose(exposure: Exposure, policy: ColdPolicy, zone: Zone, minute: ZoneMinut
     if minute_no <= exposure.through_minute:
         return exposure
     rules = _rules(exposure, policy)
+    over = _over(rules, minute, zone)
     left_out = minute_no - exposure.through_minute - 1
-    sums = _Sums(exposure, rules, policy)
+    if not left_out and over is not None and _calm(exposure) and True not in over:
+        return _later(exposure, minute_no)
+    sums = _Sums(exposure, rules, policy, zone)
     if left_out:
         sums.add_unmeasured(left_out, last=minute_no - 1)
-    if minute is None or minute.product_min is None or minute.product_max is None:
+    if over is None:
         sums.add_unmeasured(1, last=minute_no)
     else:
-        over = _over(rules, minute.product_min, minute.product_max, zone)
-        if sums.gap or True in over or True in sums.over or not exposure.counted_s:
-            sums.add_measured(over, minute_no)
+        sums.add_measured(over, minute_no)
     return sums.exposure(through=minute_no)
 
 
@@ -119,25 +120,22 @@ def judge_all(
     exposure = begin(food_class, since_ms)
     last = until_ms // MINUTE_MS - 1
     due = sorted(releases)
-    for zone, minute in minutes:
+    lying_in = Zone.AMBIENT  # nothing measured at all: nothing is tolerated
+    for lying_in, minute in minutes:
         if minute.minute > last:
             break
         while due and due[0] < minute.minute:
-            exposure = released(_caught_up(exposure, policy, zone, due.pop(0)))
-        exposure = expose(exposure, policy, zone, minute, minute.minute)
+            exposure = released(expose(exposure, policy, lying_in, None, due.pop(0)))
+        exposure = expose(exposure, policy, lying_in, minute, minute.minute)
     while due and due[0] <= last:
-        exposure = released(_caught_up(exposure, policy, Zone.AMBIENT, due.pop(0)))
-    return verdict(_caught_up(exposure, policy, Zone.AMBIENT, last), policy)
+        exposure = released(expose(exposure, policy, lying_in, None, due.pop(0)))
+    return verdict(expose(exposure, policy, lying_in, None, last), policy)
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
     """The strictest class in a bag decides; of equals the first that was crossed."""
     rank = ("fine", "quarantine", "discard")
     return max(verdicts, key=lambda each: (rank.index(each.level), -(each.minute or 0)), default=Verdict("fine"))
-
-
-def _caught_up(exposure: Exposure, policy: ColdPolicy, zone: Zone, minute_no: int) -> Exposure:
-    return expose(exposure, policy, zone, None, minute_no)
 
 
 def _rules(exposure: Exposure, policy: ColdPolicy) -> ClassPolicy:
@@ -149,13 +147,39 @@ def _rules(exposure: Exposure, policy: ColdPolicy) -> ClassPolicy:
     return rules
 
 
-def _over(rules: ClassPolicy, low: int, high: int, zone: Zone) -> list[bool]:
-    """Say over which lines a minute was; hundredths of °C."""
+def _over(rules: ClassPolicy, minute: ZoneMinute | None, zone: Zone) -> list[bool] | None:
+    """Say over which lines a minute was; `None` where nobody measured it."""
+    if minute is None or minute.product_min is None or minute.product_max is None:
+        return None
+    low_c, high_c = minute.product_min / 100, minute.product_max / 100
     tolerated = zone in rules.tolerates
     return [
-        high > round(line.limit_c * 100) if line.side == "above" else low < round(line.limit_c * 100) and not tolerated
+        high_c > line.limit_c if line.side == "above" else low_c < line.limit_c and not tolerated
         for line in _lines(rules)
     ]
+
+
+def _calm(exposure: Exposure) -> bool:
+    return exposure.policy_version is not None and not exposure.gap and True not in exposure.over
+
+
+def _later(exposure: Exposure, minute_no: int) -> Exposure:
+    """Nothing was over and nothing is: most minutes of most food."""
+    return Exposure(
+        exposure.food_class,
+        exposure.since_minute,
+        minute_no,
+        exposure.policy_version,
+        exposure.counted_s,
+        exposure.unmeasured_s,
+        exposure.over,
+        0,
+        exposure.unknown_s,
+        exposure.quarantined_at,
+        exposure.quarantine_cause,
+        exposure.discarded_at,
+        exposure.discard_cause,
+    )
 
 
 def _lines(rules: ClassPolicy) -> list[Line]:
@@ -165,12 +189,13 @@ def _lines(rules: ClassPolicy) -> list[Line]:
 class _Sums:
     """An exposure while minutes are added to it."""
 
-    def __init__(self, before: Exposure, rules: ClassPolicy, policy: ColdPolicy) -> None:
+    def __init__(self, before: Exposure, rules: ClassPolicy, policy: ColdPolicy, zone: Zone) -> None:
         self._before = before
         self._lines = _lines(rules)
         self._discards_from = len(rules.quarantine)
         self._policy = policy
-        self._warms = any(line.side == "above" for line in self._lines)
+        self._only_cold_harms = all(line.side == "below" for line in self._lines)
+        self._tolerated = zone in rules.tolerates
         none = len(self._lines)
         self._counted = list(before.counted_s) or [0] * none
         self._unmeasured = list(before.unmeasured_s) or [0] * none
@@ -209,8 +234,10 @@ class _Sums:
 
     def add_unmeasured(self, minutes: int, *, last: int) -> None:
         """Add minutes that nobody measured, the newest of which is `last`."""
-        before, self.gap = self.gap, self.gap + minutes
         self._unknown_s += minutes * MINUTE_S
+        if self._only_cold_harms and self._tolerated:
+            return
+        before, self.gap = self.gap, self.gap + minutes
         for index in range(len(self._lines)):
             if self._counts_unmeasured(index, self.gap):
                 held_back = 0 if self._counts_unmeasured(index, before) else before
@@ -225,7 +252,7 @@ class _Sums:
         line = self._lines[index]
         if line.counted == "at_once":
             return False
-        assumed = line.side == "above" or not self._warms
+        assumed = line.side == "above" or self._only_cold_harms
         return self.over[index] or (assumed and gap * MINUTE_S > self._policy.gap_s)
 
     def _count(self, index: int, minutes: int, last: int, *, measured: bool) -> None:

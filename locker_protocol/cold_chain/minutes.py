@@ -50,8 +50,8 @@ def stamped(run: ZoneSamples, *, newest_ms: int, every_ms: int) -> Iterator[Samp
 
 def fold(minute: int, samples: Sequence[Sampled], *, faults: ProbeFaults = BELIEVED, open_s: int = 0) -> ZoneMinute:
     """Fold a minute's samples. `open_s`: seconds of it a door of the zone stood open."""
-    air = [] if faults.air else _plausible([sample.air_c for sample in samples])
-    product = [] if faults.product else _plausible([sample.product_c for sample in samples])
+    air = [] if faults.air else plausible([sample.air_c for sample in samples])
+    product = [] if faults.product else plausible([sample.product_c for sample in samples])
     share = 60 / len(samples) if samples else 0.0
     return ZoneMinute(
         minute,
@@ -59,10 +59,27 @@ def fold(minute: int, samples: Sequence[Sampled], *, faults: ProbeFaults = BELIE
         *_extent(air),
         *_extent(product),
         min(60, max(0, open_s)),
-        min(60, round(share * sum(sample.cooling for sample in samples))),
-        min(60, round(share * sum(sample.defrosting for sample in samples))),
+        round(share * [sample.cooling for sample in samples].count(True)),
+        round(share * [sample.defrosting for sample in samples].count(True)),
         faults.air,
         faults.product,
+    )
+
+
+def unmeasured(minute: int) -> ZoneMinute:
+    """Make the minute of which nothing is known, where a record has to say in which zone food lay meanwhile."""
+    return ZoneMinute(minute, 0, None, None, None, None, None, None)
+
+
+def joined(one: ZoneMinute, other: ZoneMinute) -> ZoneMinute:
+    """Make one of the minutes of two zones, for food that was moved in it: the worse of both; unknown if either is."""
+    lows, highs = (one.product_min, other.product_min), (one.product_max, other.product_max)
+    means = (one.product_mean, other.product_mean)
+    return msgspec.structs.replace(
+        other,
+        product_min=None if lows[0] is None or lows[1] is None else min(lows[0], lows[1]),
+        product_mean=None if means[0] is None or means[1] is None else (means[0] + means[1]) // 2,
+        product_max=None if highs[0] is None or highs[1] is None else max(highs[0], highs[1]),
     )
 
 
@@ -80,16 +97,15 @@ def fault_of_value(value_c: float | None) -> SensorFault | None:
     return None if LOWEST_C <= value_c <= HIGHEST_C else SensorFault.OUT_OF_RANGE
 
 
-def _plausible(values: list[float | None]) -> list[int]:
-    """No single value of a kind that a failed chip gives ever counts, whether its probe is believed or not."""
-    return [
-        round(value * 100)
-        for value in values
-        if value is not None and LOWEST_C <= value <= HIGHEST_C and value not in MAGIC_C
-    ]
+def plausible(told: list[float | None]) -> list[float]:
+    """Leave out single values that a failed chip gives, whether their probe is believed or not.
+
+    The range leaves out the magic ones too.
+    """
+    return [value for value in told if value is not None and LOWEST_C <= value <= HIGHEST_C]
 
 
-def _extent(values: list[int]) -> tuple[int | None, int | None, int | None]:
+def _extent(values: list[float]) -> tuple[int | None, int | None, int | None]:
     if not values:
         return None, None, None
-    return min(values), round(sum(values) / len(values)), max(values)
+    return round(min(values) * 100), round(sum(values) * 100 / len(values)), round(max(values) * 100)
