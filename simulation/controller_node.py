@@ -40,6 +40,8 @@ _MOMENTS = {
     (True, False): "power_cut_before_a_pulse",
     (True, True): "power_cut_before_a_pulse",
 }
+# So long each cabinet had been cold when the world began; a zone nobody measured is not loaded.
+COLD_BEFORE_MS = 900_000
 MILD = (signals.ZoneSample(Zone.CHILLED, 3.0, 3.5),)
 
 
@@ -81,12 +83,14 @@ class ControllerNode:
         if self.state is not None:
             return
         self.clock.restart()
+        now = self.clock.now()
         self.state, outputs = core.boot(
             self.disk.read(),
             contacts=self.cabinet.contacts(),
             reason=reason,
-            now=self.clock.now(),
+            now=now,
             random=self.kernel.random_bytes,
+            samples_from_ms=None if self.boots else now.civil_ms - COLD_BEFORE_MS,
         )
         self.boots[self.state.boot_id] = len(self.boots) + 1
         self.kernel.note("power_on", self.name)

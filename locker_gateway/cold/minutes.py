@@ -161,7 +161,7 @@ def _mend(turn: Turn, controller: str, stored: list[tuple[Zone, ZoneMinute]], *,
 
 def _tell_again(turn: Turn, controller: str, first: int) -> None:
     before = sampling.of(turn.site, controller)
-    told = min(before.told, first - 1)
+    told = max(0, min(before.told, first - 1))
     turn.put(turn.site.samplings, controller, msgspec.structs.replace(before, told=told))
     drain = turn.site.cold.drains[controller]
     drain.after = drain.through = None

@@ -121,7 +121,7 @@ def _keep(turn: Turn, controller: str, run: ZoneSamples, samples: Iterator[Sampl
     late: list[Sampled] = []
     waiting = zones.now(site, controller, run.zone).waiting
     for sample in samples:
-        if sample.at_ms >= 0:  # with a dead clock the past is before all time
+        if sample.at_ms >= MINUTE_MS:  # with a dead clock the past is before all time
             (waiting if sample.at_ms // MINUTE_MS > settled else late).append(sample)
     zones.mend_later(turn, controller, run.zone, late)
 

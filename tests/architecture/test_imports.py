@@ -41,7 +41,8 @@ def lint(folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def modules_of(package: str) -> set[str]:
-    return {path.stem for path in (ROOT / package).glob("*.py")} - {"__init__"}
+    rooms = {path.parent.name for path in (ROOT / package).glob("*/__init__.py")}
+    return {path.stem for path in (ROOT / package).glob("*.py")} - {"__init__"} | rooms
 
 
 def pure_modules_of(package: str) -> set[str]:
