@@ -213,7 +213,9 @@ class ControllerNode:
         if isinstance(event, DoorOpened | DoorShut):
             self.world.oracle.movements.seen(event)
         if isinstance(event, DoorOpened):
-            self.world.lobby.recorded(event.door, event.command_id, boot_id=state.boot_id)
+            named = self.world.oracle.commands.get(event.command_id or "")
+            meant = named.parcel_id if named else None
+            self.world.lobby.recorded(event.door, event.command_id, boot_id=state.boot_id, meant=meant)
 
     def _energise(self, door: int, command_id: str) -> None:
         grant = self.world.oracle.pulsed(self, door, command_id)

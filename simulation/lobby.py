@@ -151,12 +151,13 @@ class Lobby:
             self.open[door].late = True
         self.to_wipe.pop(door, None)
 
-    def recorded(self, door: int, command_id: str | None, *, boot_id: str) -> None:
+    def recorded(self, door: int, command_id: str | None, *, boot_id: str, meant: str | None = None) -> None:
         """The controller made it durable that this door is open, by a command or by nobody's. Raises Violation.
 
         Only one that lost its power since, or whose contact was stuck for ten seconds, cannot know by which. One whose
         contact came loose only after another command had pulsed the same lock names that one: a lock that jams, and
-        yields to the second pulse, looks the same.
+        yields to the second pulse, looks the same; so does a door whose wires were another's until that pulse. The
+        parcel that command was `meant` for is then booked for a door that opened for somebody else.
         """
         opening = self.open.get(door)
         if opening is None:
@@ -166,7 +167,10 @@ class Lobby:
             raise Violation("I3", f"door {door} opened and its event names no unlock", door)
         opening.known = True
         by_another = opening.grant is not None and opening.grant.command_id != command_id
-        opening.late |= command_id is None or (opening.unfelt and by_another)
+        hidden = by_another and (opening.unfelt or opening.late)
+        opening.late |= command_id is None or hidden
+        if hidden and meant in self.bags:
+            self.bags[meant].excuse("put down to its command")
 
     # --- bags
 

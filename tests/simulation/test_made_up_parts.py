@@ -12,7 +12,7 @@ from simulation.clocks import SimClock
 from simulation.disks import JournalDisk
 from simulation.gateway_node import Heard, Numbered, Sender
 from simulation.kernel import Kernel
-from simulation.lobby import Opening
+from simulation.lobby import Bag, Opening
 from simulation.network import Broker, Link, Will
 from simulation.oracle import KnownGrant
 from simulation.world import World
@@ -137,9 +137,11 @@ def test_swapped_wires_tell_of_the_wrong_door_until_they_are_swapped_back() -> N
 @pytest.mark.parametrize("stuck", [True, False])
 def test_an_opening_that_its_contact_hid_until_the_next_pulse_may_be_put_down_to_that_one(stuck: bool) -> None:
     world = World(1, 0)
+    world.lobby.bags["p1"] = bag = Bag("p1", "o1")
     opening = _open_and_pulse_again(world, stuck=stuck)
-    world.lobby.recorded(3, "second", boot_id=opening.boot_id)
+    world.lobby.recorded(3, "second", boot_id=opening.boot_id, meant="p1")
     assert opening.late is stuck
+    assert bool(bag.excused) is stuck
 
 
 def test_an_opening_that_its_contact_hid_and_that_is_put_down_rightly_is_judged() -> None:
@@ -190,3 +192,13 @@ def test_a_number_asked_since_or_a_newer_boot_ends_that_doubt(
     heard.older(Sender(BEAT, "older", "memory", 5), at_ms=2_000)
     heard.newest(Sender(BEAT, boot_id, "memory", 5), at_ms=3_000, asked_ms=asked_ms)
     assert (heard.doubt_ms is not None) is doubtful
+
+
+def test_what_swapped_wires_hid_until_the_next_pulse_leaves_the_parcel_of_that_one_unjudged() -> None:
+    world = World(1, 0)
+    world.lobby.bags["p1"] = bag = Bag("p1", "o1")
+    world.lobby.swap_wires(3, 4)
+    opening = _open_and_pulse_again(world, stuck=False)
+    world.lobby.swap_wires(3, 4, back=True)
+    world.lobby.recorded(3, "second", boot_id=opening.boot_id, meant="p1")
+    assert bag.excused
