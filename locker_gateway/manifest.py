@@ -155,7 +155,11 @@ def _place(turn: Turn, loaded: LoadedParcel) -> None:
 def _apply_code(turn: Turn, entry: IssueCredential | RevokeCredential) -> None:
     if isinstance(entry, IssueCredential):
         codes.told(turn, entry.credential)
-        return
+    else:
+        _revoke(turn, entry)
+
+
+def _revoke(turn: Turn, entry: RevokeCredential) -> None:
     code = code_of(turn.site, entry.order_id)
     through = max(code.revoked_through, entry.generation)
     turn.put(turn.site.codes, entry.order_id, msgspec.structs.replace(code, revoked_through=through))
