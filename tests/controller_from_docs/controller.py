@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
+COLD = {"frozen": -20.0, "chilled": 2.5, "cool": 12.0, "ambient": 20.0}
 IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,32}")
 LARGEST = 2**53 - 1
 SCHEMA = """
@@ -187,7 +188,13 @@ class Controller:
         self.sampled: dict[str, list[float | None]] = {}
         self.sample_ms = self.beat_ms = self.resend_ms = self.booted_ms
         self.samples: deque[dict[str, list[float | None]]] = deque(maxlen=360)
-        self.sample_no = self.samples_sent = self.samples_sure = 0
+        self.samples_sent = self.samples_sure = 0
+        self.sample_no = options.cold_for // 10
+        if self.sample_no:  # its cold ran before anybody listened, and it holds what it read
+            self.probes = {zone: [COLD[zone], COLD[zone]] for zone in options.zones}
+            for no in range(self.sample_no):  # no real probe says the same for long
+                bit = no % 3 / 16
+                self.samples.append({zone: [COLD[zone] + bit, COLD[zone] - bit] for zone in options.zones})
         self.birth_again_ms: int | None = None
         self.echo: int | None = None
         self.echo_until_ms = self.echo_heard_ms = 0
@@ -487,6 +494,7 @@ def main() -> None:
     parser.add_argument("--doors", type=numbers, required=True)
     parser.add_argument("--open", type=numbers, default=[])
     parser.add_argument("--zones", type=lambda text: text.split(","), default=["chilled"])
+    parser.add_argument("--cold-for", type=int, default=0)
     parser.add_argument("--power-fails")
     Controller(parser.parse_args()).run()
 

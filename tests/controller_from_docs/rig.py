@@ -19,6 +19,7 @@ from paho.mqtt.client import MQTTMessage
 
 from app.demo.brokers import Broker
 from locker_protocol.label import Label, write_label
+from locker_protocol.telemetry import MinutesKept
 from locker_protocol.uplink_messages import (
     ControllerCameUp,
     CredentialManifest,
@@ -52,6 +53,7 @@ class Locker:
         self.pulses: list[int] = []
         self.screens: list[str] = []
         self._process: subprocess.Popen[str] | None = None
+        self._was_on = False
         self._reader: threading.Thread | None = None
 
     def power_on(self, *, fails: str | None = None) -> None:
@@ -60,6 +62,9 @@ class Locker:
         options = {"bus": self.bus_url, "gateway": GATEWAY, "controller": CONTROLLER, "memory": str(self.memory)}
         options |= {"doors": ",".join(map(str, DOORS)), "open": stands_open, "zones": "chilled,frozen"}
         options |= {"power-fails": fails} if fails else {}
+        if not self._was_on:  # a gateway lets nothing be loaded where no ten cold minutes were measured
+            options["cold-for"] = "900"
+        self._was_on = True
         command = [sys.executable, str(PROGRAM), *(f"--{name}={value}" for name, value in options.items())]
         # Nothing of this project can be found from where it runs.
         self._process = subprocess.Popen(
@@ -174,6 +179,7 @@ class Rig:
         known = len(self.service.told(ControllerCameUp))
         self.locker.power_on(fails=fails)
         until(lambda: len(self.service.told(ControllerCameUp)) > known, what="the controller is there")
+        until(lambda: bool(self.service.heard(MinutesKept)), what="the gateway knows how cold it is")
 
     def load(self) -> None:
         """A driver loads both parcels of the order by their labels, behind doors 1 and 2."""
