@@ -8,6 +8,7 @@ import pytest
 
 from app.demo.brokers import Broker
 from locker_protocol.label import Label, write_label
+from locker_protocol.telemetry import MinutesKept
 from locker_protocol.typed_code import hash_secret
 from locker_protocol.uplink_messages import (
     AccessRefused,
@@ -78,7 +79,7 @@ def locker(broker: Broker, tmp_path: Path, service: Service) -> Iterator[Simulat
     lockers.write_bytes(msgspec.json.encode([small_locker()]))
     with running_simulator(broker.url("controllers"), lockers, tmp_path / "memory") as simulator:
         simulator.until(lambda state: bool(state["linked"]))
-        until(lambda: any(type(event).__name__ == "ControllerCameUp" for event in service.events), what="the locker")
+        until(lambda: bool(service.heard(MinutesKept)), what="the gateway knows how cold the locker is")
         yield simulator
 
 
@@ -144,7 +145,7 @@ def test_a_door_whose_contact_is_wired_to_another_loads_nothing_and_puts_both_in
     memory = tmp_path / "memory"
     with running_simulator(broker.url("controllers"), lockers, memory, SIM_FAULTS=str(faults)) as locker:
         locker.until(lambda state: bool(state["linked"]))
-        until(lambda: any(type(event).__name__ == "ControllerCameUp" for event in service.events), what="the locker")
+        until(lambda: bool(service.heard(MinutesKept)), what="the gateway knows how cold the locker is")
         service.send(LoadParcel("c1", LABEL, "lin", NOW_MS + DAY_MS))
         locker.until(lambda state: door(state, 2) == "open")
         until(lambda: miswired(service) == {(1, 2), (2, 1)}, what="both are told")

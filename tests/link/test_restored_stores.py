@@ -16,8 +16,8 @@ from sqlalchemy import Engine, text
 
 from app.db.tables import metadata
 from app.link.mqtt_client import Message
-from locker_gateway.inputs import BusMessage, EventsRead, Input, Started, Tick, UplinkMessage, UplinkUp
-from locker_gateway.outputs import Publish, ReadEvents, Record
+from locker_gateway.inputs import BusMessage, EventsRead, Input, MinutesRead, Started, Tick, UplinkMessage, UplinkUp
+from locker_gateway.outputs import Publish, ReadEvents, ReadMinutes, Record
 from locker_gateway.site import restore, step
 from locker_gateway.state import SiteConfig
 from locker_gateway.store import Store
@@ -32,6 +32,7 @@ from locker_protocol.bus_messages import (
     Echo,
     Events,
     EventsReceived,
+    Report,
     Show,
     Unlock,
     UnlockDone,
@@ -40,9 +41,10 @@ from locker_protocol.bus_messages import (
 from locker_protocol.codec import decode, encode
 from locker_protocol.ids import random_bytes
 from locker_protocol.label import Label, write_label
+from locker_protocol.telemetry import MAX_SAMPLES, SAMPLE_EVERY_MS, Samples, ZoneSamples
 from locker_protocol.token import RIGHT_COLLECT, RIGHT_LOAD, RIGHT_STAFF, Token, sign_token
 from locker_protocol.topics import bus_topic
-from locker_protocol.vocabulary import DoorCondition
+from locker_protocol.vocabulary import DoorCondition, Zone
 from tests.link.world import (
     GATEWAY,
     GATEWAY_KEY,
@@ -58,6 +60,8 @@ from tests.link.world import (
 
 Run = tuple[int, int]
 DOORS = (1, 2, 3, 4)
+COLD_C = {Zone.FROZEN: -20.0, Zone.CHILLED: 2.5, Zone.COOL: 12.0, Zone.AMBIENT: 20.0}
+COLD_BEFORE_MS = 900_000
 
 
 class Site:
@@ -73,6 +77,8 @@ class Site:
         self.opened: list[int] = []
         self.shows: list[Show] = []
         self.echo: int | None = None
+        self.sample_no = 0
+        self.sampled_at = service.clock.now().civil_ms - COLD_BEFORE_MS
         self.start()
 
     def start(self, *, linked: bool = True) -> None:
@@ -112,6 +118,8 @@ class Site:
         for output in outputs:
             if isinstance(output, ReadEvents):
                 self.give(EventsRead(self.store.read_events(output.first, output.limit)))
+            elif isinstance(output, ReadMinutes):
+                self.give(MinutesRead(output, self.store.read_minutes(output)))
             elif isinstance(output, Publish) and output.link == "uplink" and self.linked:
                 self.service.intake.handle(Message(output.topic, output.payload, retained=False))
             elif isinstance(output, Publish) and output.link == "bus":
@@ -141,6 +149,7 @@ class Site:
         readings = [DoorReading(door, "shut") for door in DOORS]
         seconds = self.service.clock.monotonic_ms // 1000
         self._report(Beat("boot1", seconds, "memory1", self.event_no, readings, [], self.echo))
+        self._sample()
 
     def happen(self, *events: ControllerEvent) -> None:
         """Something happens at the locker."""
@@ -183,7 +192,22 @@ class Site:
         if numbered:
             self._report(Events("boot1", now_ms // 1000, "memory1", numbered, self.echo))
 
-    def _report(self, report: Events | Beat) -> None:
+    def _sample(self) -> None:
+        """What its probes read since: as cold as it should be, and a little lively."""
+        now_ms = self.service.clock.now().civil_ms
+        due = min(MAX_SAMPLES, (now_ms - self.sampled_at) // SAMPLE_EVERY_MS)
+        if self.echo is None or due < 1:
+            return
+        first_no, self.sample_no = self.sample_no + 1, self.sample_no + due
+        self.sampled_at = now_ms
+        zones = []
+        for zone, at_c in COLD_C.items():
+            read: list[float | None] = [at_c + each % 3 / 16 for each in range(due)]
+            zones.append(ZoneSamples(zone, read, read))
+        seconds = self.service.clock.monotonic_ms // 1000
+        self._report(Samples("boot1", seconds, "memory1", first_no, 0, SAMPLE_EVERY_MS, zones, echo=self.echo))
+
+    def _report(self, report: Report) -> None:
         topic = bus_topic(GATEWAY, LOCKER, "report")
         self.give(BusMessage(topic, encode(report), self.service.clock.monotonic_ms))
 
