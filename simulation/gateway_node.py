@@ -19,7 +19,7 @@ from locker_gateway.state import Site, SiteConfig
 from locker_gateway.store import Store, StoreFailed
 from locker_gateway.turn import seal_up
 from locker_protocol.audit_chain import Head
-from locker_protocol.bus_messages import CodeScanned, ControllerDeath, Echo, Events, KeysEntered, Report, event_of
+from locker_protocol.bus_messages import Beat, CodeScanned, ControllerDeath, Echo, Events, KeysEntered, Report, event_of
 from locker_protocol.codec import decode
 from locker_protocol.telemetry import Samples
 from locker_protocol.topics import uplink_topic
@@ -182,6 +182,8 @@ class GatewayNode:
         elif not message.retained:
             if said.type == Samples.__name__:
                 self.world.oracle.cold.samples_come(name, message.payload)
+            elif said.type == Beat.__name__ and self.site is not None and self.site.seen[name].contract == 0:
+                self.world.oracle.cold.beat_stands_in(name)
             if boots[said.boot_id] >= boots.get(heard.boot_id, 0):
                 heard.newest(said, at_ms=self.kernel.ms, asked_ms=self.asked_ms.get((name, said.echo)))
             else:
