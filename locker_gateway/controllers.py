@@ -48,12 +48,15 @@ def born(turn: Turn, controller: str, birth: ControllerBirth, *, retained: bool)
 
 
 def heard(turn: Turn, controller: str, report: Report) -> bool:
-    """A report came: the controller lives. False: it is of a boot that is over, and says nothing."""
+    """A report came: the controller lives. False: it is of a boot that is over, and says nothing.
+
+    Samples tell of no event. Whoever was believed to live by them alone would seem to have told all that happened.
+    """
     seen = turn.site.seen[controller]
     if isinstance(report, Beat):
         _leave_if_older(turn, seen, report)
-    if isinstance(report, Samples) and seen.online and report.boot_id != seen.boot_id:
-        return False  # which boot lives is told by births and beats
+    if isinstance(report, Samples):
+        return seen.online and report.boot_id == seen.boot_id
     if _is_over(turn, seen, report):
         return False
     _note(turn, seen, report)
@@ -139,7 +142,7 @@ def _leave(turn: Turn, seen: ControllerSeen, boot_id: str) -> None:
     seen.left_boots = left | {boot_id: turn.ms}
 
 
-def _is_over(turn: Turn, seen: ControllerSeen, said: Report | ControllerBirth) -> bool:
+def _is_over(turn: Turn, seen: ControllerSeen, said: Events | Beat | ControllerBirth) -> bool:
     """True for what an earlier boot said, that was on its way until now. Whatever it tells, the newer one tells too.
 
     What we took for the newer boot may have been the older. So only for a minute, only while it tells of nothing new,
@@ -153,14 +156,14 @@ def _is_over(turn: Turn, seen: ControllerSeen, said: Report | ControllerBirth) -
     return said.store_id == seen.store_id and _told(said) <= seen.event_no
 
 
-def _told(said: Report | ControllerBirth) -> int:
+def _told(said: Events | Beat | ControllerBirth) -> int:
     """The last event it says it made."""
     if isinstance(said, Events):
         return said.events[-1].event_no if said.events else 0
-    return 0 if isinstance(said, Samples) else said.event_no
+    return said.event_no
 
 
-def _note(turn: Turn, seen: ControllerSeen, said: Report | ControllerBirth) -> None:
+def _note(turn: Turn, seen: ControllerSeen, said: Events | Beat | ControllerBirth) -> None:
     if said.store_id != seen.store_id:
         seen.store_id, seen.event_no, seen.known_since_ms = said.store_id, 0, turn.ms
     told = _told(said)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from locker_gateway import conditions, doubts, grants
 from locker_gateway.choosing import choose_door, may_be_behind_silence
 from locker_gateway.codes import code_of
-from locker_gateway.cold import exposures, gate
+from locker_gateway.cold import exposures, gate, quarantines
 from locker_gateway.conditions import Finding
 from locker_gateway.grants import Asked, Target
 from locker_gateway.records import Grant, GrantDoor, Placement
@@ -68,6 +68,7 @@ def door_shut(turn: Turn, grant: Grant, door: GrantDoor) -> None:
     turn.put(site.placements, parcel_id, placement)
     turn.event(ParcelLoaded(parcel_id, order_id, door.controller, door.door, grant.actor))
     doubts.settle(turn, parcel_id, door.door)
+    quarantines.judge_loaded(turn, parcel_id)
     turn.command(door.controller, Show("loaded", doors=[door.door]), qos=0)
     turn.say("parcel_loaded", order_id=order_id, parcel_id=parcel_id, door=door.door)
 
@@ -122,8 +123,7 @@ def _open(turn: Turn, parcel: ParcelManifest, shown: LabelShown) -> int:
     if spec is None:
         raise Refused(_why_no_door(turn, parcel, shown, closed), order_id=parcel.order_id, actor=shown.actor)
     gate.passed(turn, (spec.controller, spec.zone))
-    if shown.cold_since is not None:
-        exposures.crate_was_read(turn, parcel.parcel_id, shown.cold_since)
+    exposures.loading_begins(turn, parcel.parcel_id, shown.cold_since)
     asked = Asked(
         shown.controller or spec.controller,
         shown.via,

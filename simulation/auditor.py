@@ -82,7 +82,9 @@ class Auditor:
 
     def _judge_refund(self, order_id: str) -> None:
         """I9: money goes back only when nothing of the order can be handed out any more."""
-        lies = [bag for bag in self.lobby.bags.values() if bag.order_id == order_id and isinstance(bag.place, int)]
+        kept = self.world.oracle.cold.kept
+        bags = [bag for bag in self.lobby.bags.values() if bag.order_id == order_id and bag.parcel_id not in kept]
+        lies = [bag for bag in bags if isinstance(bag.place, int)]
         if self.world.disturbed or not lies or any(bag.excused for bag in lies):
             return
         if not self.world.oracle.was_cancelled(order_id):

@@ -77,7 +77,29 @@ DOORS = {
     "contacts_miswired": 0.001,
     "lock_supply_off": 0.002,
 }
+COLD = {
+    "minutes_pass": 0.04,
+    "minutes_pass_at_the_door": 0.12,
+    "power_out_for_long": 0.01,
+    "compressor_dead": 0.015,
+    "gasket_leaks": 0.015,
+    "probe_silent": 0.03,
+    "probe_magic": 0.03,
+    "probe_out_of_range": 0.03,
+    "probe_stuck": 0.03,
+    "probe_jumps": 0.03,
+    "probe_noisy": 0.03,
+    "probe_drifts": 0.03,
+    "probes_swapped": 0.03,
+    "samples_lost": 0.05,
+    "samples_late": 0.1,
+    "samples_doubled": 0.05,
+    "gateway_killed_between_minutes": 0.03,
+    "clock_set_while_judged": 0.01,
+    "uplink_cut_in_quarantine": 0.3,
+}
 PEOPLE = {
+    "food_inspected": 0.15,
     "shown_at_a_stalled_locker": 0.15,
     "shown_at_a_cut_off_locker": 0.03,
     "looked_at_while_collected": 0.08,
@@ -126,11 +148,15 @@ FOLLOW = (
     "door_stayed_shut",
     "two_doors_at_once",
     "code_shown_hours_later",
+    "door_open_for_long",
+    "food_released",
+    "food_discarded",
 )
-FAULTS = {**NETWORK, **PROCESSES, **DISKS, **CLOCKS, **DOORS, **PEOPLE, **dict.fromkeys(FOLLOW, 0.0)}
+FAULTS = {**COLD, **NETWORK, **PROCESSES, **DISKS, **CLOCKS, **DOORS, **PEOPLE, **dict.fromkeys(FOLLOW, 0.0)}
 # Things a person may do or not are there in every run; machines' faults are drawn.
 ALWAYS = frozenset(PEOPLE)
 SHARE_ON = 0.35
+MINUTES = next(iter(COLD))
 
 
 class Chaos:
@@ -140,7 +166,9 @@ class Chaos:
         self._kernel = kernel
         self.active = True
         self.counts: Counter[str] = Counter()
-        self._rates = {name: self._draw(name, rate) for name, rate in FAULTS.items()}
+        self._rates: dict[str, float] = {}
+        for name, rate in FAULTS.items():
+            self._rates[name] = self._draw(name, rate)
 
     def strikes(self, name: str, factor: float = 1.0) -> bool:
         """True when this fault happens now; then it is counted, and somebody must make it happen."""
@@ -166,5 +194,7 @@ class Chaos:
     def _draw(self, name: str, rate: float) -> float:
         if name in ALWAYS:
             return rate
+        if name in COLD and self._rates.get(MINUTES) == 0:
+            return 0.0  # in two minutes nothing warms
         chosen = self._kernel.chance(SHARE_ON)
         return rate * (0.5 + 2 * self._kernel.rng.random()) if chosen else 0.0

@@ -39,6 +39,7 @@ class ClockTrouble:
         if self.chaos.strikes("clock_frozen"):
             self.kernel.note("clock_frozen")
             clock.stand_still()
+            self._doubt(clock)
             self.kernel.after(self.kernel.between(5_000, 60_000), clock.go_on)
 
     def leap_a_day(self) -> None:
@@ -46,12 +47,23 @@ class ClockTrouble:
         clock = self.world.gateway.clock
         self._set(clock.off_ms + DAY_MS, clock, lasts_ms=self.kernel.between(500, 3_000))
 
+    def set_for_a_moment(self) -> None:
+        """The gateway's clock is set wrong by minutes, and right again soon."""
+        clock = self.world.gateway.clock
+        off_ms = self.kernel.pick((-1_200_000, -90_000, 90_000, 1_200_000))
+        self._set(clock.off_ms + off_ms, clock, lasts_ms=self.kernel.between(500, 8_000))
+
     def die(self, clock: SimClock) -> None:
         """Its battery is empty: the machine believes that it is 1970 until the network tells."""
         self._set(-clock.true_ms(), clock)
 
     def _set(self, off_ms: int, clock: SimClock, *, lasts_ms: int | None = None) -> None:
         before, clock.off_ms = clock.off_ms, off_ms
+        self._doubt(clock)
         self.kernel.note("clock_set", off_ms)
         lasts_ms = self.kernel.between(5_000, 60_000) if lasts_ms is None else lasts_ms
         self.kernel.after(lasts_ms, partial(setattr, clock, "off_ms", before))
+
+    def _doubt(self, clock: SimClock) -> None:
+        """From now on the gateway's minutes may be others than the true ones."""
+        self.world.oracle.cold.doubted |= clock is self.world.gateway.clock

@@ -32,6 +32,11 @@ class SimClock:
         """Civil time as it is."""
         return EPOCH_MS + self._kernel.ms + self.leapt_ms
 
+    @property
+    def stands(self) -> bool:
+        """True while civil time does not go on."""
+        return self._stands_at_ms is not None
+
     def stand_still(self) -> None:
         """Civil time stops until `go_on`."""
         self._stands_at_ms = self.civil_ms()

@@ -21,10 +21,11 @@ from locker_protocol.bus_messages import (
     UnlockDone,
 )
 from locker_protocol.codec import decode, encode
+from locker_protocol.telemetry import Samples
 from locker_protocol.topics import bus_topic
-from locker_protocol.vocabulary import Zone
 from simulation.clocks import SimClock
 from simulation.disks import JournalDisk
+from simulation.fridges import BEGINS_WITH_MIN, MINUTE_MS, Fridge
 from simulation.kernel import Violation
 from simulation.network import Link, Will
 
@@ -40,9 +41,6 @@ _MOMENTS = {
     (True, False): "power_cut_before_a_pulse",
     (True, True): "power_cut_before_a_pulse",
 }
-# So long each cabinet had been cold when the world began; a zone nobody measured is not loaded.
-COLD_BEFORE_MS = 900_000
-MILD = (signals.ZoneSample(Zone.CHILLED, 3.0, 3.5),)
 
 
 class PowerFailed(Exception):
@@ -63,6 +61,8 @@ class ControllerNode:
         self.worn_out = False
         self.echoes_since_ms: int | None = None
         self.boots: dict[str, int] = {}
+        self.fridge = Fridge(self, world.lobby)
+        self.samples_sent_ms: dict[bytes, int] = {}
         self._woken = 0
         self.topics = {kind: bus_topic(GATEWAY, name, kind) for kind in ("command", "report", "presence")}
         self.link = Link(
@@ -82,15 +82,16 @@ class ControllerNode:
         """Boot from what the journal holds."""
         if self.state is not None:
             return
+        self.fridge.advance()
         self.clock.restart()
-        now = self.clock.now()
+        was_running_ms = self.clock.true_ms() - BEGINS_WITH_MIN * MINUTE_MS
         self.state, outputs = core.boot(
             self.disk.read(),
             contacts=self.cabinet.contacts(),
             reason=reason,
-            now=now,
+            now=self.clock.now(),
             random=self.kernel.random_bytes,
-            samples_from_ms=None if self.boots else now.civil_ms - COLD_BEFORE_MS,
+            samples_from_ms=None if self.boots else was_running_ms,
         )
         self.boots[self.state.boot_id] = len(self.boots) + 1
         self.kernel.note("power_on", self.name)
@@ -103,6 +104,7 @@ class ControllerNode:
         if self.state is None:
             return
         self.kernel.note("power_off", self.name)
+        self.fridge.advance()
         for opening in self.world.lobby.open.values():
             # Found open after the boot, it is put down to the command kept last, which may be another one.
             if opening.door in self.cabinet.doors and not opening.known and self._names(opening.door) != opening.grant:
@@ -200,10 +202,14 @@ class ControllerNode:
             case signals.Send(kind, message, qos, retain):
                 payload = encode(message)
                 self.kernel.note("report", self.name, data=payload)
-                self.link.publish(self.topics[kind], payload, retain=retain, reliable=qos > 0)
+                if isinstance(message, Samples):
+                    self.samples_sent_ms[payload] = self.kernel.ms
+                    self.world.cold_trouble.carry(self, payload)
+                else:
+                    self.link.publish(self.topics[kind], payload, retain=retain, reliable=qos > 0)
             case signals.ReadProbes(at_ms):
                 assert self.state is not None
-                read = signals.ProbesRead((MILD,) * len(at_ms))
+                read = signals.ProbesRead(self.fridge.read(at_ms))
                 for sent in core.step(self.state, read, self.clock.now()):
                     self._do_one(sent, [])
             case signals.Display(show):

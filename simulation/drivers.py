@@ -66,6 +66,7 @@ class Drivers:
 
     def _load(self, number: int, bag: Bag) -> Iterator[int]:
         label = yield from self._show_label(number, bag)
+        self.world.cold_trouble.at_the_door()
         if self.chaos.strikes("order_cancelled_while_loaded"):
             self.kernel.after(self.kernel.between(0, 6_000), partial(self.hands.cancel, bag.order_id))
         yield from self._put_behind_its_door(number, bag, label)
@@ -175,14 +176,17 @@ class Drivers:
             yield from self.hands.empty(door, right, command_id=self.hands.ask(right, [door]))
 
     def _to_remove(self) -> list[int]:
-        """What lies there of orders that ended, or were withdrawn."""
+        """What lies there of orders that ended, or were withdrawn, and what must not be eaten."""
         book = self.service.book
         return [
             parcel.door
             for parcel in book.parcels.values()
             if parcel.state is ParcelState.LOADED
             and parcel.door
-            and book.orders[parcel.manifest.order_id].state not in (OrderState.PAID, *GOOD_STATES)
+            and (
+                book.cold.is_condemned(parcel.manifest.parcel_id)
+                or book.orders[parcel.manifest.order_id].state not in (OrderState.PAID, *GOOD_STATES)
+            )
         ]
 
     def _to_check(self) -> list[int]:

@@ -24,6 +24,7 @@ def judge_the_end(world: "World") -> None:
     for controller in world.controllers.values():
         if controller.state is not None and len(controller.state.memory.events) > MAX_QUEUE:
             raise Violation("I17", "a controller keeps more events than it may")
+    world.oracle.cold.judge_the_end()
     for order_id in world.service.book.orders:
         _judge_money(world, order_id)
     if not world.disturbed:
@@ -56,7 +57,8 @@ def _judge_bag(world: "World", bag: "Bag") -> None:
         raise Violation("I1", f"{bag.parcel_id} is {bag.place} and its book says {parcel.state}", *about)
     if isinstance(bag.place, int) and world.is_swept() and not unseen and not _is_broken(world, bag.place):
         raise Violation("I14", f"{bag.parcel_id} lies behind door {bag.place} and nobody knows", bag.parcel_id)
-    if by_the_book and order.state is not OrderState.COLLECTED:
+    went_back = order.state is OrderState.REFUNDED and book.cold.is_condemned(bag.parcel_id)
+    if by_the_book and order.state is not OrderState.COLLECTED and not went_back:
         raise Violation(
             "I1", f"{bag.parcel_id} was collected and its order is {order.state}", bag.parcel_id, bag.order_id
         )

@@ -13,14 +13,15 @@ import msgspec
 
 from locker_gateway.inputs import BusDown, BusMessage, BusUp, Input, Started, Tick, UplinkDown, UplinkMessage, UplinkUp
 from locker_gateway.loop import MAX_TOGETHER, Loop
-from locker_gateway.outputs import AppendEvent, Publish, ReadMinutes, Record, Said, StoredMinute
+from locker_gateway.outputs import AppendEvent, Publish, PutMinutes, ReadMinutes, Record, Said, StoredMinute
 from locker_gateway.site import UnreadableRecord, restore
 from locker_gateway.state import Site, SiteConfig
 from locker_gateway.store import Store, StoreFailed
 from locker_gateway.turn import seal_up
 from locker_protocol.audit_chain import Head
-from locker_protocol.bus_messages import CodeScanned, ControllerDeath, Echo, Events, KeysEntered, Report, event_of
+from locker_protocol.bus_messages import Beat, CodeScanned, ControllerDeath, Echo, Events, KeysEntered, Report, event_of
 from locker_protocol.codec import decode
+from locker_protocol.telemetry import Samples
 from locker_protocol.topics import uplink_topic
 from locker_protocol.uplink_messages import GatewayDeath, UnlockGranted
 from locker_protocol.vocabulary import Refusal, Via
@@ -131,6 +132,7 @@ class GatewayNode:
         self.clock = SimClock(self.kernel)
         self.disk = GatewayDisk()
         self.audited_before = 0
+        self.started_ms = 0
         self.heard: dict[str, Heard] = {}
         self.asked_ms: dict[tuple[str, int | None], int] = {}
         self.one_at_a_time = True
@@ -178,6 +180,10 @@ class GatewayNode:
         if said.type == ControllerDeath.__name__:
             heard.death = said.boot_id
         elif not message.retained:
+            if said.type == Samples.__name__:
+                self.world.oracle.cold.samples_come(name, message.payload)
+            elif said.type == Beat.__name__ and self.site is not None and self.site.seen[name].contract == 0:
+                self.world.oracle.cold.beat_stands_in(name)
             if boots[said.boot_id] >= boots.get(heard.boot_id, 0):
                 heard.newest(said, at_ms=self.kernel.ms, asked_ms=self.asked_ms.get((name, said.echo)))
             else:
@@ -194,6 +200,7 @@ class GatewayNode:
             self._refuse_to_start()
             return
         self._epoch += 1
+        self.started_ms = self.kernel.ms
         if self.kernel.chance(0.3):
             self.clock.restart()
         if self.chaos.strikes("clock_dead"):
@@ -328,6 +335,8 @@ class GatewayNode:
         except (Killed, StoreFailed):
             self.kill(self.kernel.between(200, 15_000))
             return
+        if any(isinstance(given, Tick) for given in inputs):
+            self.world.oracle.cold.ticked()
         site = self.site
         if site is not None and len(site.sending.cache) > MAX_CACHE:
             raise Violation("I17", f"{len(site.sending.cache)} events in the gateway's memory")
@@ -351,6 +360,8 @@ class GatewayNode:
         if failed:
             raise StoreFailed("it is there, and nobody knows")
         if self.chaos.strikes("gateway_killed_before_sends", factor):
+            raise Killed
+        if any(isinstance(each, PutMinutes) for each in records) and self.world.cold_trouble.minutes_written():
             raise Killed
         if grants and self.chaos.strikes("gateway_killed_near_a_grant"):
             dies = partial(self.kill, self.kernel.between(200, 15_000))

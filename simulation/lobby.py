@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 FOLLOWS_MS = 11_000
 # And a little less.
 SURELY_FOLLOWS_MS = 9_500
+MINUTE_MS = 60_000
 VAN, OWNER, STAFF, THIEF, SHOP = "van", "owner", "staff", "thief", "shop"
 
 
@@ -44,7 +45,7 @@ class Opening:
 
 @dataclass(slots=True, eq=False)
 class Bag:
-    """One parcel's bag. `unseen`: it was put where it lies, or taken, while no sensor told of it."""
+    """One parcel's bag. `put_minute`: since which true minute it lies where it lies."""
 
     parcel_id: str
     order_id: str
@@ -52,6 +53,7 @@ class Bag:
     put: Opening | None = None
     taken: Opening | None = None
     excused: set[str] = field(default_factory=set)
+    put_minute: int = 0
 
     @property
     def evident(self) -> bool:
@@ -183,6 +185,7 @@ class Lobby:
                 "I2", f"two bags behind door {door}", door, bag.parcel_id, *(each.parcel_id for each in others)
             )
         bag.place, bag.put = door, opening
+        bag.put_minute = self.controllers[door].clock.true_ms() // MINUTE_MS
         if door in self.miswired:
             bag.excuse("miswired")
         self.kernel.note("put", door, bag.parcel_id, bag.order_id)

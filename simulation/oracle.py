@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from locker_gateway.outputs import AppendEvent, Delete, PruneEvents, Publish, Put, Record
+from locker_gateway.outputs import AppendEvent, Delete, PruneEvents, Publish, Put, PutMinutes, Record
 from locker_gateway.records import Code as KeptCode
 from locker_gateway.records import DownLog, Grant, Stamp, UpLog
 from locker_protocol.bus_messages import Unlock
@@ -33,6 +33,7 @@ from locker_protocol.uplink_messages import (
     UnlockGranted,
 )
 from locker_protocol.vocabulary import Right, Via
+from simulation.cold_oracle import ColdOracle
 from simulation.kernel import Violation
 from simulation.lobby import OWNER, VAN, Opening
 from simulation.movements import Movements
@@ -140,6 +141,7 @@ class Oracle:
         self.last_written: dict[str, int] = {}
         self._up_log, self._up_base = "", 0
         self._obeyed_now: list[KnownGrant] = []
+        self.cold = ColdOracle(world)
 
     # --- what people show
 
@@ -188,10 +190,13 @@ class Oracle:
                     self._wrote(record)
                 case PruneEvents(through_seq, _):
                     self._pruned(through_seq)
+                case PutMinutes():
+                    self.cold.written(record)
                 case _:
                     pass
         self._in_time()
         self._all_audited(node)
+        self.cold.committed()
 
     def _in_time(self) -> None:
         """I5 from afar: the time stamped with a commit is what its grants were judged by."""
@@ -229,6 +234,8 @@ class Oracle:
             self._loaded(record.event)
         elif isinstance(record.event, DoorWasOpened | DoorWasShut):
             self.movements.told(record.event)
+        else:
+            self.cold.told(record.event)
 
     def _loaded(self, event: ParcelLoaded) -> None:
         """I15: an interrupted load is asked again, never guessed; a door that still stands open is one."""
@@ -289,6 +296,7 @@ class Oracle:
                 raise Violation("I7", f"entry {seq} was applied and never sent", seq)
             entry = decode(body, Entry)
             self._told(entry)
+            self.cold.entry_applied(entry)
             if isinstance(entry, IssueCredential) and not _knows(disk, entry.credential):
                 raise Violation("I7", f"entry {seq} of the down log was passed over", entry.credential.order_id)
         self.memory.down = log
@@ -352,6 +360,8 @@ class Oracle:
             self._judge_code(grant)
             self._judge_running(grant)
             self._judge_collected(grant)
+        if grant.right in TO_OWNERS:
+            self.cold.judge(grant)
         if grant.right is Right.LOAD:
             self._judge_load(grant)
 
@@ -479,6 +489,7 @@ class Oracle:
     def gateway_lost_its_disk(self) -> None:
         """A new store knows nothing; nobody is judged by what the old one knew."""
         self.memory = GatewayMemory()
+        self.cold.gateway_lost_its_disk()
 
     def unattended(self, opening: Opening) -> None:
         """A door stood open and nobody who was meant came: the record will say more than happened."""

@@ -39,7 +39,8 @@ class Others:
         parcel = self.service.book.parcels.get(bag.parcel_id)
         if parcel is None or parcel.state is not ParcelState.RESCUED or bag.place != STAFF:
             return
-        given = self.hands.state(bag.order_id) in GOOD_STATES and self.kernel.chance(0.5)
+        shut = self.service.book.cold.is_shut(bag.parcel_id)
+        given = not shut and self.hands.state(bag.order_id) in GOOD_STATES and self.kernel.chance(0.5)
         event = ParcelEvent.HANDED_OVER if given else ParcelEvent.DISCARDED
         self.service.try_(partial(self.service.book.end_rescued, bag.parcel_id, event))
         if self.service.book.parcels[bag.parcel_id].state == ParcelState.COLLECTED.value:

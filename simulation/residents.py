@@ -80,6 +80,7 @@ class Residents:
             controller = self._far_from(order_id)
             controller.link.stall(self.kernel.between(*self.kernel.pick(((500, 9_000), (21_000, 32_000)))))
         self._cut_off(controller)
+        self.world.cold_trouble.at_the_door()
         if self.chaos.strikes("clock_leapt_while_shown"):
             self.world.trouble.clocks.leap_a_day()
         if self._show_badly(controller, order_id, text):

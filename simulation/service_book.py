@@ -21,6 +21,8 @@ from app.domain.refunding import ChargedLine, shares
 from app.domain.removal import fate
 from app.domain.state_table import step
 from locker_protocol.codec import encode
+from locker_protocol.cold_chain.policy import DEFAULT_POLICY, ColdPolicy
+from locker_protocol.cold_messages import ParcelCleared, ParcelCondemned, ParcelQuarantined
 from locker_protocol.ids import RandomBytes
 from locker_protocol.uplink_messages import (
     CancelOrder,
@@ -45,6 +47,7 @@ from locker_protocol.uplink_messages import (
     SiteSnapshot,
 )
 from locker_protocol.vocabulary import DoorCondition, Right
+from simulation.cold_book import GOES_ON, ColdBook
 
 SECRET = "a simulated secret"  # noqa: S105 - of nobody
 NOT_REUSED_FOR_MS = NOT_REUSED_FOR // timedelta(milliseconds=1)
@@ -66,10 +69,10 @@ def _no_money() -> dict[Account, int]:
 
 @dataclass(slots=True)
 class Parcel:
-    """One parcel; `amount_minor` is what its line costs."""
+    """One parcel. `lines`: what the goods of each of its food classes cost."""
 
     manifest: ParcelManifest
-    amount_minor: int
+    lines: dict[str, int]
     state: ParcelState = ParcelState.PLANNED
     door: int | None = None
     opened: bool = False
@@ -141,6 +144,8 @@ class Book:
     up_positions: dict[str, int] = field(default_factory=dict)
     touched: set[str] = field(default_factory=set)
     unsure: set[str] = field(default_factory=set)
+    cold: ColdBook = field(default_factory=ColdBook)
+    policy: ColdPolicy = DEFAULT_POLICY
 
     def copied(self) -> "Book":
         """A copy that goes its own way; what cannot change is shared."""
@@ -157,17 +162,18 @@ class Book:
             up_positions=dict(self.up_positions),
             touched=set(self.touched),
             unsure=set(self.unsure),
+            cold=self.cold.copied(),
         )
 
     # --- orders
 
-    def place(self, order_id: str, parcels: Mapping[str, tuple[ParcelManifest, int]], now: int) -> None:
+    def place(self, order_id: str, parcels: Mapping[str, tuple[ParcelManifest, dict[str, int]]], now: int) -> None:
         """An order is paid and told to its site."""
-        paid = sum(amount for _, amount in parcels.values())
+        paid = sum(sum(lines.values()) for _, lines in parcels.values())
         state = step(ORDER_TABLE, OrderState.AWAITING_PAYMENT, OrderEvent.PAYMENT_CAPTURED)
-        for parcel_id, (manifest, amount) in parcels.items():
+        for parcel_id, (manifest, lines) in parcels.items():
             drawn = step(PARCEL_TABLE, ParcelState.DRAFT, ParcelEvent.PAID)
-            self.parcels[parcel_id] = Parcel(manifest, amount, drawn)
+            self.parcels[parcel_id] = Parcel(manifest, lines, drawn)
         self.orders[order_id] = Order(order_id, state, list(parcels), paid_minor=paid)
         self._post(order_id, Kind.CAPTURE, paid)
         self.tell(PlanOrder(order_id, [manifest for manifest, _ in parcels.values()]), now)
@@ -268,7 +274,13 @@ class Book:
             case LoadUnsure(parcel_id):
                 self.unsure.add(parcel_id)  # who loads is told to look
             case _:
-                pass  # the record is all there is to it
+                self._apply_cold(event, now)
+
+    def _apply_cold(self, event: SiteEvent, now: int) -> None:
+        """Of anything else the record is all there is to it."""
+        if isinstance(event, ParcelQuarantined | ParcelCleared | ParcelCondemned):
+            self._named(event.parcel_id, event.order_id)
+            self.cold.apply(self, event, now)
 
     def close_withdrawn(self, order_id: str) -> bool:
         """The site's word, or that of staff who looked: end a withdrawn order."""
@@ -295,7 +307,7 @@ class Book:
 
     def _collected(self, event: ParcelCollected) -> None:
         parcel, order = self._named(event.parcel_id, event.order_id)
-        if order.state is OrderState.REFUNDED:
+        if order.state is OrderState.REFUNDED and not self._must_not_be_eaten(event.parcel_id):
             raise IllegalMove(state=order.state.value, event=ParcelEvent.COLLECTED.value)
         parcel.state = step(PARCEL_TABLE, parcel.state, ParcelEvent.COLLECTED)
         if order.state in (OrderState.PACKED, OrderState.READY):
@@ -307,8 +319,9 @@ class Book:
             parcel.state = step(PARCEL_TABLE, parcel.state, ParcelEvent.RESCUED)
             return
         until = datetime.fromtimestamp(parcel.manifest.collect_until / 1000, UTC)
-        end = fate(["chilled_tcs"], collect_until=until, now=datetime.fromtimestamp(now / 1000, UTC))
-        parcel.state = step(PARCEL_TABLE, parcel.state, end)
+        end = fate(parcel.manifest.food_classes, collect_until=until, now=datetime.fromtimestamp(now / 1000, UTC))
+        was_shut = self.cold.taken_out(self, event.parcel_id)
+        parcel.state = step(PARCEL_TABLE, parcel.state, ParcelEvent.DISCARDED if was_shut else end)
         if order.state in (OrderState.PACKED, OrderState.READY):
             self._end_when_done(order)
 
@@ -319,22 +332,34 @@ class Book:
         if order.state is OrderState.READY:
             order.state = step(ORDER_TABLE, order.state, OrderEvent.LOAD_UNDONE)
 
+    def end_without(self, parcel_id: str) -> None:
+        """Nothing of this parcel is handed out any more: its order may be over."""
+        order = self._order(self._parcel(parcel_id).manifest.order_id)
+        if order.state in (OrderState.PACKED, OrderState.READY):
+            self._end_when_done(order)
+
     def _end_when_done(self, order: Order) -> None:
-        if not {self.parcels[each].state for each in order.parcels} & UNDECIDED:
+        waits_for = [each for each in order.parcels if not self._must_not_be_eaten(each)]
+        if not {self.parcels[each].state for each in waits_for} & UNDECIDED:
             self._end(order)
+
+    def _must_not_be_eaten(self, parcel_id: str) -> bool:
+        there = self.parcels[parcel_id].state in (ParcelState.LOADED, ParcelState.RESCUED)
+        return there and self.cold.is_condemned(parcel_id)
 
     def _end(self, order: Order) -> None:
         """Collected if any parcel was, the rest refunded; else refunded whole."""
         gone = {each for each in order.parcels if self.parcels[each].state is ParcelState.COLLECTED}
         event = OrderEvent.ALL_COLLECTED if gone else OrderEvent.REFUND_DECIDED
         order.state = step(ORDER_TABLE, order.state, event)
+        sold = [(each, name) for each in order.parcels for name in self.parcels[each].lines]
         lines = [
-            ChargedLine(line_no, self.parcels[each].amount_minor, 0) for line_no, each in enumerate(order.parcels, 1)
+            ChargedLine(line_no, self.parcels[each].lines[name], 0) for line_no, (each, name) in enumerate(sold, 1)
         ]
         wanted = {
             line.line_no: line.charged_minor
-            for line, each in zip(lines, order.parcels, strict=True)
-            if each not in gone
+            for line, (each, name) in zip(lines, sold, strict=True)
+            if each not in gone and (order.order_id, f"cold:{each}:{name}") not in self.refunds
         }
         self._decide_refund(order, sum(shares(lines, wanted).values()))
         if order.code is not None:
@@ -346,8 +371,16 @@ class Book:
 
     # --- money
 
-    def _decide_refund(self, order: Order, amount_minor: int) -> None:
-        key = (order.order_id, "end")
+    def refund_food(self, parcel_id: str, food_classes: Iterable[str]) -> None:
+        """Food was not kept cold: each of its lines goes back, once."""
+        parcel = self._parcel(parcel_id)
+        order = self._order(parcel.manifest.order_id)
+        if order.state in GOES_ON and parcel.state is not ParcelState.COLLECTED:
+            for name in sorted(food_classes):
+                self._decide_refund(order, parcel.lines[name], f"cold:{parcel_id}:{name}")
+
+    def _decide_refund(self, order: Order, amount_minor: int, why: str = "end") -> None:
+        key = (order.order_id, why)
         self.touched.add(order.order_id)
         if amount_minor > 0 and key not in self.refunds:
             self.refunds[key] = Refund(f"refund-{order.order_id}-{len(self.refunds)}", order.order_id, amount_minor)
@@ -417,7 +450,14 @@ class Book:
             LoadedParcel(each, parcel.door or 1, "opened" if parcel.opened else "loaded") for each, parcel in lying
         ]
         return SiteSnapshot(
-            self.site_no, doors, self.keys, [*(parcel.manifest for _, parcel in lying), *expected], codes, loaded
+            self.site_no,
+            doors,
+            self.keys,
+            [*(parcel.manifest for _, parcel in lying), *expected],
+            codes,
+            loaded,
+            self.policy,
+            self.cold.told_a_new_store([each for each, _ in lying]),
         )
 
     def tell(self, entry: Entry, now: int) -> None:

@@ -16,6 +16,7 @@ from app.link.down_log import Lag
 from app.use_cases.site.hear_gateway import Standing, judge
 from locker_protocol.codec import decode, encode
 from locker_protocol.signing import Direction, seal, unseal
+from locker_protocol.telemetry import MinutesApplied, MinutesKept
 from locker_protocol.topics import uplink_topic
 from locker_protocol.uplink_messages import (
     MAX_BATCH,
@@ -194,14 +195,14 @@ class ServiceNode:
         match said:
             case UpBatch():
                 self._take(said)
+            case MinutesKept():
+                self._keep(said)
             case EntriesApplied():
                 self.transact(lambda: self.book.acknowledge(said.log_id, said.seq))
             case CommandAnswered():
                 self.answers[said.command_id] = said
-            case SiteStatus():
-                self._stand(said.boot_id, said.down, kept=kept, born=False)
-            case GatewayBirth():
-                self._stand(said.boot_id, said.down, kept=kept, born=True)
+            case SiteStatus() | GatewayBirth():
+                self._stand(said.boot_id, said.down, kept=kept, born=isinstance(said, GatewayBirth))
             case GatewayDeath() if said.boot_id == self.book.boot_id:
                 self.book.online = False
             case GatewayDeath():
@@ -212,6 +213,11 @@ class ServiceNode:
         last = self.transact(lambda: self.take_batch(batch))
         if last is not None:
             self._acknowledge(batch.log_id, last)
+
+    def _keep(self, said: MinutesKept) -> None:
+        through = self.transact(lambda: self.book.cold.keep_minutes(said))
+        if through is not None:
+            self._send(MinutesApplied(said.controller, through))
 
     def _acknowledge(self, log_id: str, last: int) -> None:
         self.world.auditor.acknowledged(log_id, last)

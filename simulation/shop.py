@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 RUN_NO = 12
 HOUR_MS = 3_600_000
+# By which rules the goods of a bag are judged.
+BAGS = (("chilled_tcs",), ("chilled_tcs",), ("chilled_quality",), ("chilled_tcs", "chilled_quality"))
 
 
 class Shop:
@@ -35,16 +37,18 @@ class Shop:
         if order_id not in self.world.service.book.orders:
             self.kernel.after(self.kernel.between(1_000, 5_000), partial(self.order, number))
             return
-        self.world.charges[order_id] = sum(amount for _, amount in parcels.values())
+        self.world.charges[order_id] = sum(sum(lines.values()) for _, lines in parcels.values())
+        self.world.manifests |= {each: manifest for each, (manifest, _) in parcels.items()}
         for parcel_id in parcels:
             self.world.lobby.bags[parcel_id] = Bag(parcel_id, order_id)
             self.kernel.spawn(self._pack(parcel_id), self.kernel.between(500, 15_000))
         self.kernel.spawn(self.world.residents.resident(order_id))
 
-    def _parcel(self, order_id: str, parcel_id: str) -> tuple[ParcelManifest, int]:
+    def _parcel(self, order_id: str, parcel_id: str) -> tuple[ParcelManifest, dict[str, int]]:
         now, kernel = self.world.gateway.clock.true_ms(), self.kernel
         planned = sorted(self.world.doors, key=lambda _: kernel.rng.random())[:3]
         size = kernel.pick((SizeClass.S, SizeClass.S, SizeClass.M))
+        lines = {name: kernel.between(1, 9_999) for name in kernel.pick(BAGS)}
         manifest = ParcelManifest(
             parcel_id,
             short_reference(REF_LENGTH, kernel.random_bytes),
@@ -58,8 +62,9 @@ class Shop:
             now - HOUR_MS,
             now + self.world.kept_ms + 2 * HOUR_MS,
             now + self.world.kept_ms + 3 * HOUR_MS,
+            list(lines),
         )
-        return manifest, kernel.between(1, 9_999)
+        return manifest, lines
 
     def _pack(self, parcel_id: str) -> Process:
         """A picker fills the bag; some forget to say so."""

@@ -48,6 +48,7 @@ class Trouble:
             self.clocks.strike()
             self._power()
             self._hardware()
+            self.world.cold_trouble.strike()
 
     def _up_to(self, longest_ms: int) -> int:
         return self.kernel.between(500, longest_ms)

@@ -34,6 +34,15 @@ def crate_was_read(turn: Turn, parcel_id: str, read_at: int) -> None:
         turn.put(turn.site.exposed, parcel_id, Exposed(parcel_id, min(read_at, turn.civil_ms)))
 
 
+def loading_begins(turn: Turn, parcel_id: str, cold_since: int | None) -> None:
+    """A door opens for it: its time counts from its crate's last good reading, else from now.
+
+    Not from when the door is seen shut, which may be hours later. What may lie behind a door already goes on.
+    """
+    if parcel_id not in turn.site.doubts.rows or parcel_id not in turn.site.exposed.rows:
+        crate_was_read(turn, parcel_id, turn.civil_ms if cold_since is None else cold_since)
+
+
 def expose(turn: Turn, controller: str, ended: Ended, *, last: int) -> None:
     """Take in what a controller's zones went through until the minute `last`; a minute that is not there is a gap."""
     meet(turn)
@@ -191,9 +200,10 @@ def _further(
 def _from_base(
     site: Site, exposed: Exposed, each: ClassExposure, zone: Zone, minutes: Mapping[int, ZoneMinute], last: int
 ) -> ClassExposure:
-    now = each.base
-    releases = sorted(exposed.released)
-    for number in range(now.through_minute + 1, max(last, *releases, 0) + 1):
+    """Minutes that are not there are a gap, however many: a clock set ahead by a year makes half a million of them."""
+    now, releases = each.base, set(exposed.released)
+    told = {number for number in {*minutes, *releases, last} if now.through_minute < number <= max(last, *releases, 0)}
+    for number in sorted(told):
         now = judgement.expose(now, site.cold_policy, zone, minutes.get(number), number)
         if number in releases:
             now = judgement.released(now)

@@ -3,6 +3,7 @@
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
 
+from locker_gateway.outputs import ReadMinutes
 from locker_protocol.cold_chain.minutes import Sampled
 from locker_protocol.telemetry import ZoneMinute
 from locker_protocol.vocabulary import Zone
@@ -24,8 +25,14 @@ class ZoneNow:
 
 @dataclass(slots=True)
 class Drain:
-    """Minutes on their way to the service: read or sent at `since_ms` (monotonic), and how often so far."""
+    """Minutes on their way to the service: read or sent at `since_ms` (monotonic), and how often so far.
 
+    `asked`: the reading that counts; one asked before has perhaps what was changed since. `mended`: the first minute
+    that changed while they were on their way.
+    """
+
+    asked: ReadMinutes | None = None
+    mended: int | None = None
     after: int | None = None
     through: int | None = None
     since_ms: int = 0

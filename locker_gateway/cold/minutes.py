@@ -7,7 +7,7 @@ be told. It sends nothing itself.
 
 import msgspec
 
-from locker_gateway.cold import alarms, exposures, quarantines, sampling, zones
+from locker_gateway.cold import alarms, exposures, quarantines, sampling, sending, zones
 from locker_gateway.cold.records import Watched
 from locker_gateway.inputs import MinutesRead
 from locker_gateway.outputs import PutMinutes, ReadMinutes
@@ -153,15 +153,7 @@ def _mend(turn: Turn, controller: str, stored: list[tuple[Zone, ZoneMinute]], *,
     if not changed:
         return
     _write(turn, controller, changed)
-    _tell_again(turn, controller, min(each.minute for _, each in changed))
+    sending.begin_again(turn, controller, min(each.minute for _, each in changed))
     turn.say("minutes_mended", controller=controller, minutes=len(changed))
     for zone in dict.fromkeys(zone for zone, _ in changed):
         exposures.ask_again(turn, (controller, zone))
-
-
-def _tell_again(turn: Turn, controller: str, first: int) -> None:
-    before = sampling.of(turn.site, controller)
-    told = max(0, min(before.told, first - 1))
-    turn.put(turn.site.samplings, controller, msgspec.structs.replace(before, told=told))
-    drain = turn.site.cold.drains[controller]
-    drain.after = drain.through = None

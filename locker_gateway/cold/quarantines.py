@@ -49,6 +49,14 @@ def judge(turn: Turn, due: int) -> None:
     _decide_late(turn)
 
 
+def judge_loaded(turn: Turn, parcel_id: str) -> None:
+    """A parcel came to lie here, perhaps long after its door was opened for it: nobody waits for the next minute."""
+    exposures.meet(turn)
+    exposed = turn.site.exposed.rows.get(parcel_id)
+    if exposed is not None:
+        _follow(turn, exposed, exposures.standing(turn, exposed), told_all=False)
+
+
 def _follow(turn: Turn, exposed: Exposed, verdicts: Sequence[Verdict], *, told_all: bool) -> None:
     """What follows from the verdicts of a parcel's classes. `told_all`: nothing measured is on its way any more.
 

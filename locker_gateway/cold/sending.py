@@ -39,14 +39,16 @@ def pump(turn: Turn) -> None:
         drain = site.cold.drains[controller]
         if told < settled and not _waits(turn, drain):
             drain.after, drain.through, drain.since_ms, drain.tries = told, None, turn.ms, drain.tries + 1
-            turn.outputs.append(ReadMinutes(controller, told + 1, settled, "send", limit=MAX_MINUTES + 1))
+            drain.asked = ReadMinutes(controller, told + 1, settled, "send", limit=MAX_MINUTES + 1)
+            turn.outputs.append(drain.asked)
 
 
 def take_read(turn: Turn, read: MinutesRead) -> None:
     """Send what the store has, as much as one message holds; whole minutes only."""
     controller, drain = read.asked.controller, turn.site.cold.drains[read.asked.controller]
-    if read.asked.use != "send" or drain.after != read.asked.first - 1 or drain.through is not None:
+    if read.asked is not drain.asked or drain.after is None or drain.through is not None:
         return
+    drain.mended = None
     rows = _one_batch(read.rows)
     whole = len(rows) == len(read.rows)
     drain.through = read.asked.last if whole else rows[-1][1]
@@ -66,12 +68,26 @@ def take_answer(turn: Turn, applied: MinutesApplied) -> None:
     if applied.controller not in site.seen or drain.after is None or drain.through is None:
         return
     told = min(applied.through, drain.through)
+    if drain.mended is not None:
+        told, drain.mended = min(told, drain.mended - 1), None
     if told < drain.after:
         turn.say("minutes_asked_again", level="warning", controller=applied.controller, through=told)
     drain.after, drain.through, drain.tries = None, None, 0
     # Written with the next minute: one that lags only makes us send again.
     sampled = sampling.of(site, applied.controller)
     site.samplings.rows[applied.controller] = msgspec.structs.replace(sampled, told=told)
+
+
+def begin_again(turn: Turn, controller: str, first: int) -> None:
+    """Minutes from `first` on changed. What is on its way has them as they were; its answer is waited for."""
+    sampled, drain = sampling.of(turn.site, controller), turn.site.cold.drains[controller]
+    turn.put(
+        turn.site.samplings, controller, msgspec.structs.replace(sampled, told=max(0, min(sampled.told, first - 1)))
+    )
+    if drain.through is None:
+        drain.after = drain.asked = None
+    else:
+        drain.mended = min(first, drain.mended or first)
 
 
 def queued(site: Site) -> int:

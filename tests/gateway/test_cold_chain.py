@@ -1,9 +1,12 @@
 """Food that was too warm, or that nobody measured, is kept from its owner at once, told, and decided by staff alone."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
 from locker_gateway.inputs import UplinkDown
+from locker_protocol.cold_chain import judge
 from locker_protocol.cold_chain.policy import DEFAULT_POLICY, Line
 from locker_protocol.cold_messages import (
     CondemnParcel,
@@ -14,10 +17,10 @@ from locker_protocol.cold_messages import (
     SetColdPolicy,
 )
 from locker_protocol.telemetry import SAMPLE_EVERY_MS
-from locker_protocol.uplink_messages import EntriesApplied, LoadedParcel, OpenDoors, ParcelCollected
-from locker_protocol.vocabulary import ColdCause, Right
+from locker_protocol.uplink_messages import EntriesApplied, LoadedParcel, LoadParcel, OpenDoors, ParcelCollected
+from locker_protocol.vocabulary import ColdCause, Refusal, Right
 from tests.gateway.cold_world import MINUTE_MS, pass_minutes, told_of, warm
-from tests.gateway.manifests import SECRET, code, credential, parcel, snapshot
+from tests.gateway.manifests import SECRET, code, credential, label, parcel, snapshot
 from tests.gateway.world import World, loaded_world, unlocks
 
 TCS = "chilled_tcs"
@@ -105,6 +108,37 @@ def test_a_minute_of_a_fast_civil_clock_is_no_silence() -> None:
     world.g2.send_beat()
     world.wait(0.4)
     assert told_of(world) == []
+
+
+def test_time_counts_from_when_its_door_was_opened_and_not_from_when_it_was_seen_shut() -> None:
+    world = World(told=False)
+    world.tell(snapshot(parcels=[parcel(1, doors=[1], food_classes=[TCS])], credentials=[credential()]))
+    world.g1.be_born()
+    world.g2.be_born()
+    assert unlocks(world.down(LoadParcel("c1", label(), "driver", world.civil_ms + 10_000))) == [1]
+    world.g1.report()
+    pass_minutes(world, 60)
+    world.g1.shut(1)
+    assert told_of(world)[0] == ("quarantined", TCS)
+    assert unlocks(world.g1.scan(code())) == []
+    assert world.refusals()[-1] == Refusal.QUARANTINED
+
+
+def test_a_clock_set_ahead_by_a_year_is_judged_as_one_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = mixed_world()
+    pass_minutes(world, 20)
+    counted, expose = list[int](), judge.expose
+
+    def counting(*given: Any) -> judge.Exposure:
+        counted.append(given[-1])
+        return expose(*given)
+
+    monkeypatch.setattr(judge, "expose", counting)
+    world.civil_ms += 365 * 1_440 * MINUTE_MS
+    world.tell(SetColdPolicy(msgspec.structs.replace(DEFAULT_POLICY, version=5)))
+    pass_minutes(world, 10)
+    assert ("condemned", TCS) in told_of(world)
+    assert 0 < len(counted) < 2_000
 
 
 def test_a_filled_gap_ends_the_quarantine_it_had_made() -> None:

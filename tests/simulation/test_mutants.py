@@ -24,10 +24,12 @@ from locker_gateway import (
     manifest,
     remote,
     site,
+    staff_doors,
     tidy,
     uplink_log,
 )
 from locker_gateway import turn as turn_module
+from locker_gateway.cold import exposures, quarantines, sending, zones
 from locker_gateway.loop import Loop
 from locker_gateway.outputs import Output, PruneEvents, Record
 from locker_gateway.records import Answer, Mark
@@ -37,13 +39,17 @@ from locker_gateway.state import ONLY
 from locker_gateway.store import StoreFailed
 from locker_gateway.turn import Turn
 from locker_protocol.bus_messages import DoorOpened, DoorShut
+from locker_protocol.cold_chain import faults
+from locker_protocol.cold_chain import minutes as cold_minutes
 from locker_protocol.token import Token, read_token
 from locker_protocol.typed_code import hash_secret
 from locker_protocol.uplink_messages import EntriesApplied, UpBatch
 from locker_protocol.vocabulary import DoorCondition, Refusal, Right
 from simulation import gateway_node
+from simulation.cold_book import ColdBook
 from simulation.disks import JournalDisk
 from simulation.gateway_node import GatewayNode
+from simulation.inspectors import Inspectors
 from simulation.keys import KeyRing, QuickPublicKey
 from simulation.service_book import Book, Refund
 from simulation.service_node import ServiceNode
@@ -507,7 +513,7 @@ def a_new_log_drops_the_cancellations_on_their_way(patch: Patch) -> None:
 
 @mutant("I8", "I9")
 def one_decision_gives_two_refunds(patch: Patch) -> None:
-    def decide(self: Book, order: Any, amount_minor: int) -> None:
+    def decide(self: Book, order: Any, amount_minor: int, why: str = "end") -> None:
         for key in ("end", "again"):
             if amount_minor > 0:
                 self.touched.add(order.order_id)
@@ -515,6 +521,75 @@ def one_decision_gives_two_refunds(patch: Patch) -> None:
                 self.refunds[order.order_id, key] = Refund(name, order.order_id, amount_minor)
 
     patch.setattr(Book, "_decide_refund", decide)
+
+
+# --- cold ------------------------------------------------------------------------------------------------------------
+
+
+@mutant("I10")
+def gaps_in_what_was_measured_are_forgiven(patch: Patch) -> None:
+    patch.setattr("locker_protocol.cold_chain.judge._Sums._counts_unmeasured", lambda *_: False)
+
+
+@mutant("I10")
+def a_silent_lockers_minutes_are_waited_for(patch: Patch) -> None:
+    patch.setattr(exposures, "is_silent", lambda *_: False)
+
+
+@mutant("I11", "I14")
+def a_quarantine_is_kept_in_memory_only(patch: Patch) -> None:
+    put = Turn.put
+
+    def forgetful(self: Turn, table: Any, key: str, row: Any) -> None:
+        if table.kind == "quarantine":
+            table.rows[key] = row
+        else:
+            put(self, table, key, row)
+
+    patch.setattr(Turn, "put", forgetful)
+
+
+@mutant("I11")
+def food_is_judged_after_the_grant(patch: Patch) -> None:
+    patch.setattr(collecting, "is_kept", lambda *_: False)
+
+
+@mutant("I11")
+def whoever_hands_over_from_afar_is_not_refused(patch: Patch) -> None:
+    patch.setattr(staff_doors, "is_kept", lambda *_: False)
+
+
+@mutant("I11")
+def what_was_crossed_for_good_is_released(patch: Patch) -> None:
+    def all_of_it(self: Inspectors, row: Any, _door: int) -> list[str]:
+        return self.world.manifests[row.parcel_id].food_classes
+
+    patch.setattr(Inspectors, "_still_good", all_of_it)
+    patch.setattr(quarantines, "check_release", lambda *_: None)
+
+
+@mutant("I11")
+def the_two_hours_are_forgotten(patch: Patch) -> None:
+    patch.setattr(quarantines, "_decide_late", lambda _turn: None)
+    patch.setattr(ColdBook, "remind", lambda *_: None)
+
+
+@mutant("I17")
+def late_samples_are_ignored(patch: Patch) -> None:
+    patch.setattr(zones, "mend_later", lambda *_: None)
+
+
+@mutant("I10")
+def a_value_that_no_probe_can_mean_is_believed(patch: Patch) -> None:
+    patch.setattr(cold_minutes, "LOWEST_C", -100.0)
+    patch.setattr(cold_minutes, "MAGIC_C", frozenset())
+    patch.setattr(faults, "MAGIC_C", frozenset())
+    patch.setattr(faults, "LOWEST_C", -100.0)
+
+
+@mutant("I14")
+def what_was_mended_is_not_told_again(patch: Patch) -> None:
+    patch.setattr(sending, "begin_again", lambda *_: None)
 
 
 # --- the gate ---------------------------------------------------------------------------------------------------------
