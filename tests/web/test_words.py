@@ -4,7 +4,7 @@ import importlib
 import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from flask import Flask
@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 import app
 from app.domain.basket import LiveGoods
 from app.domain.errors import DomainError, IllegalMove
+from app.domain.refunding import RefundCause
 from app.web import words
 from locker_protocol.uplink_messages import SiteEvent
 from locker_protocol.vocabulary import DoorCondition, Refusal, Right
@@ -82,3 +83,10 @@ def test_operators_read_every_event_right_and_condition_in_words() -> None:
     told = [event.__name__ for event in get_args(SiteEvent)]
     said = [*told, *Right, *DoorCondition]
     assert [word for word in said if f"'{word}': _(" not in page] == []
+
+
+@pytest.mark.parametrize("cause", list(RefundCause))
+def test_every_refund_says_what_it_is_for(web: Flask, cause: RefundCause) -> None:
+    with web.test_request_context("/en/ops/refunds"):
+        words_of: Any = web.jinja_env.get_template("staff/ops_money_words.html").module
+        assert str(words_of.refund_cause(cause.value)).strip()
