@@ -38,6 +38,8 @@ TOLERATED_C = 0.1
 # What waited longer is stamped by how fast the calendar seemed to run: very fast, for so long after a leap.
 WAITS_MS, LEAPS_TELL_MS = 100, 90_000
 
+STAMPED_WRONGLY = "stamped wrongly"
+
 Minute = Literal["over", "not", "unknown", "excused"]
 
 _minutes = msgspec.json.Decoder(ZoneMinute)
@@ -60,6 +62,7 @@ class ColdOracle:
         self._found_ms: dict[str, int] = {}
         self._overdue: dict[str, int] = {}
         self._stays: dict[str, frozenset[str]] = {}
+        self._lost: set[tuple[str, int]] = set()
         self._cleared: list[ParcelCleared] = []
         self._found_now: set[str] = set()
 
@@ -152,14 +155,20 @@ class ColdOracle:
             run: Samples = decode(payload, Samples)
             now = node.clock.true_ms() // MINUTE_MS
             for each in range(max(now - len(run.zones[0].air_c) - run.age_ms // MINUTE_MS - 60, 0), now + 2):
-                node.fridge.said_wrongly[each] = "stamped wrongly"
+                node.fridge.said_wrongly[each] = STAMPED_WRONGLY
+
+    def gateway_ended(self) -> None:
+        """What was sampled in minutes not ended yet was in its memory alone, and is not taken again."""
+        for name, node in self.world.controllers.items():
+            now = node.clock.true_ms() // MINUTE_MS
+            self._lost |= {(name, each) for each in range(max(self._last.get(name, 0), now - 60), now + 2)}
 
     def beat_stands_in(self, name: str) -> None:
         """Until a birth was heard a beat's values count as of now, and the calendar may have leapt since they were."""
         node = self.world.controllers[name]
         now = node.clock.true_ms() // MINUTE_MS
         if self.kernel.ms - self.world.leapt_at_ms < LEAPS_TELL_MS:
-            node.fridge.said_wrongly |= dict.fromkeys(range(now - 1, now + 2), "stamped wrongly")
+            node.fridge.said_wrongly |= dict.fromkeys(range(now - 1, now + 2), STAMPED_WRONGLY)
 
     def look_at_the_clock(self) -> None:
         """From now on the gateway's minutes are not the true ones, perhaps."""
@@ -250,13 +259,14 @@ class ColdOracle:
         classes = set(parcel.food_classes) if parcel else set()
         return classes & self._stays.get(parcel_id, frozenset()) if parcel_id in self.released else classes
 
-    # --- the end
+    # --- once all is quiet
 
-    def judge_the_end(self) -> None:
+    def judge_what_was_taken(self) -> None:
         """I17: a sample that counts as taken is in the gateway's minutes."""
         if self.doubted or self.world.disturbed:
             return
         for name, node in self.world.controllers.items():
+            stamped_wrongly = {each for each, how in node.fridge.said_wrongly.items() if how == STAMPED_WRONGLY}
             row = self.world.gateway.disk.rows.get(("sampling", name))
             if row is None or node.state is None:
                 continue
@@ -268,5 +278,6 @@ class ColdOracle:
                 number = (held.at_ms - (len(held.held) - 1 - place) * MINUTE_MS) // MINUTE_MS
                 is_taken = any(low <= first + place <= high for low, high in taken.runs)
                 kept = any((name, each) in self._measured for each in (number, number + 1))
-                if is_taken and not kept and number <= taken.settled - 1:
+                known = (name, number) not in self._lost and number not in stamped_wrongly
+                if is_taken and known and not kept and number <= taken.settled - 1:
                     raise Violation("I17", f"sample {first + place} of {name} was taken and is in no minute", name)

@@ -138,6 +138,7 @@ class World:
         kernel.run(FAULTS_END_MS)
         self._mend()
         kernel.run(kernel.ms + 20_000)
+        self.oracle.cold.judge_what_was_taken()
         self._let_hours_pass()
         self._finish()
         judge_the_end(self)

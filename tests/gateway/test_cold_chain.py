@@ -1,10 +1,13 @@
 """Food that was too warm, or that nobody measured, is kept from its owner at once, told, and decided by staff alone."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
 from locker_gateway.inputs import UplinkDown
 from locker_protocol.cold_chain import judge
+from locker_protocol.cold_chain.judge import Exposure
 from locker_protocol.cold_chain.policy import DEFAULT_POLICY, Line
 from locker_protocol.cold_messages import (
     CondemnParcel,
@@ -126,7 +129,12 @@ def test_a_clock_set_ahead_by_a_year_is_judged_as_one_gap(monkeypatch: pytest.Mo
     world = mixed_world()
     pass_minutes(world, 20)
     counted, expose = [], judge.expose
-    monkeypatch.setattr(judge, "expose", lambda *given: counted.append(given[-1]) or expose(*given))
+
+    def counting(*given: Any) -> Exposure:
+        counted.append(given[-1])
+        return expose(*given)
+
+    monkeypatch.setattr(judge, "expose", counting)
     world.civil_ms += 365 * 1_440 * MINUTE_MS
     world.tell(SetColdPolicy(msgspec.structs.replace(DEFAULT_POLICY, version=5)))
     pass_minutes(world, 10)
