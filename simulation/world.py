@@ -258,7 +258,7 @@ class World:
         overtaken = any(map(self.chaos.may, LATE_MESSAGES))
         for (name, number, zone), body in self.gateway.disk.minutes.items():
             known = cold.minutes.get((name, zone, number))
-            same = known is not None and (overtaken or msgspec.json.encode(known) == body)
+            same = overtaken or (known is not None and msgspec.json.encode(known) == body)
             if number <= cold.through.get(name, 0) and not same:
                 return f"minute {number} of {name} is {body!r} at the site and {known} in the book"
         return None
