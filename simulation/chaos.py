@@ -91,7 +91,7 @@ COLD = {
     "probe_noisy": 0.03,
     "probe_drifts": 0.03,
     "probes_swapped": 0.03,
-    "samples_lost": 0.05,
+    "samples_lost": 0.15,
     "samples_late": 0.1,
     "samples_doubled": 0.05,
     "gateway_killed_between_minutes": 0.03,

@@ -38,6 +38,8 @@ TOLERATED_C = 0.1
 # What waited longer is stamped by how fast the calendar seemed to run: very fast, for so long after a leap.
 WAITS_MS, LEAPS_TELL_MS = 100, 90_000
 
+STAMPED_WRONGLY = "stamped wrongly"
+
 Minute = Literal["over", "not", "unknown", "excused"]
 
 _minutes = msgspec.json.Decoder(ZoneMinute)
@@ -60,6 +62,8 @@ class ColdOracle:
         self._found_ms: dict[str, int] = {}
         self._overdue: dict[str, int] = {}
         self._stays: dict[str, frozenset[str]] = {}
+        self._loaded_minute: dict[str, int] = {}
+        self._lost: set[tuple[str, int]] = set()
         self._cleared: list[ParcelCleared] = []
         self._found_now: set[str] = set()
 
@@ -85,6 +89,10 @@ class ColdOracle:
                 raise Violation("I10", f"minute {number} is kept as {least}..{most} and was {true}", controller)
         elif said_wrongly <= set(ABSURD) and fridge.said_rightly.isdisjoint((number - 1, number)):
             raise Violation("I10", f"minute {number} is believed although its probe failed", controller)
+
+    def loaded(self, parcel_id: str, controller: str) -> None:
+        """Its door was seen shut: from here on its zone's minutes are its own; until here nobody measured it."""
+        self._loaded_minute[parcel_id] = self.world.controllers[controller].clock.true_ms() // MINUTE_MS
 
     def told(self, event: SiteEvent) -> None:
         """A commit says this of a parcel."""
@@ -146,20 +154,29 @@ class ColdOracle:
         """The gateway takes a report in. Where the calendar leapt while it was on its way, no stamp can be right."""
         self.samples_ms[name] = self.kernel.ms
         node = self.world.controllers[name]
-        sent_ms, leapt_ms = node.samples_sent_ms.get(payload, self.kernel.ms), self.world.leapt_at_ms
+        sent_ms, true_ms = node.samples_sent[payload]
+        leapt_ms = self.world.leapt_at_ms
         waited_ms = self.kernel.ms - sent_ms
         if sent_ms <= leapt_ms or (waited_ms > WAITS_MS and self.kernel.ms - leapt_ms < LEAPS_TELL_MS):
             run: Samples = decode(payload, Samples)
+            first = (true_ms - run.age_ms) // MINUTE_MS - len(run.zones[0].air_c)
+            last = node.clock.true_ms() // MINUTE_MS + 1
+            # They are put among others, up to an hour before theirs.
+            node.fridge.said_wrongly |= dict.fromkeys(range(first - 60, last + 1), STAMPED_WRONGLY)
+            self._lost |= {(name, each) for each in range(first - 1, last + 1)}
+
+    def gateway_ended(self) -> None:
+        """What was sampled in minutes not ended yet was in its memory alone, and is not taken again."""
+        for name, node in self.world.controllers.items():
             now = node.clock.true_ms() // MINUTE_MS
-            for each in range(max(now - len(run.zones[0].air_c) - run.age_ms // MINUTE_MS - 60, 0), now + 2):
-                node.fridge.said_wrongly[each] = "stamped wrongly"
+            self._lost |= {(name, each) for each in range(max(self._last.get(name, 0), now - 60), now + 2)}
 
     def beat_stands_in(self, name: str) -> None:
         """Until a birth was heard a beat's values count as of now, and the calendar may have leapt since they were."""
         node = self.world.controllers[name]
         now = node.clock.true_ms() // MINUTE_MS
         if self.kernel.ms - self.world.leapt_at_ms < LEAPS_TELL_MS:
-            node.fridge.said_wrongly |= dict.fromkeys(range(now - 1, now + 2), "stamped wrongly")
+            node.fridge.said_wrongly |= dict.fromkeys(range(now - 1, now + 2), STAMPED_WRONGLY)
 
     def look_at_the_clock(self) -> None:
         """From now on the gateway's minutes are not the true ones, perhaps."""
@@ -214,7 +231,9 @@ class ColdOracle:
     def _minutes(self, controller: str, bag: Bag, line: Line) -> Iterable[Minute]:
         """What is certain of each minute that the bag lay there; the newest are those told, or not told by now."""
         last = max(self._last.get(controller, 0), self._silent_through.get(controller, 0))
-        return [self._one(controller, number, line) for number in range(bag.put_minute + 2, last + 1)]
+        numbers = range(bag.put_minute + 2, last + 1)
+        since = self._loaded_minute.get(bag.parcel_id, 0)
+        return [self._one(controller, each, line) if each > since else "unknown" for each in numbers]
 
     def _one(self, controller: str, number: int, line: Line) -> Minute:
         fridge = self.world.controllers[controller].fridge
@@ -250,9 +269,9 @@ class ColdOracle:
         classes = set(parcel.food_classes) if parcel else set()
         return classes & self._stays.get(parcel_id, frozenset()) if parcel_id in self.released else classes
 
-    # --- the end
+    # --- once all is quiet
 
-    def judge_the_end(self) -> None:
+    def judge_what_was_taken(self) -> None:
         """I17: a sample that counts as taken is in the gateway's minutes."""
         if self.doubted or self.world.disturbed:
             return
@@ -268,5 +287,5 @@ class ColdOracle:
                 number = (held.at_ms - (len(held.held) - 1 - place) * MINUTE_MS) // MINUTE_MS
                 is_taken = any(low <= first + place <= high for low, high in taken.runs)
                 kept = any((name, each) in self._measured for each in (number, number + 1))
-                if is_taken and not kept and number <= taken.settled - 1:
+                if is_taken and not kept and (name, number) not in self._lost and number <= taken.settled - 1:
                     raise Violation("I17", f"sample {first + place} of {name} was taken and is in no minute", name)

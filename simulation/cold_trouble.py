@@ -67,6 +67,8 @@ class ColdTrouble:
             controller.link.publish(controller.topics["report"], payload, retain=False, reliable=True)
 
         if self.chaos.strikes("samples_lost"):
+            # Nobody knows for a while; then the connection breaks, and all that is held is sent again.
+            self.kernel.after(self.kernel.between(2_000, 25_000), controller.link.reset)
             return
         if self.chaos.strikes("samples_late"):
             self.kernel.after(self.kernel.pick((2_000, 5_000, 9_000, 25_000)), send)

@@ -62,7 +62,7 @@ class ControllerNode:
         self.echoes_since_ms: int | None = None
         self.boots: dict[str, int] = {}
         self.fridge = Fridge(self, world.lobby)
-        self.samples_sent_ms: dict[bytes, int] = {}
+        self.samples_sent: dict[bytes, tuple[int, int]] = {}
         self._woken = 0
         self.topics = {kind: bus_topic(GATEWAY, name, kind) for kind in ("command", "report", "presence")}
         self.link = Link(
@@ -203,7 +203,7 @@ class ControllerNode:
                 payload = encode(message)
                 self.kernel.note("report", self.name, data=payload)
                 if isinstance(message, Samples):
-                    self.samples_sent_ms[payload] = self.kernel.ms
+                    self.samples_sent[payload] = self.kernel.ms, self.clock.true_ms()
                     self.world.cold_trouble.carry(self, payload)
                 else:
                     self.link.publish(self.topics[kind], payload, retain=retain, reliable=qos > 0)

@@ -24,7 +24,6 @@ def judge_the_end(world: "World") -> None:
     for controller in world.controllers.values():
         if controller.state is not None and len(controller.state.memory.events) > MAX_QUEUE:
             raise Violation("I17", "a controller keeps more events than it may")
-    world.oracle.cold.judge_the_end()
     for order_id in world.service.book.orders:
         _judge_money(world, order_id)
     if not world.disturbed:

@@ -258,6 +258,7 @@ class GatewayNode:
             self._end(lasts_ms, in_good_order=False)
 
     def _end(self, lasts_ms: int, *, in_good_order: bool) -> None:
+        self.world.oracle.cold.gateway_ended()
         self.site = self._loop = None
         self.heard.clear()
         self.asked_ms.clear()

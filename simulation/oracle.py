@@ -232,6 +232,7 @@ class Oracle:
             self._silent(record.event.controller)
         elif isinstance(record.event, ParcelLoaded):
             self._loaded(record.event)
+            self.cold.loaded(record.event.parcel_id, record.event.controller)
         elif isinstance(record.event, DoorWasOpened | DoorWasShut):
             self.movements.told(record.event)
         else:

@@ -7,6 +7,7 @@ import pytest
 
 from locker_gateway.inputs import UplinkDown
 from locker_protocol.cold_chain import judge
+from locker_protocol.cold_chain.judge import Exposure
 from locker_protocol.cold_chain.policy import DEFAULT_POLICY, Line
 from locker_protocol.cold_messages import (
     CondemnParcel,
@@ -127,9 +128,9 @@ def test_time_counts_from_when_its_door_was_opened_and_not_from_when_it_was_seen
 def test_a_clock_set_ahead_by_a_year_is_judged_as_one_gap(monkeypatch: pytest.MonkeyPatch) -> None:
     world = mixed_world()
     pass_minutes(world, 20)
-    counted, expose = list[int](), judge.expose
+    counted, expose = [], judge.expose
 
-    def counting(*given: Any) -> judge.Exposure:
+    def counting(*given: Any) -> Exposure:
         counted.append(given[-1])
         return expose(*given)
 

@@ -29,7 +29,7 @@ from locker_gateway import (
     uplink_log,
 )
 from locker_gateway import turn as turn_module
-from locker_gateway.cold import exposures, quarantines, sending, zones
+from locker_gateway.cold import quarantines, sending, zones
 from locker_gateway.loop import Loop
 from locker_gateway.outputs import Output, PruneEvents, Record
 from locker_gateway.records import Answer, Mark
@@ -39,7 +39,6 @@ from locker_gateway.state import ONLY
 from locker_gateway.store import StoreFailed
 from locker_gateway.turn import Turn
 from locker_protocol.bus_messages import DoorOpened, DoorShut
-from locker_protocol.cold_chain import faults
 from locker_protocol.cold_chain import minutes as cold_minutes
 from locker_protocol.token import Token, read_token
 from locker_protocol.typed_code import hash_secret
@@ -531,11 +530,6 @@ def gaps_in_what_was_measured_are_forgiven(patch: Patch) -> None:
     patch.setattr("locker_protocol.cold_chain.judge._Sums._counts_unmeasured", lambda *_: False)
 
 
-@mutant("I10")
-def a_silent_lockers_minutes_are_waited_for(patch: Patch) -> None:
-    patch.setattr(exposures, "is_silent", lambda *_: False)
-
-
 @mutant("I11", "I14")
 def a_quarantine_is_kept_in_memory_only(patch: Patch) -> None:
     put = Turn.put
@@ -579,12 +573,11 @@ def late_samples_are_ignored(patch: Patch) -> None:
     patch.setattr(zones, "mend_later", lambda *_: None)
 
 
-@mutant("I10")
+@mutant("I10", "I17")
 def a_value_that_no_probe_can_mean_is_believed(patch: Patch) -> None:
     patch.setattr(cold_minutes, "LOWEST_C", -100.0)
+    patch.setattr(cold_minutes, "HIGHEST_C", 100.0)
     patch.setattr(cold_minutes, "MAGIC_C", frozenset())
-    patch.setattr(faults, "MAGIC_C", frozenset())
-    patch.setattr(faults, "LOWEST_C", -100.0)
 
 
 @mutant("I14")
