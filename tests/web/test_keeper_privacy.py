@@ -86,6 +86,7 @@ def values_of(evening: Evening) -> dict[str, Any]:
         "look_id": look.id,
         "command_id": mine[0].id,
         "filename": "caibox.css",
+        "receipt_no": 998,
     }
 
 
