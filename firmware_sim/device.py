@@ -26,6 +26,7 @@ from firmware_sim.memory import Record
 from firmware_sim.meter import Meter
 from firmware_sim.mqtt_device import Address, BusLink, LinkHandlers
 from firmware_sim.probes import Probes
+from firmware_sim.sampling import CAUGHT_UP_MS
 from firmware_sim.settings import Bus, LockerPlan
 from firmware_sim.switching import Switches
 from firmware_sim.wire import Wire
@@ -34,6 +35,7 @@ from locker_protocol.clock import Clock, Now
 from locker_protocol.codec import decode, encode
 from locker_protocol.errors import ProtocolError
 from locker_protocol.ids import RandomBytes
+from locker_protocol.telemetry import SAMPLE_EVERY_MS
 from locker_protocol.topics import BusKind
 from locker_protocol.vocabulary import Zone
 
@@ -111,6 +113,7 @@ class LockerDevice:
         self._zone_of = {door.door: door.zone for door in plan.doors}
         self._cold_faults = ColdFaults(self.board)
         self._meter = Meter(around.data / f"{plan.locker_id}.meter")
+        self._passed: deque[tuple[int, signals.Sample]] = deque(maxlen=CAUGHT_UP_MS // SAMPLE_EVERY_MS)
         self._settled_ms: int | None = None
         self._has_run = False
         self._electronics_j = 0.0
@@ -338,6 +341,13 @@ class LockerDevice:
     def _sample_at(self, civil_ms: int) -> signals.Sample:
         if self._settled_ms is None or civil_ms > self._settled_ms:
             self.settle(civil_ms)
+        while self._passed and self._passed[0][0] <= civil_ms - SAMPLE_EVERY_MS:
+            self._passed.popleft()
+        if self._passed and self._passed[0][0] <= civil_ms:
+            return self._passed.popleft()[1]
+        return self._read(civil_ms)
+
+    def _read(self, civil_ms: int) -> signals.Sample:
         readings = self._probes.read(self.fridges, civil_ms)
         return tuple(
             signals.ZoneSample(each.zone, each.air_c, each.product_c, fridge.compressor_on, fridge.defrosting)
@@ -381,8 +391,18 @@ class LockerDevice:
         self.show_probes()
 
     def settle(self, civil_ms: int | None = None) -> None:
-        """Let the cold catch up before anything that bears on it changes."""
+        """Let the cold catch up before anything that bears on it changes.
+
+        Where the civil clock jumped, what its probes would have read on the way is kept for the samples that are due.
+        """
         civil_ms = self.now().civil_ms if civil_ms is None else civil_ms
+        before_ms = civil_ms if self._settled_ms is None or self.controller is None else self._settled_ms
+        for passed_ms in range(max(before_ms, civil_ms - CAUGHT_UP_MS), civil_ms - SAMPLE_EVERY_MS, SAMPLE_EVERY_MS):
+            self._pass_to(passed_ms + SAMPLE_EVERY_MS)
+            self._passed.append((passed_ms + SAMPLE_EVERY_MS, self._read(passed_ms + SAMPLE_EVERY_MS)))
+        self._pass_to(civil_ms)
+
+    def _pass_to(self, civil_ms: int) -> None:
         powered = self.controller is not None
         for zone, fridge in self.fridges.items():
             open_doors = self._open_doors(zone)

@@ -255,3 +255,21 @@ def test_a_meters_file_that_says_nonsense_counts_from_nothing(tmp_path: Path, no
     path = tmp_path / "G1.meter"
     path.write_bytes(nonsense.encode("latin-1"))
     assert Meter(path).read(3_600) == 1
+
+
+def test_what_was_read_while_the_clock_jumped_moves_as_it_would_have_whoever_looked_first(
+    with_stand: WithStand,
+) -> None:
+    def scenario(stand: Stand) -> None:
+        stand.clock.civil_ms += 3 * HOUR_MS
+        stand.device.settle()  # somebody opens the locker's page before its samples are due
+        for _ in range(8):
+            stand.clock.monotonic_ms += 1_000
+            stand.device.feed(Woken())
+        jumped = list(stand.sampling.held)[-3 * 360 :]
+        at = next(place for place, zone in enumerate(jumped[0]) if zone.zone is Zone.CHILLED)
+        for hour in range(3):
+            air = {sample[at].air_c for sample in jumped[hour * 360 : (hour + 1) * 360]}
+            assert len(air) > 10, hour
+
+    with_stand(scenario)
