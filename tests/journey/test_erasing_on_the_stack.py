@@ -78,6 +78,7 @@ def collect_an_order(place: Place, resident: Page) -> str:
     say_too_much(place)
     resident.goto(place.url(order))
     resident.locator("a.button.big").click()
+    resident.locator(".door-number").first.wait_for()
     doors = [int(text.split()[-1]) for text in resident.locator(".door-number").all_inner_texts()]
     locker.at(doors[0]).scan(PHONE)  # somebody shows the scanner what is no code
     locker.refuses("malformed")

@@ -34,6 +34,7 @@ def test_a_keeper_rescues_a_bag_and_opens_the_rest(stack: Stack, browser: Browse
     locker = VirtualLocker(place, DOORS)
     load_everything(place, locker)
     resident.locator("a.button.big").click()
+    resident.locator(".door-number").first.wait_for()
     doors = [int(text.split()[-1]) for text in resident.locator(".door-number").all_inner_texts()]
 
     keeper = place.person()
