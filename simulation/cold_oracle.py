@@ -15,6 +15,7 @@ from locker_gateway.outputs import PutMinutes
 from locker_protocol.codec import decode
 from locker_protocol.cold_chain.policy import Line
 from locker_protocol.cold_messages import ParcelCleared, ParcelCondemned, ParcelQuarantined, ReleaseParcel
+from locker_protocol.errors import ProtocolError
 from locker_protocol.telemetry import Samples, ZoneMinute
 from locker_protocol.uplink_messages import Entry, ParcelCollected, ParcelRemoved, ParcelTakenBack, SiteEvent
 from locker_protocol.vocabulary import Right, Zone
@@ -158,7 +159,10 @@ class ColdOracle:
         leapt_ms = self.world.leapt_at_ms
         waited_ms = self.kernel.ms - sent_ms
         if sent_ms <= leapt_ms or (waited_ms > WAITS_MS and self.kernel.ms - leapt_ms < LEAPS_TELL_MS):
-            run: Samples = decode(payload, Samples)
+            try:
+                run: Samples = decode(payload, Samples)
+            except ProtocolError:
+                return  # it says what no probe can; the gateway refuses it whole
             first = (true_ms - run.age_ms) // MINUTE_MS - len(run.zones[0].air_c)
             last = node.clock.true_ms() // MINUTE_MS + 1
             # They are put among others, up to an hour before theirs.

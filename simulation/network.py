@@ -243,6 +243,11 @@ class Link:
         if self.session is not None:
             self.session.slow_until_ms = self.kernel.ms + lasts_ms
 
+    def speed_up(self) -> None:
+        """As fast as it should be again; what is in the wire keeps its turn."""
+        if self.session is not None:
+            self.session.slow_until_ms = 0
+
     def reset(self) -> None:
         """The connection breaks, and both ends know."""
         session = self.session

@@ -167,6 +167,7 @@ class World:
         for link in self.links():
             link.broker.cut.pop(link.client, None)
             link.refused_until_ms = 0
+            link.speed_up()
         for controller in self.controllers.values():
             controller.fridge.advance()
             controller.fridge.mend()
