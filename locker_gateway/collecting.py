@@ -29,7 +29,7 @@ SPENDS = frozenset({Right.COLLECT, Right.HAND_OVER})
 def open_for(turn: Turn, holder: Holder, *, controller: str | None, via: Via) -> tuple[int, ...]:
     """Open the doors of the holder's order; returns their numbers. Raises Refused.
 
-    `controller`: the locker where the code was shown; `None`: on a page, and then every locker must be known to be there.
+    `controller`: the locker where the code was shown; `None`: on a page, and every locker must be known to live.
     """
     site = turn.site
     grants.lapse_what_stayed_shut(turn)

@@ -1,4 +1,4 @@
-"""Commands from afar: open doors, load a parcel, collect by a code. Answered once; a repeat gets the first answer and moves nothing.
+"""Commands from afar: open doors, load a parcel, collect by a code. Answered once; a repeat gets the first answer.
 
 Such a command is worth nothing after `not_after`, nor after it lay here for ten seconds: whoever sent it has gone.
 """
