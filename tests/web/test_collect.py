@@ -245,7 +245,12 @@ def test_refund_now_is_one_decision_and_the_code_is_gone(ready: Day) -> None:
 
 def test_a_refusal_of_the_locker_is_said_in_its_words(ready: Day) -> None:
     with ready.engine.begin() as conn:
-        values: dict[str, Any] = {"kind": "collect", "order_id": ready.order_id, "credential_id": CREDENTIAL, "sent_at": NOW}
+        values: dict[str, Any] = {
+            "kind": "collect",
+            "order_id": ready.order_id,
+            "credential_id": CREDENTIAL,
+            "sent_at": NOW,
+        }
         gone = {"answered_at": NOW, "refusal": "locker_silent"}
         ask(conn, gateway_id="gw-1", person_id=ready.people[Role.RESIDENT], **values, **gone)
     assert "The locker does not answer. Nothing was opened." in page(ready)
@@ -254,7 +259,12 @@ def test_a_refusal_of_the_locker_is_said_in_its_words(ready: Day) -> None:
 def test_food_that_is_all_kept_shut_shows_no_code_and_no_button(ready: Day) -> None:
     with ready.engine.begin() as conn:
         for n, parcel_id in enumerate(ready.parcels):
-            row: dict[str, Any] = {"id": f"q{n}", "parcel_id": parcel_id, "order_id": ready.order_id, "site_id": ready.site_id}
+            row: dict[str, Any] = {
+                "id": f"q{n}",
+                "parcel_id": parcel_id,
+                "order_id": ready.order_id,
+                "site_id": ready.site_id,
+            }
             row |= {"locker_id": "G1", "door": 6 + n, "food_class": "chilled_tcs", "cause": "too_warm"}
             conn.execute(insert(t.quarantine).values(**row, since=NOW, found_at=NOW, due_at=NOW + timedelta(hours=2)))
         conn.execute(update(t.locker).values(online=False))
@@ -268,7 +278,12 @@ def test_food_that_is_all_kept_shut_shows_no_code_and_no_button(ready: Day) -> N
 
 def test_one_bag_kept_shut_leaves_the_others_to_open(ready: Day) -> None:
     with ready.engine.begin() as conn:
-        row: dict[str, Any] = {"id": "q1", "parcel_id": ready.parcels[0], "order_id": ready.order_id, "site_id": ready.site_id}
+        row: dict[str, Any] = {
+            "id": "q1",
+            "parcel_id": ready.parcels[0],
+            "order_id": ready.order_id,
+            "site_id": ready.site_id,
+        }
         row |= {"locker_id": "G1", "door": 6, "food_class": "chilled_tcs", "cause": "too_warm"}
         conn.execute(insert(t.quarantine).values(**row, since=NOW, found_at=NOW, due_at=NOW + timedelta(hours=2)))
     shown = page(ready)
