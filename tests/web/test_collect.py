@@ -9,12 +9,10 @@ import pytest
 from sqlalchemy import Engine, insert, select, update
 
 from app.db import tables as t
-from app.domain.collect_link import make_collect_link
 from app.domain.roles import Role
+from tests.web.collect_world import CREDENTIAL, happen, link, make_ready, pulse_in_vain
 from tests.web.shop_world import NOW
-from tests.web.staff_world import Day, ask, day_at, tell
-
-CREDENTIAL = "00112233445566aa"
+from tests.web.staff_world import Day, ask, day_at
 
 
 @pytest.fixture
@@ -26,24 +24,11 @@ def day(db: Engine, tmp_path: Path) -> Iterator[Day]:
 @pytest.fixture
 def ready(day: Day) -> Day:
     """The order's parcels lie behind doors 6, 7, … of the first locker, and its code lives."""
-    with day.engine.begin() as conn:
-        conn.execute(update(t.customer_order).values(state="ready"))
-        for door, parcel_id in enumerate(day.parcels, start=6):
-            here = update(t.parcel).where(t.parcel.c.id == parcel_id)
-            conn.execute(here.values(state="loaded", door=door, loaded_at=NOW))
-        credential = {"id": CREDENTIAL, "order_id": day.order_id, "site_id": day.site_id, "handle": 7, "generation": 1}
-        until = NOW + timedelta(hours=20)
-        conn.execute(insert(t.credential).values(**credential, made_at=NOW, expires_at=until, typed=True))
-    return day
+    return make_ready(day)
 
 
 def page(day: Day, language: str = "en") -> str:
     return str(day.client(Role.RESIDENT).get(f"/{language}/orders/{day.order_id}/collect").text)
-
-
-def link(day: Day, **late: int) -> str:
-    ends = NOW - timedelta(**late) if late else NOW + timedelta(days=2)
-    return make_collect_link("a secret for tests", order_id=day.order_id, ends_at=ends)
 
 
 def test_before_it_is_loaded_there_is_no_code(day: Day) -> None:
@@ -141,22 +126,6 @@ def test_without_a_live_code_the_page_still_stands(ready: Day) -> None:
 # --- opening from the page, however somebody came
 
 
-def happen(ready: Day, kind: str, *, seconds: int = 0, door: int = 6, **body: Any) -> None:
-    """The site tells of a door of the order, so many seconds ago."""
-    at = NOW - timedelta(seconds=seconds)
-    told = {"door": door, "order_id": ready.order_id, **body}
-    if kind == "UnlockGranted":
-        told = {"doors": [door], "right": "collect", "order_id": ready.order_id}
-    with ready.engine.begin() as conn:
-        tell(conn, site_id=ready.site_id, at=at, kind=kind, body=told)
-
-
-def pulse_in_vain(ready: Day, times: int, door: int = 6) -> None:
-    for n in range(times):
-        happen(ready, "UnlockGranted", seconds=60 - 20 * n, door=door)
-        happen(ready, "DoorStayedShut", seconds=48 - 20 * n, door=door)
-
-
 def commands(ready: Day) -> list[Any]:
     with ready.engine.begin() as conn:
         return list(conn.execute(select(t.remote_command)).all())
@@ -251,7 +220,7 @@ def test_a_refusal_of_the_locker_is_said_in_its_words(ready: Day) -> None:
             "credential_id": CREDENTIAL,
             "sent_at": NOW,
         }
-        gone = {"answered_at": NOW, "refusal": "locker_silent"}
+        gone: dict[str, Any] = {"answered_at": NOW, "refusal": "locker_silent"}
         ask(conn, gateway_id="gw-1", person_id=ready.people[Role.RESIDENT], **values, **gone)
     assert "The locker does not answer. Nothing was opened." in page(ready)
 
