@@ -171,7 +171,7 @@ def test_without_a_network_code_and_qr_stay_and_say_how_old_they_are(day: Day, u
     context.set_offline(True)
     page.reload()
     expect(page.locator(".code-digits")).to_have_text(code)
-    expect(page.locator(".kept-notice")).to_contain_text("You are offline.")
+    expect(page.locator(".kept-notice")).to_contain_text(f"You are offline. The code still opens the door: {code}.")
     expect(page.locator(".kept-notice")).to_contain_text("12:0")
     assert page.evaluate("document.querySelector('.qr img').decode().then(() => true)")
     expect(page.locator("#open-sheet")).to_be_hidden()
