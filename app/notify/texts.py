@@ -79,11 +79,12 @@ TEXTS: Mapping[tuple[NoticeKind, str], Notice] = {
     ),
     (NoticeKind.READY, "zh"): Notice(
         "订单 {order_no} 可以取了",
-        "【菜箱】订单 {order_no} 已在{site}：{doors}。取件码 {code}，请在 {until} 前取走。二维码：{link}",
+        # The code first, so that a phone's lock screen shows it; the text before the link is one message.
+        "【菜箱】取件码 {code}：{site}{doors}，{until} 前取。扫码或一键开门：{link}",
     ),
     (NoticeKind.READY, "en"): Notice(
         "Order {order_no} is ready",
-        "Caibox: order {order_no} is at {site}: {doors}. Type {code} at the locker, by {until}. QR code: {link}",
+        "Caibox: code {code}, {site}: {doors}, by {until}. Order {order_no}. QR, or open by one tap: {link}",
     ),
     (NoticeKind.COLLECTED, "zh"): Notice(
         "订单 {order_no} 已取走，谢谢",
@@ -259,6 +260,8 @@ REFUND_REASONS: Mapping[tuple[RefundCause, str], str] = {
     (RefundCause.GIVEN_UP, "en"): "you asked us to cancel it",
     (RefundCause.NOT_BROUGHT, "zh"): "我们没能送到",
     (RefundCause.NOT_BROUGHT, "en"): "we could not bring it",
+    (RefundCause.NOT_OPENED, "zh"): "柜门没有打开",
+    (RefundCause.NOT_OPENED, "en"): "its door did not open",
     (RefundCause.LATE_PAYMENT, "zh"): "付款来晚了，位置已经没有了",
     (RefundCause.LATE_PAYMENT, "en"): "the payment came after its place was given away",
     (RefundCause.SECOND_PAYMENT, "zh"): "这单付了两次",
@@ -277,6 +280,24 @@ REFUND_REASONS: Mapping[tuple[RefundCause, str], str] = {
     (RefundCause.STAFF, "en"): "we decided to give it back",
 }
 
+
+class DoorMatter(StrEnum):
+    """What somebody who collects met at a door."""
+
+    JAMMED = "jammed"
+    WRONG_BAG = "wrong_bag"
+
+
+# For those who can come.
+DOOR_WORDS: Mapping[tuple[DoorMatter, str], str] = {
+    (DoorMatter.JAMMED, "zh"): "门打不开，订单 {order_no} 的菜还在里面，住户可能就在柜前。请马上过去。",
+    (
+        DoorMatter.JAMMED,
+        "en",
+    ): "the door does not open with food of order {order_no} behind it; its owner may stand there. Go now.",
+    (DoorMatter.WRONG_BAG, "zh"): "里面不是订单 {order_no} 的菜。门已关着不再开，请去看是谁的。",
+    (DoorMatter.WRONG_BAG, "en"): "what lies there is not of order {order_no}. It stays shut; look whose it is.",
+}
 
 # Why food is kept shut, in words for whoever ordered it.
 COLD_CAUSES: Mapping[tuple[ColdCause, str], str] = {
