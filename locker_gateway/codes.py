@@ -22,7 +22,7 @@ from locker_protocol.token import (
     read_token,
 )
 from locker_protocol.typed_code import secret_matches, split_code
-from locker_protocol.uplink_messages import CredentialManifest
+from locker_protocol.uplink_messages import CredentialManifest, OpenForOwner
 from locker_protocol.vocabulary import Refusal
 
 # Staff codes rotate every 30 s and are made for 60 s of real time: one that lives longer is no rotating code. Twice
@@ -36,12 +36,13 @@ STRIKES_FADE_MS = 900_000
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Somebody who may collect this order: the code they showed."""
+    """Somebody who may collect this order: the code they showed, or the command that named it."""
 
     order_id: str
     credential_id: str
     generation: int
     actor: str
+    command_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,20 @@ def judge_keys(turn: Turn, controller: str, digits: str) -> Holder:
         raise _wrong(turn, credential, keypad)
     keypad.strikes = 0
     return _judge_typed(turn, credential)
+
+
+def judge_told(turn: Turn, command: OpenForOwner) -> Holder:
+    """Judge a code that the service names, for whoever holds it asked on a page. Raises Refused.
+
+    Only one the service told of: whoever commands from afar has its log applied, or waits for that.
+    """
+    site = turn.site
+    if site.down is None:
+        raise Refused(Refusal.STAFF_ONLY, order_id=command.order_id)
+    known = site.credentials.rows.get(command.order_id)
+    if known is None or (known.credential_id, known.generation) != (command.credential_id, command.generation):
+        raise Refused(Refusal.SUPERSEDED if known else Refusal.UNKNOWN, order_id=command.order_id)
+    return _judge_typed(turn, known, command_id=command.command_id)
 
 
 def told(turn: Turn, credential: CredentialManifest) -> None:
@@ -207,9 +222,9 @@ def _slow_down(turn: Turn, keypad: Keypad) -> None:
     keypad.wait_until_ms = turn.ms + 1000 * WAITS_S[min(keypad.strikes, len(WAITS_S)) - 1]
 
 
-def _judge_typed(turn: Turn, credential: CredentialManifest) -> Holder:
-    """The secret is right; its code may still have been revoked, replaced or have expired."""
+def _judge_typed(turn: Turn, credential: CredentialManifest, *, command_id: str | None = None) -> Holder:
+    """The secret is right, or nobody had to type it; its code may still have been revoked, replaced or have expired."""
     code = code_of(turn.site, credential.order_id)
     _check(code, credential.generation, expired=credential.expires_at + SKEW_S * 1000 < turn.civil_ms)
     actor = f"code-{credential.handle}"
-    return Holder(credential.order_id, credential.credential_id, credential.generation, actor)
+    return Holder(credential.order_id, credential.credential_id, credential.generation, actor, command_id)

@@ -26,14 +26,16 @@ TAKES_OUT = frozenset({Right.REMOVE, Right.RESCUE})
 SPENDS = frozenset({Right.COLLECT, Right.HAND_OVER})
 
 
-def open_for(turn: Turn, holder: Holder, *, controller: str, via: Via) -> None:
-    """Open the doors of the holder's order, as seen from the locker where the code was shown. Raises Refused."""
+def open_for(turn: Turn, holder: Holder, *, controller: str | None, via: Via) -> tuple[int, ...]:
+    """Open the doors of the holder's order; returns their numbers. Raises Refused.
+
+    `controller`: the locker where the code was shown; `None`: on a page, and every locker must be known to live.
+    """
     site = turn.site
     grants.lapse_what_stayed_shut(turn)
     running = grants.outstanding(site, holder.order_id)
     if running is not None:
-        _go_on(turn, running, holder)
-        return
+        return _go_on(turn, running, holder)
     placements = [each for each in site.placements.rows.values() if each.order_id == holder.order_id]
     lying = [each for each in placements if each.state == "loaded" and not _being_taken_out(site, each)]
     loaded = [each for each in lying if not is_kept(site, each.parcel_id)]
@@ -47,8 +49,17 @@ def open_for(turn: Turn, holder: Holder, *, controller: str, via: Via) -> None:
         raise Refused(Refusal.LOCKER_SILENT, order_id=holder.order_id)
     if grants.pulses(turn, holder.order_id) >= grants.MAX_PULSES:
         raise Refused(Refusal.TOO_MANY_PULSES, order_id=holder.order_id)
-    asked = Asked(controller, via, holder.actor, right, holder.order_id, holder.credential_id, holder.generation)
-    _show(turn, grants.give(turn, asked, reachable))
+    asked = Asked(
+        controller or reachable[0].controller,
+        via,
+        holder.actor,
+        right,
+        holder.order_id,
+        holder.credential_id,
+        holder.generation,
+        command_id=holder.command_id,
+    )
+    return _show(turn, grants.give(turn, asked, reachable))
 
 
 def parcel_opened(turn: Turn, grant: Grant, door: GrantDoor) -> None:
@@ -84,28 +95,29 @@ def show_end(turn: Turn, grant: Grant) -> None:
             turn.command(controller, Show("done", doors=[door.door for door in grant.doors]), qos=0)
 
 
-def _go_on(turn: Turn, running: Grant, holder: Holder) -> None:
+def _go_on(turn: Turn, running: Grant, holder: Holder) -> tuple[int, ...]:
     """The same code again while its doors are being opened: the same commands again, and no new grant."""
     if running.right is Right.HAND_OVER:
         raise Refused(Refusal.IN_PROGRESS, order_id=holder.order_id)
     if not any(turn.site.sight_of(door.controller).online for door in running.doors if door.phase == "pending"):
         raise Refused(Refusal.LOCKER_SILENT, order_id=holder.order_id)
     grants.repeat(turn, running)
-    _show(turn, running)
+    return _show(turn, running)
 
 
-def _show(turn: Turn, grant: Grant) -> None:
+def _show(turn: Turn, grant: Grant) -> tuple[int, ...]:
     doors = [door.door for door in grant.doors]
     show = Show("reopened", doors=doors) if grant.right is Right.REOPEN else Show("opening", doors=doors)
     for controller in {grant.controller: None} | _controllers(grant):
         turn.command(controller, show, qos=0)
+    return tuple(doors)
 
 
 def _controllers(grant: Grant) -> dict[str, None]:
     return {door.controller: None for door in grant.doors}
 
 
-def _reachable(turn: Turn, controller: str, *, shown_at: str) -> bool:
+def _reachable(turn: Turn, controller: str, *, shown_at: str | None) -> bool:
     """Where the code was shown every event through the scan is applied; another locker must be known to be."""
     return controller == shown_at or caught_up(turn.site, controller, now_ms=turn.ms)
 

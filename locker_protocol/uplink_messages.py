@@ -271,7 +271,20 @@ class LoadParcel(msgspec.Struct, frozen=True, tag=True):
     cold_since: CivilMs | None = None
 
 
-Down = DownBatch | EventsApplied | MinutesApplied | OpenDoors | LoadParcel
+class OpenForOwner(msgspec.Struct, frozen=True, tag=True):
+    """Whoever holds this order's code asked on a page for its doors: open them as if it had been typed at the locker.
+
+    Never numbered, never sent twice, refused after `not_after`. The code must be the one the gateway was told of.
+    """
+
+    command_id: Identifier
+    order_id: Identifier
+    credential_id: Identifier
+    generation: Annotated[int, msgspec.Meta(ge=1, le=255)]
+    not_after: CivilMs
+
+
+Down = DownBatch | EventsApplied | MinutesApplied | OpenDoors | LoadParcel | OpenForOwner
 
 
 # --- what goes up, numbered -------------------------------------------------------------------------------------------
@@ -519,7 +532,7 @@ class EntriesApplied(msgspec.Struct, frozen=True, tag=True):
 
 
 class CommandAnswered(msgspec.Struct, frozen=True, tag=True):
-    """What became of an `OpenDoors` or `LoadParcel`: the doors whose locks were released, or why none was."""
+    """What became of a command from afar: the doors whose locks were released, or why none was."""
 
     command_id: Identifier
     doors: list[DoorNumber] = []

@@ -19,6 +19,7 @@ class RefundCause(StrEnum):
     NOT_COLLECTED = "not_collected"
     GIVEN_UP = "given_up"
     NOT_BROUGHT = "not_brought"
+    NOT_OPENED = "not_opened"  # its door would not open, and its owner did not wait for a person
     LATE_PAYMENT = "late_payment"
     SECOND_PAYMENT = "second_payment"
     RECALLED = "recalled"

@@ -19,7 +19,7 @@ from app.link.busy import postponed
 from app.link.uplink import Uplink
 from app.use_cases.site.wire_time import to_wire
 from locker_protocol.clock import Clock
-from locker_protocol.uplink_messages import CommandAnswered, LoadParcel, OpenDoors
+from locker_protocol.uplink_messages import CommandAnswered, LoadParcel, OpenDoors, OpenForOwner
 from locker_protocol.vocabulary import DoorFault, Refusal, Right
 
 log = structlog.get_logger()
@@ -33,7 +33,7 @@ TOO_LATE = text(
     " FROM gateway WHERE gateway.id = gateway_id AND shard = :shard"
     " AND sent_at IS NULL AND answered_at IS NULL AND not_after < :now"
     " AND (hold_state IS NULL OR hold_state = 'confirmed')"
-    " RETURNING remote_command.id, gateway_id, refusal, answered_doors"
+    " RETURNING remote_command.id, gateway_id, order_id, kind, refusal, answered_doors"
 )
 TAKE = text(
     "UPDATE remote_command SET sent_at = :now WHERE id IN (SELECT c.id FROM remote_command c"
@@ -41,7 +41,8 @@ TAKE = text(
     " AND (hold_state IS NULL OR hold_state = 'confirmed')"
     " ORDER BY asked_at LIMIT :most FOR UPDATE OF c SKIP LOCKED)"
     ' RETURNING id, gateway_id, kind, doors, "right", order_id, label, instead_of, fault, person_id, reason, not_after,'
-    " second_id, cold_since,"
+    " second_id, cold_since, credential_id,"
+    " (SELECT generation FROM credential WHERE credential.id = credential_id) AS generation,"
     " (SELECT staff_no FROM person WHERE person.id = person_id)"
 )
 WAITING = text(
@@ -50,14 +51,14 @@ WAITING = text(
 )
 SILENT = text(
     "UPDATE remote_command SET answered_at = :now, refusal = :refusal WHERE id = ANY(CAST(:ids AS text[]))"
-    " AND answered_at IS NULL RETURNING id, gateway_id, refusal, answered_doors"
+    " AND answered_at IS NULL RETURNING id, gateway_id, order_id, kind, refusal, answered_doors"
 )
 # An answer that comes after we gave up is still the truth about the door.
 ANSWER = text(
     "UPDATE remote_command SET answered_at = :now, answered_doors = CAST(:doors AS smallint[]), refusal = :refusal"
     " WHERE id = :id"
     " AND gateway_id = :gateway AND sent_at IS NOT NULL AND (answered_at IS NULL OR refusal = :gave_up)"
-    " RETURNING id, gateway_id, refusal, answered_doors"
+    " RETURNING id, gateway_id, order_id, kind, refusal, answered_doors"
 )
 
 
@@ -132,10 +133,14 @@ def _tell(conn: Connection, row: Row[Any]) -> None:
     metrics.COMMANDS_ANSWERED.labels(outcome=row.refusal or "opened").inc()
     log.info("command_answered", command=row.id, doors=row.answered_doors, refusal=row.refusal)
     announce(conn, f"command:{row.id}")
+    if row.kind == "collect":
+        announce(conn, f"order:{row.order_id}")  # whoever collects sees their order's page, and nothing of commands
 
 
-def _command(row: Row[Any]) -> OpenDoors | LoadParcel:
+def _command(row: Row[Any]) -> OpenDoors | LoadParcel | OpenForOwner:
     not_after = to_wire(row.not_after)
+    if row.kind == "collect":
+        return OpenForOwner(row.id, row.order_id, row.credential_id, row.generation, not_after)
     if row.kind == "open":
         right = Right(row.right)
         return OpenDoors(

@@ -259,6 +259,8 @@ REFUND_REASONS: Mapping[tuple[RefundCause, str], str] = {
     (RefundCause.GIVEN_UP, "en"): "you asked us to cancel it",
     (RefundCause.NOT_BROUGHT, "zh"): "我们没能送到",
     (RefundCause.NOT_BROUGHT, "en"): "we could not bring it",
+    (RefundCause.NOT_OPENED, "zh"): "柜门没有打开",
+    (RefundCause.NOT_OPENED, "en"): "its door did not open",
     (RefundCause.LATE_PAYMENT, "zh"): "付款来晚了，位置已经没有了",
     (RefundCause.LATE_PAYMENT, "en"): "the payment came after its place was given away",
     (RefundCause.SECOND_PAYMENT, "zh"): "这单付了两次",
@@ -277,6 +279,21 @@ REFUND_REASONS: Mapping[tuple[RefundCause, str], str] = {
     (RefundCause.STAFF, "en"): "we decided to give it back",
 }
 
+
+class DoorMatter(StrEnum):
+    """What somebody who collects met at a door."""
+
+    JAMMED = "jammed"
+    WRONG_BAG = "wrong_bag"
+
+
+# For those who can come.
+DOOR_WORDS: Mapping[tuple[DoorMatter, str], str] = {
+    (DoorMatter.JAMMED, "zh"): "门打不开，住户就在柜前（订单 {order_no}）。请马上联系或过去。",
+    (DoorMatter.JAMMED, "en"): "the door does not open, and its owner stands there (order {order_no}). Please go now.",
+    (DoorMatter.WRONG_BAG, "zh"): "里面不是订单 {order_no} 的菜。门已关着不再开，请去看是谁的。",
+    (DoorMatter.WRONG_BAG, "en"): "what lies there is not of order {order_no}. It stays shut; look whose it is.",
+}
 
 # Why food is kept shut, in words for whoever ordered it.
 COLD_CAUSES: Mapping[tuple[ColdCause, str], str] = {

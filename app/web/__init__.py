@@ -11,6 +11,7 @@ from app.web import (
     choice,
     claims,
     collect,
+    collect_offline,
     demo_clock,
     driver,
     front,
@@ -65,6 +66,7 @@ PAGES = (
     order_edit,  # change or cancel one
     receipts,
     collect,  # the code, the wall, the deadline
+    collect_offline,  # the same without a network
     claims,  # what was wrong with what came
     choice,  # when something does not come as promised
     sandbox_pay,  # the sandbox provider's hosted page

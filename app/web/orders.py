@@ -12,6 +12,7 @@ from app.db.pages.orders import OrderPage
 from app.db.pages.receipts import receipts_of
 from app.db.pages.reordering import again_page
 from app.domain.basket import MOST_LINES
+from app.domain.collect_link import make_collect_link
 from app.domain.errors import DomainError, NotFound
 from app.domain.order_state import OrderState
 from app.use_cases.ordering.give_up_order import give_up_order
@@ -20,7 +21,7 @@ from app.web.access import serves_signed_in
 from app.web.checkout import pay
 from app.web.choice import choice_url
 from app.web.cold_picture import drawings, late_after
-from app.web.parts import civil_now, read, signed_in, write
+from app.web.parts import civil_now, parts, read, signed_in, write
 
 blueprint = Blueprint("orders", __name__, url_prefix="/<lang_code>")
 
@@ -109,12 +110,15 @@ def _show(order_id: str, *, unpaid: bool = False, refused: str = "") -> str:
         claims = claim_pages.of_order(conn, order_id=order_id, site_id=page.order.site_id, now=civil_now())
         cold = records_of_order(conn, order_id=order_id, now=civil_now(), late_after=late_after())
     order = page.order
+    link = make_collect_link(parts().settings.secret_key, order_id=order.id, ends_at=order.removal_from)
     return render_template(
         "order.html",
         page=page,
         unpaid=unpaid,
         refused=refused,
         asked=asked,
+        # By its link: there the page is kept for a lobby without a network, and needs no session.
+        collect_url=url_for("collect.linked_page", link=link),
         waiting=waiting,
         dropped=words.of_code(dropped) if dropped and dropped in words.WORDS else dropped,
         receipts=receipts,

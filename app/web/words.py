@@ -82,6 +82,8 @@ WORDS: Mapping[str, LazyString] = {
     "no_handle_free": _l("The lockers have no pickup code free at the moment. Staff have been told."),
     "not_to_be_paid": _l("There is nothing to pay for this order any more. Its page shows where it stands."),
     "hold_ended": _l("We kept it for ten minutes and nobody paid, so the food went back on the shelf. Order it again."),
+    "door_not_stuck": _l("The door can be tried again: press its edge and open it once more."),
+    "door_not_opened": _l("Door %(door)s did not open for this order a moment ago."),
     "no_live_code": _l("This order has no code at the moment. Its page says when there is one."),
     "too_many_codes_made": _l("This code was renewed too often. Call us and we open the door for you."),
     # the collect link and the page's stream

@@ -697,6 +697,7 @@ def upgrade() -> None:
         sa.Column("label", sa.Text(), nullable=True),
         sa.Column("instead_of", sa.SmallInteger(), nullable=True),
         sa.Column("fault", sa.Text(), nullable=True),
+        sa.Column("credential_id", sa.Text(), nullable=True),
         sa.Column("cold_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("person_id", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
@@ -719,14 +720,17 @@ def upgrade() -> None:
             "hold_state IN ('waiting', 'confirmed', 'declined', 'expired')", name=op.f("ck_remote_command_hold_state")
         ),
         sa.CheckConstraint(
+            "kind <> 'collect' OR order_id IS NOT NULL AND credential_id IS NOT NULL",
+            name=op.f("ck_remote_command_collect_whole"),
+        ),
+        sa.CheckConstraint("kind <> 'load' OR label IS NOT NULL", name=op.f("ck_remote_command_load_whole")),
+        sa.CheckConstraint("kind IN ('open', 'load', 'collect')", name=op.f("ck_remote_command_kind")),
+        sa.CheckConstraint(
             "sent_at IS NULL OR hold_state = 'confirmed' OR hold_state IS NULL",
             name=op.f("ck_remote_command_sent_when_confirmed"),
         ),
         sa.CheckConstraint("(hold_state IS NULL) = (hold_until IS NULL)", name=op.f("ck_remote_command_held_whole")),
-        sa.CheckConstraint(
-            "(kind = 'open' AND \"right\" IS NOT NULL) OR (kind = 'load' AND label IS NOT NULL)",
-            name=op.f("ck_remote_command_kind"),
-        ),
+        sa.CheckConstraint("kind <> 'open' OR \"right\" IS NOT NULL", name=op.f("ck_remote_command_open_whole")),
         sa.CheckConstraint("second_id <> person_id", name=op.f("ck_remote_command_second_is_another")),
         sa.ForeignKeyConstraint(["gateway_id"], ["gateway.id"], name=op.f("fk_remote_command_gateway_id")),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_remote_command_person_id")),
@@ -734,6 +738,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_remote_command")),
     )
     op.create_index("ix_remote_command_asked", "remote_command", ["asked_at"], unique=False)
+    op.create_index(
+        "ix_remote_command_collect",
+        "remote_command",
+        ["order_id", "asked_at"],
+        unique=False,
+        postgresql_where=sa.text("kind = 'collect'"),
+    )
     op.create_index(
         "ix_remote_command_held",
         "remote_command",
@@ -1492,8 +1503,8 @@ def upgrade() -> None:
         sa.Column("receipted", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.CheckConstraint(
             "cause IN ('short', 'substitute', 'weight', 'not_collected', 'given_up', 'not_brought',"
-            " 'late_payment', 'second_payment', 'recalled', 'claim', 'cold_chain', 'staff', 'edited',"
-            " 'edit_gone')",
+            " 'not_opened', 'late_payment', 'second_payment', 'recalled', 'claim', 'cold_chain', 'staff',"
+            " 'edited', 'edit_gone')",
             name=op.f("ck_refund_cause"),
         ),
         sa.CheckConstraint("amount_minor > 0", name=op.f("ck_refund_amount_positive")),

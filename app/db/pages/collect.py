@@ -4,9 +4,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, Select, select, text
 
-from app.db.tables import compartment, locker, parcel, zone_reading
+from app.db.tables import compartment, locker, parcel, remote_command, zone_reading
+from app.domain.roles import Role
+
+# Who can come: of several the one that was there first.
+KEEPER = text("""
+    SELECT display_name, phone FROM person WHERE role = :role AND site_id = :site_id AND erased_at IS NULL
+    ORDER BY phone IS NULL, created_at, id LIMIT 1
+""")
+# What of it would go back: whatever was not collected, less what went back before.
+LEFT = text("""
+    SELECT coalesce(sum(l.line_minor - coalesce(back.minor, 0)), 0)::bigint FROM order_line l
+    JOIN parcel p ON p.id = l.parcel_id
+    LEFT JOIN LATERAL (
+        SELECT sum(amount_minor) AS minor FROM refund_line r WHERE r.order_id = l.order_id AND r.line_no = l.line_no
+    ) back ON true
+    WHERE l.order_id = :order_id AND p.state <> 'collected'
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +47,22 @@ def fronts_of_order(conn: Connection, *, order_id: str, site_id: str) -> list[Lo
     lockers = {row.locker_id for row in lying}
     rows = conn.execute(select(locker).where(locker.c.id.in_(lockers)).order_by(locker.c.position)).all()
     return [_front(conn, row, [one for one in lying if one.locker_id == row.id]) for row in rows]
+
+
+def last_tap(conn: Connection, *, order_id: str) -> Row[Any] | None:
+    """The last time somebody asked on the page for this order's doors."""
+    query = select(remote_command).where(remote_command.c.order_id == order_id, remote_command.c.kind == "collect")
+    return conn.execute(query.order_by(remote_command.c.asked_at.desc()).limit(1)).one_or_none()
+
+
+def keeper_of(conn: Connection, *, site_id: str) -> Row[Any] | None:
+    """A site's keeper: `display_name`, and `phone` where they gave one; none where nobody keeps it."""
+    return conn.execute(KEEPER, {"site_id": site_id, "role": Role.KEEPER.value}).one_or_none()
+
+
+def left_to_refund(conn: Connection, *, order_id: str) -> int:
+    """Minor units of what was not collected yet."""
+    return int(conn.execute(LEFT, {"order_id": order_id}).scalar_one())
 
 
 def _front(conn: Connection, row: Row[Any], lying: Sequence[Row[Any]]) -> LockerFront:

@@ -42,7 +42,7 @@ class OrderPage:
     @property
     def not_whole(self) -> list[Row[Any]]:
         """Lines of which something did not come: missing from the bag, or in a bag that was never handed out."""
-        never_came = {RefundCause.NOT_BROUGHT, RefundCause.NOT_COLLECTED}
+        never_came = {RefundCause.NOT_BROUGHT, RefundCause.NOT_OPENED, RefundCause.NOT_COLLECTED}
         return [line for line in self.lines if line.missing or never_came & set(line.causes or ())]
 
 

@@ -80,6 +80,7 @@ remote_command = Table(
     Column("label", Text),
     Column("instead_of", SmallInteger),
     Column("fault", Text),
+    Column("credential_id", Text),  # the code that was shown on a page instead of at the locker
     Column("cold_since", TIME),  # the reading of the crate it comes from, where a driver took one
     Column("person_id", ForeignKey("person.id"), nullable=False),
     Column("reason", Text, nullable=False),
@@ -94,7 +95,10 @@ remote_command = Table(
     Column("answered_at", TIME),
     Column("answered_doors", ARRAY(SmallInteger), nullable=False, server_default="{}"),
     Column("refusal", Text),
-    CheckConstraint("(kind = 'open' AND \"right\" IS NOT NULL) OR (kind = 'load' AND label IS NOT NULL)", name="kind"),
+    CheckConstraint("kind IN ('open', 'load', 'collect')", name="kind"),
+    CheckConstraint("kind <> 'open' OR \"right\" IS NOT NULL", name="open_whole"),
+    CheckConstraint("kind <> 'load' OR label IS NOT NULL", name="load_whole"),
+    CheckConstraint("kind <> 'collect' OR order_id IS NOT NULL AND credential_id IS NOT NULL", name="collect_whole"),
     one_of("fault", DoorFault),
     one_of("hold_state", HoldState),
     CheckConstraint("(hold_state IS NULL) = (hold_until IS NULL)", name="held_whole"),
@@ -103,6 +107,7 @@ remote_command = Table(
     CheckConstraint("sent_at IS NULL OR hold_state = 'confirmed' OR hold_state IS NULL", name="sent_when_confirmed"),
     Index("ix_remote_command_unsent", "asked_at", postgresql_where=text("sent_at IS NULL")),
     Index("ix_remote_command_asked", "asked_at"),
+    Index("ix_remote_command_collect", "order_id", "asked_at", postgresql_where=text("kind = 'collect'")),
     Index("ix_remote_command_held", "hold_until", postgresql_where=text("hold_state = 'waiting'")),
 )
 

@@ -34,6 +34,7 @@ class ShownCode:
     typed_code: str | None
     handle: int
     expires_at: datetime
+    generation: int
 
 
 def show_code(
@@ -61,4 +62,4 @@ def show_code(
     if row.typed:
         secret = typed_secret(settings.secret_key, credential_id=row.id, generation=row.generation)
         typed = typed_code.show_code(row.handle, secret)
-    return ShownCode(sign_token(token, settings.signing_key), typed, row.handle, row.expires_at)
+    return ShownCode(sign_token(token, settings.signing_key), typed, row.handle, row.expires_at, row.generation)

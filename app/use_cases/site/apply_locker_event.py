@@ -30,6 +30,7 @@ from app.use_cases.collecting.end_order import end_order_when_done
 from app.use_cases.evening.withdraw_order import close_withdrawn
 from app.use_cases.keeping.receive_rescued import receive_rescued
 from app.use_cases.packing.pack_parcel import record_packed
+from app.use_cases.telling.tell_jam import tell_jam
 from app.use_cases.telling.tell_order import tell_order_ready
 from locker_protocol.cold_messages import (
     ParcelCleared,
@@ -60,7 +61,7 @@ from locker_protocol.uplink_messages import (
     SiteEvent,
     UnlockGranted,
 )
-from locker_protocol.vocabulary import Right
+from locker_protocol.vocabulary import DoorTrouble, Right
 
 # The order's row is locked before its parcels', as everywhere: a cancellation waits, or has happened.
 PARCEL = text(
@@ -201,6 +202,8 @@ def _trouble(conn: Connection, event: DoorTroubleFound | DoorTroubleEnded, told:
     place = {"site": told.site_id, "door": event.door, "trouble": event.trouble.value}
     if isinstance(event, DoorTroubleFound):
         conn.execute(TROUBLE, {**place, "other": event.other_door, "at": told.at})
+        if event.trouble is DoorTrouble.JAMMED:
+            tell_jam(conn, site_id=told.site_id, door=event.door, now=told.now)
     else:
         conn.execute(TROUBLE_OVER, place)
     _announce(conn, None, told)

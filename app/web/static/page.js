@@ -29,6 +29,11 @@
     });
   });
 
+  // Whoever signs out may hand the phone on: what it kept of collect pages goes, too.
+  document.addEventListener("submit", (event) => {
+    if (event.target.action.endsWith("/sign-out") && window.caches) caches.delete("collect-kept");
+  });
+
   // Radios and switches that may send their form by themselves; without script their button does.
   document.addEventListener("change", (event) => {
     const form = event.target.closest("form[data-send-on-change]");
