@@ -41,7 +41,7 @@ export class Display {
   update(state) {
     const matter = matterOf(state);
     if (state.wait_left_ms > 0 || !this.until) this.until = state.wait_left_ms ? this.now() + state.wait_left_ms : 0;
-    this.find("doors").replaceChildren(...this.places(matter, state));
+    this.list(this.places(matter, state));
     this.count();
     const stamp = JSON.stringify([state.shown, matter, currentLanguage()]);
     if (stamp === this.stamp) return null;
@@ -57,6 +57,14 @@ export class Display {
     this.find("other").lang = otherLanguage() === "zh" ? "zh-Hans" : "en";
     this.find("other").textContent = matter.typed ? "" : `${other.title} · ${other.todo}`;
     return { ...matter, spoken: [now.title, ...this.spokenPlaces(matter), now.todo].join(" ") };
+  }
+
+  // Only what has changed: a screen reader says again whatever is put there again.
+  list(places) {
+    const root = this.find("doors"), now = places.map((place) => place.textContent).join("|");
+    if (now === this.listed) return;
+    this.listed = now;
+    root.replaceChildren(...places);
   }
 
   known(matter) {

@@ -105,6 +105,8 @@ function cold(zones) {
 // The next person finds the screen as it was.
 function forgotten() {
   help.close();
+  sound.put(true);
+  voice.put(true);
   speak();
 }
 
@@ -150,12 +152,15 @@ function toast(text, lasting = false) {
   if (!lasting) toastTimer = setTimeout(() => { box.hidden = true; }, TOAST_MS);
 }
 
-// A remembered on-off button.
+// An on-off button; in a kiosk it is on again for the next person.
 function extra(id, otherwise) {
   const button = find(id);
-  const show = (on) => button.setAttribute("aria-pressed", String(on));
-  show((remembered(id) ?? otherwise) === "on");
+  const put = (on) => button.setAttribute("aria-pressed", String(on));
+  put(((KIOSK ? null : remembered(id)) ?? otherwise) === "on");
   const on = () => button.getAttribute("aria-pressed") === "true";
-  button.addEventListener("click", () => { show(!on()); remember(id, on() ? "on" : "off"); });
-  return { on };
+  button.addEventListener("click", () => {
+    put(!on());
+    if (!KIOSK) remember(id, on() ? "on" : "off");
+  });
+  return { on, put };
 }

@@ -1,13 +1,10 @@
 // The person in front: their language, their letters, what they typed. All of it is for them and goes when they go.
-import { GONE_AFTER_MS, Session } from "./session.js";
+import { Session } from "./session.js";
 import { currentLanguage, remember, remembered, setLanguage, t } from "./words.js";
-
-export { GONE_AFTER_MS };
 
 export class Presence {
   // `forgets`: a kiosk, where the next person finds everything as it was; a desk keeps what was chosen.
   constructor(root, now, { forgets, press, changed }) {
-    this.root = root;
     this.session = new Session(now);
     this.forgets = forgets;
     this.press = press;
@@ -17,19 +14,18 @@ export class Presence {
     this.language = currentLanguage();
     this.find = (id) => document.getElementById(id);
     this.letters(!forgets && remembered("letters") === "large");
-    this.find("letters").addEventListener("click", () => this.choose(() => this.letters(!this.large)));
-    this.find("leaving-wait").addEventListener("click", () => this.stay());
+    this.find("letters").addEventListener("click", () => this.choose(!this.large));
+    // A key says so by itself; whatever else is touched, "wait" among it, is somebody who is still there.
+    root.addEventListener("click", (event) => { if (!event.target.closest("#keys")) this.stay(); });
   }
 
-  choose(what) {
-    what();
-    if (!this.forgets) remember("letters", this.large ? "large" : "usual");
-    this.stay();
+  choose(large) {
+    this.letters(large);
+    if (!this.forgets) remember("letters", large ? "large" : "usual");
   }
 
   speak(language) {
     setLanguage(language, !this.forgets);
-    this.stay();
   }
 
   letters(large) {

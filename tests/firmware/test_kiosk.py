@@ -246,12 +246,14 @@ def test_the_next_person_finds_language_and_letters_as_they_were(lobby: Lobby) -
     page = lobby.screen()
     page.click("#language")
     page.click("#letters")
+    page.click("#voice")
     page.click("#help-open")
     assert page.get_attribute("html", "lang") == "zh-Hans"
     page.clock.fast_forward(61_000)
     expect(page.locator("html")).to_have_attribute("lang", "en")
     expect(page.locator("html")).to_have_attribute("data-large", "no")
     expect(page.locator("#help-dialog")).not_to_be_visible()
+    expect(page.locator("#voice")).to_have_attribute("aria-pressed", "true")
     page.reload()
     page.wait_for_selector("html[data-ready=yes]")
     assert page.get_attribute("html", "data-large") == "no"
