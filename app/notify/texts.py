@@ -79,11 +79,12 @@ TEXTS: Mapping[tuple[NoticeKind, str], Notice] = {
     ),
     (NoticeKind.READY, "zh"): Notice(
         "订单 {order_no} 可以取了",
-        "【菜箱】订单 {order_no} 已在{site}：{doors}。取件码 {code}，请在 {until} 前取走。二维码：{link}",
+        # The code first, so that a phone's lock screen shows it; the text before the link is one message.
+        "【菜箱】取件码 {code}：{site}{doors}，{until} 前取。扫码或一键开门：{link}",
     ),
     (NoticeKind.READY, "en"): Notice(
         "Order {order_no} is ready",
-        "Caibox: order {order_no} is at {site}: {doors}. Type {code} at the locker, by {until}. QR code: {link}",
+        "Caibox: code {code}, {site}: {doors}, by {until}. Order {order_no}. QR, or open by one tap: {link}",
     ),
     (NoticeKind.COLLECTED, "zh"): Notice(
         "订单 {order_no} 已取走，谢谢",

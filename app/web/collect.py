@@ -61,11 +61,11 @@ class Way:
     page: OrderPage
     link: str = ""
 
-    def url(self, own: str, linked: str, **values: Any) -> str:
-        """Address a view for the owner, or its twin behind the link."""
+    def url(self, own: str, linked: str, *, g: int | None = None) -> str:
+        """Address a view for the owner, or its twin behind the link. `g`: of which generation a code's picture is."""
         if self.link:
-            return url_for(linked, link=self.link, **values)
-        return url_for(own, order_id=self.page.order.id, **values)
+            return url_for(linked, link=self.link, g=g)
+        return url_for(own, order_id=self.page.order.id, g=g)
 
     @property
     def here(self) -> str:

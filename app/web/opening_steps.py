@@ -5,7 +5,7 @@ it was asked to be.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.domain.door_tries import DoorWord, TriedParcel
@@ -31,8 +31,9 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """Door numbers by what is to be done there; each door stands in one of them at most."""
+    """Door numbers by what is to be done there; `ready` are those that may be asked for."""
 
+    ready: tuple[int, ...] = ()
     opening: tuple[int, ...] = ()
     open: tuple[int, ...] = ()
     left_open: tuple[int, ...] = ()
@@ -41,15 +42,12 @@ class Opening:
     slow: bool = False
     silent: bool = False
     refusal: str = ""
-    ready: tuple[int, ...] = field(default=())
 
     @property
     def lead(self) -> str:
         """What the one button is about."""
-        for name in ("stuck", "opening", "again", "open"):
-            if getattr(self, name):
-                return name
-        return "ready" if self.ready else "none"
+        named = ("stuck", "opening", "again", "ready", "open")
+        return next((name for name in named if getattr(self, name)), "none")
 
     @property
     def moves(self) -> bool:

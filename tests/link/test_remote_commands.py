@@ -7,9 +7,22 @@ from sqlalchemy import insert, text
 
 from app.db.tables import remote_command
 from app.link.remote_commands import RemoteCommands
-from locker_protocol.uplink_messages import CommandAnswered, LoadParcel, OpenDoors
+from locker_protocol.uplink_messages import CommandAnswered, LoadParcel, OpenDoors, OpenForOwner
 from locker_protocol.vocabulary import DoorFault, Refusal, Right
-from tests.link.world import GATEWAY, SHARD, START, Service, add_person, add_site, one, rows, wire_ms
+from tests.link.world import (
+    GATEWAY,
+    SHARD,
+    START,
+    Service,
+    add_credential,
+    add_order,
+    add_person,
+    add_run,
+    add_site,
+    one,
+    rows,
+    wire_ms,
+)
 
 
 def ask(service: Service, command: str = "c1", **values: object) -> None:
@@ -188,3 +201,18 @@ def test_what_was_confirmed_is_sent_with_both_names(service: Service) -> None:
     service.clock.pass_ms(10_001)
     service.commands.turn()
     assert commands_said(service) == ["c1"]
+
+
+def test_a_code_shown_on_a_page_is_named_with_its_generation_and_its_orders_page_hears_the_answer(
+    service: Service,
+) -> None:
+    with service.engine.begin() as conn:
+        order_id = "order-1"
+        add_order(conn, order_id, run=add_run(conn), state="ready", parcels=("loaded",))
+        code = add_credential(conn, order_id)
+    ask(service, kind="collect", doors=[], right=None, order_id=order_id, credential_id=code)
+    service.commands.turn()
+    service.commands.turn()
+    assert service.said(OpenForOwner) == [OpenForOwner("c1", order_id, code, 1, wire_ms(START) + 10_000)]
+    service.hear(CommandAnswered("c1", doors=[3]))
+    assert outcome(service) == (True, 3, None)

@@ -97,6 +97,15 @@ def test_each_notice_takes_as_many_messages_as_it_is_known_to(kind: NoticeKind) 
     assert (takes(kind, "zh"), takes(kind, "en")) == TAKES[kind]
 
 
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_what_one_needs_at_the_locker_fits_the_first_message_and_the_link_comes_last(language: str) -> None:
+    text = write_notice(NoticeKind.READY, language, FACTS[language]).body
+    before = text[: text.index("https://")]
+    assert segments(spelt_plainly(before)) == 1
+    assert FACTS[language]["code"] in text[:30]
+    assert text.endswith(FACTS[language]["link"])
+
+
 @pytest.mark.parametrize("kind", list(NoticeKind))
 def test_english_stays_in_the_small_alphabet(kind: NoticeKind) -> None:
     text = spelt_plainly(write_notice(kind, "en", FACTS["en"]).body)

@@ -6,15 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, insert, update
+from sqlalchemy import Engine, insert, select, update
 
 from app.db import tables as t
-from app.domain.collect_link import make_collect_link
 from app.domain.roles import Role
+from tests.web.collect_world import CREDENTIAL, happen, link, make_ready, pulse_in_vain
 from tests.web.shop_world import NOW
-from tests.web.staff_world import Day, day_at
-
-CREDENTIAL = "00112233445566aa"
+from tests.web.staff_world import Day, ask, day_at
 
 
 @pytest.fixture
@@ -26,24 +24,11 @@ def day(db: Engine, tmp_path: Path) -> Iterator[Day]:
 @pytest.fixture
 def ready(day: Day) -> Day:
     """The order's parcels lie behind doors 6, 7, … of the first locker, and its code lives."""
-    with day.engine.begin() as conn:
-        conn.execute(update(t.customer_order).values(state="ready"))
-        for door, parcel_id in enumerate(day.parcels, start=6):
-            here = update(t.parcel).where(t.parcel.c.id == parcel_id)
-            conn.execute(here.values(state="loaded", door=door, loaded_at=NOW))
-        credential = {"id": CREDENTIAL, "order_id": day.order_id, "site_id": day.site_id, "handle": 7, "generation": 1}
-        until = NOW + timedelta(hours=20)
-        conn.execute(insert(t.credential).values(**credential, made_at=NOW, expires_at=until, typed=True))
-    return day
+    return make_ready(day)
 
 
 def page(day: Day, language: str = "en") -> str:
     return str(day.client(Role.RESIDENT).get(f"/{language}/orders/{day.order_id}/collect").text)
-
-
-def link(day: Day, **late: int) -> str:
-    ends = NOW - timedelta(**late) if late else NOW + timedelta(days=2)
-    return make_collect_link("a secret for tests", order_id=day.order_id, ends_at=ends)
 
 
 def test_before_it_is_loaded_there_is_no_code(day: Day) -> None:
@@ -136,3 +121,188 @@ def test_without_a_live_code_the_page_still_stands(ready: Day) -> None:
     answer: Any = ready.client(Role.RESIDENT).get(f"/en/orders/{ready.order_id}/collect")
     assert answer.status_code == 200
     assert "code-digits" not in answer.text
+
+
+# --- opening from the page, however somebody came
+
+
+def commands(ready: Day) -> list[Any]:
+    with ready.engine.begin() as conn:
+        return list(conn.execute(select(t.remote_command)).all())
+
+
+@pytest.mark.parametrize("linked", [True, False])
+def test_a_tap_asks_for_the_doors_once_and_comes_back_to_the_page(ready: Day, *, linked: bool) -> None:
+    client = ready.client(None if linked else Role.RESIDENT)
+    base = f"/en/c/{link(ready)}" if linked else f"/en/orders/{ready.order_id}"
+    answers = [client.post(f"{base}/open") for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [303, 303]
+    assert answers[0].location == (base if linked else f"{base}/collect")
+    (row,) = commands(ready)
+    assert (row.kind, row.order_id, row.credential_id) == ("collect", ready.order_id, CREDENTIAL)
+    assert "Opening doors 6, 7" in client.get(answers[0].location).text
+
+
+@pytest.mark.parametrize("what", ["open", "refund-now", "wrong-bag"])
+def test_nobody_else_opens_refunds_or_reports(ready: Day, what: str) -> None:
+    other = ready.client()
+    with other.session_transaction() as session:
+        session["token"] = ready.other
+    assert other.post(f"/en/orders/{ready.order_id}/{what}").status_code == 404
+    assert ready.client().post(f"/en/c/{link(ready)}x/{what}").status_code == 404
+    assert ready.client().post(f"/en/c/{link(ready, days=3)}/{what}").status_code == 410
+    assert commands(ready) == []
+
+
+def test_before_it_is_loaded_a_tap_is_refused_in_words_on_the_page(day: Day) -> None:
+    answer = day.client().post(f"/en/c/{link(day)}/open")
+    assert answer.status_code == 409
+    assert "This order has no code at the moment." in answer.text
+    assert commands(day) == []
+
+
+def test_the_page_says_what_the_doors_do_whoever_asked_for_them(ready: Day) -> None:
+    happen(ready, "UnlockGranted")
+    assert "Opening door 6" in page(ready)
+    happen(ready, "DoorWasOpened")
+    assert "Door 6 is open." in page(ready)
+    assert "Open door 7" in page(ready)
+    happen(ready, "DoorWasShut")
+    assert "Door 6 is open." not in page(ready)
+
+
+def test_a_slow_lock_and_a_door_left_open_are_said(ready: Day) -> None:
+    happen(ready, "UnlockGranted", seconds=45)
+    happen(ready, "DoorWasOpened", seconds=40)
+    happen(ready, "UnlockGranted", seconds=8, door=7)
+    assert "slower than usual" in page(ready)
+    assert "Door 6 is still open. Push it until it clicks." in page(ready)
+
+
+def test_a_door_that_stayed_shut_is_tried_again_and_then_staff_are_told_and_money_is_to_be_had(ready: Day) -> None:
+    pulse_in_vain(ready, 1)
+    shown = page(ready)
+    assert "Door 6 did not open. Press its edge and try again." in shown
+    assert "refund-now" not in shown
+    pulse_in_vain(ready, 1)
+    shown = page(ready)
+    assert "Door 6 does not open. Staff have been told." in shown
+    assert "refund-now" in shown
+    assert "tel:" not in shown
+
+
+def test_the_keeper_is_called_by_name_where_they_gave_a_number(ready: Day) -> None:
+    pulse_in_vain(ready, 2)
+    with ready.engine.begin() as conn:
+        keeper = t.person.c.id == ready.people[Role.KEEPER]
+        conn.execute(update(t.person).where(keeper).values(site_id=ready.site_id, display_name="阿珍"))
+    shown = page(ready)
+    assert 'href="tel:+86138' in shown
+    assert "Call 阿珍" in shown
+
+
+def test_refund_now_is_one_decision_and_the_code_is_gone(ready: Day) -> None:
+    client, address = ready.client(), f"/en/c/{link(ready)}"
+    assert client.post(f"{address}/refund-now").status_code == 409
+    pulse_in_vain(ready, 2)
+    assert [client.post(f"{address}/refund-now").status_code for _ in range(2)] == [303, 303]
+    shown = client.get(address)
+    assert "Your money is on its way" in shown.text
+    assert "code-digits" not in shown.text
+    assert "Collect-Keep-Until" not in shown.headers
+
+
+def test_a_refusal_of_the_locker_is_said_in_its_words(ready: Day) -> None:
+    with ready.engine.begin() as conn:
+        values: dict[str, Any] = {
+            "kind": "collect",
+            "order_id": ready.order_id,
+            "credential_id": CREDENTIAL,
+            "sent_at": NOW,
+        }
+        gone: dict[str, Any] = {"answered_at": NOW, "refusal": "locker_silent"}
+        ask(conn, gateway_id="gw-1", person_id=ready.people[Role.RESIDENT], **values, **gone)
+    assert "The locker does not answer. Nothing was opened." in page(ready)
+
+
+def test_food_that_is_all_kept_shut_shows_no_code_and_no_button(ready: Day) -> None:
+    with ready.engine.begin() as conn:
+        for n, parcel_id in enumerate(ready.parcels):
+            row: dict[str, Any] = {
+                "id": f"q{n}",
+                "parcel_id": parcel_id,
+                "order_id": ready.order_id,
+                "site_id": ready.site_id,
+            }
+            row |= {"locker_id": "G1", "door": 6 + n, "food_class": "chilled_tcs", "cause": "too_warm"}
+            conn.execute(insert(t.quarantine).values(**row, since=NOW, found_at=NOW, due_at=NOW + timedelta(hours=2)))
+        conn.execute(update(t.locker).values(online=False))
+    shown = page(ready)
+    assert "Your food stays shut for now" in shown
+    assert "opens all the same" not in shown
+    assert "code-digits" not in shown
+    assert "open-sheet" not in shown
+    assert ready.client().post(f"/en/c/{link(ready)}/open").status_code == 409
+
+
+def test_one_bag_kept_shut_leaves_the_others_to_open(ready: Day) -> None:
+    with ready.engine.begin() as conn:
+        row: dict[str, Any] = {
+            "id": "q1",
+            "parcel_id": ready.parcels[0],
+            "order_id": ready.order_id,
+            "site_id": ready.site_id,
+        }
+        row |= {"locker_id": "G1", "door": 6, "food_class": "chilled_tcs", "cause": "too_warm"}
+        conn.execute(insert(t.quarantine).values(**row, since=NOW, found_at=NOW, due_at=NOW + timedelta(hours=2)))
+    shown = page(ready)
+    assert "Door 6 stays shut for food safety" in shown
+    assert "code-digits" in shown
+    assert "Open door 7" in shown
+
+
+def test_past_its_time_the_page_shows_no_code_and_says_what_happens(ready: Day) -> None:
+    with ready.engine.begin() as conn:
+        conn.execute(update(t.credential).values(expires_at=NOW - timedelta(minutes=1)))
+    assert "The time to collect it is over" in page(ready)
+    assert "code-digits" not in page(ready)
+
+
+def test_only_the_linked_page_may_be_kept_by_the_phone_and_only_while_its_code_lives(ready: Day) -> None:
+    address = f"/en/c/{link(ready)}"
+    until = str(int((NOW + timedelta(hours=20)).timestamp()))
+    assert ready.client().get(address).headers["Collect-Keep-Until"] == until
+    assert "Collect-Keep-Until" not in ready.client(Role.RESIDENT).get(f"/en/orders/{ready.order_id}/collect").headers
+    with ready.engine.begin() as conn:
+        conn.execute(update(t.credential).values(ended_at=NOW - timedelta(days=1)))
+    assert "Collect-Keep-Until" not in ready.client().get(address).headers
+
+
+def test_somebody_elses_bag_is_reported_in_one_tap_and_the_code_ends(ready: Day) -> None:
+    address = f"/en/c/{link(ready)}"
+    assert ready.client().post(f"{address}/wrong-bag", data={"door": "6"}).status_code == 409
+    assert ready.client().post(f"{address}/wrong-bag", data={"door": "x"}).status_code == 409
+    with ready.engine.begin() as conn:
+        conn.execute(update(t.parcel).where(t.parcel.c.id == ready.parcels[0]).values(opened_at=NOW))
+    assert "Not your food behind the door?" in ready.client().get(address).text
+    answer = ready.client().post(f"{address}/wrong-bag", data={"door": "6"})
+    assert answer.location == f"{address}?wrong=6"
+    told = ready.client().get(answer.location).text
+    assert "Door 6 stays shut for whoever it belongs to" in told
+    assert "code-digits" not in told
+
+
+def test_the_worker_is_a_script_that_is_asked_for_anew(day: Day) -> None:
+    answer = day.client().get("/collect_worker.js")
+    assert answer.mimetype == "text/javascript"
+    assert answer.headers["Cache-Control"] == "no-cache"
+    assert len(answer.text.splitlines()) <= 150
+
+
+def test_the_owner_finds_their_choices_behind_the_link_too_and_a_stranger_does_not(ready: Day) -> None:
+    with ready.engine.begin() as conn:
+        row = {"id": "offer1", "order_id": ready.order_id, "kind": "not_collected", "options": ["keep", "refund"]}
+        conn.execute(insert(t.offer).values(**row, made_at=NOW, answer_by=NOW + timedelta(hours=2)))
+    address = f"/en/c/{link(ready)}"
+    assert "See your choices" in ready.client(Role.RESIDENT).get(address).text
+    assert "See your choices" not in ready.client().get(address).text
