@@ -6,8 +6,8 @@ the protocol itself.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
@@ -64,11 +64,28 @@ class Surroundings:
 
 @dataclass(slots=True)
 class Screen:
-    """What the display shows; `number` grows with each showing, `at_ms` is monotonic."""
+    """What the display shows; `number` grows with each showing, `at_ms` is monotonic.
+
+    `opened`: the doors it names whose contacts said open since. `typing_from_ms`: when one may type again.
+    """
 
     show: Show | None = None
     number: int = 0
     at_ms: int = 0
+    opened: set[int] = field(default_factory=set)
+    typing_from_ms: int = 0
+
+    def put(self, show: Show, now_ms: int) -> None:
+        """Show this. The same words for the same doors again are one story: what opened has opened."""
+        again = self.show is not None and (show.screen, show.doors) == (self.show.screen, self.show.doors)
+        self.opened = self.opened if again else set()
+        self.show, self.number, self.at_ms = show, self.number + 1, now_ms
+        self.typing_from_ms = max(self.typing_from_ms, now_ms + 1000 * show.wait_s)
+
+    def see(self, contacts: Mapping[int, bool]) -> None:
+        """Keep which of the named doors are open."""
+        named = self.show.doors if self.show else ()
+        self.opened.update(door for door in named if contacts.get(door, False))
 
 
 @dataclass(slots=True)
@@ -168,7 +185,7 @@ class LockerDevice:
         self.settle()
         self._hang_up()
         self.controller = None
-        self.screen.show = None
+        self.screen = Screen(number=self.screen.number)
         if self._alarm is not None:
             self._alarm.cancel()
         if self._journal is not None:
@@ -281,7 +298,7 @@ class LockerDevice:
             case signals.ReadProbes(at_ms):
                 self._sample(at_ms)
             case signals.Display(show):
-                self.screen = Screen(show, self.screen.number + 1, self.now().monotonic_ms)
+                self.screen.put(show, self.now().monotonic_ms)
 
     def _remember(self, records: tuple[Record, ...], *, synced: bool) -> None:
         """Blocks the loop until the disk has it, on purpose: nothing that follows may come first."""
@@ -466,5 +483,7 @@ class LockerDevice:
 
     def changed(self) -> None:
         """Tell the watchers."""
+        if self.controller is not None:
+            self.screen.see(self.controller.sensors.is_open)
         for watcher in list(self._watchers):
             watcher()

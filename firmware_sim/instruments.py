@@ -6,6 +6,7 @@ It decides which bytes and which contact changes come, and when. What they mean 
 from dataclasses import dataclass
 
 from firmware_sim.fault_board import FaultBoard
+from firmware_sim.panel import WAIT
 from firmware_sim.signals import KeyMoved, KeyPressed, ScannerSent
 from locker_protocol.ids import RandomBytes
 
@@ -41,10 +42,10 @@ def scan(text: str, board: FaultBoard, random: RandomBytes) -> list[Later]:
 
 def press(keys: list[str], board: FaultBoard) -> list[Later]:
     """Press keys one after the other; those a dead keypad does not feel are missing."""
-    felt = [key for key in keys if not board.strikes("keypad_dead")]
+    felt = [key for key in keys if key == WAIT or not board.strikes("keypad_dead")]
     pressed = list[Later]()
     for key in felt:
-        if board.strikes("keypad_bounces"):
+        if key != WAIT and board.strikes("keypad_bounces"):
             begins_ms = pressed[-1].after_ms + KEY_EVERY_MS if pressed else 0
             pressed += [Later(begins_ms + after_ms, KeyMoved(key, is_down)) for after_ms, is_down in BOUNCES]
         else:

@@ -12,13 +12,17 @@ MAX_FRAME_BYTES = 4 * MAX_SCAN
 SCAN_GAP_MS = 100
 LINE_ENDS = b"\r\n"
 MAX_DIGITS = 16
-KEYPAD_TIMEOUT_MS = 10_000
+# Ten times as long as most people need between two keys; the display warns before, and whoever asks gets it again.
+KEYPAD_TIMEOUT_MS = 60_000
 DEBOUNCE_MS = 50
 KEY_DEBOUNCE_MS = 20
 # Nobody presses one key so often in a row; it hangs, and is not listened to until it was quiet for ten seconds.
 MAX_SAME_KEY = 20
+HANGS_FOR_MS = 10_000
 DIGITS = frozenset("0123456789")
 KEYS = (*"0123456789", "back", "clear", "enter")
+# Not on the keypad but on the display: whoever needs more time touches it.
+WAIT = "wait"
 
 
 def clean_scan(raw: str) -> str:
@@ -63,7 +67,7 @@ class SerialLine:
 
 @dataclass(slots=True)
 class Keypad:
-    """Digits gathered so far; ten seconds without a key and they are gone, for the next person.
+    """Digits gathered so far; a minute without a key and they are gone, for the next person.
 
     `hung` holds keys that hang, with the time each was last felt.
     """
@@ -76,7 +80,7 @@ class Keypad:
     def press(self, key: str, now_ms: int) -> str | None:
         """Take one key; the digits when `enter` confirmed some, else nothing."""
         self.expire(now_ms)
-        if self._hangs(key, now_ms):
+        if key != WAIT and self._hangs(key, now_ms):
             return None
         self.last_key_ms = now_ms
         if key in DIGITS:
@@ -91,7 +95,8 @@ class Keypad:
 
     def expire(self, now_ms: int) -> None:
         """Forget what nobody confirmed in time."""
-        if self.due_ms() is not None and now_ms >= self.last_key_ms + KEYPAD_TIMEOUT_MS:
+        due_ms = self.due_ms()
+        if due_ms is not None and now_ms >= due_ms:
             self.digits = ""
 
     def due_ms(self) -> int | None:
@@ -100,12 +105,12 @@ class Keypad:
 
     def _hangs(self, key: str, now_ms: int) -> bool:
         """What a hanging key typed is thrown away when it is found out."""
-        if key in self.hung and now_ms < self.hung[key] + KEYPAD_TIMEOUT_MS:
+        if key in self.hung and now_ms < self.hung[key] + HANGS_FOR_MS:
             self.hung[key] = now_ms
             return True
         self.hung.pop(key, None)
         before, times = self.run
-        quiet = now_ms >= self.last_key_ms + KEYPAD_TIMEOUT_MS
+        quiet = now_ms >= self.last_key_ms + HANGS_FOR_MS
         self.run = (key, times + 1 if key == before and not quiet else 1)
         if self.run[1] > MAX_SAME_KEY:
             self.run, self.digits, self.hung[key] = ("", 0), "", now_ms

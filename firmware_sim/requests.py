@@ -16,7 +16,7 @@ from locker_protocol.vocabulary import DoorNumber, Zone
 T = TypeVar("T")
 
 MAX_BODY_BYTES = 64 * 1024
-Key = Literal["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "back", "clear", "enter"]
+Key = Literal["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "back", "clear", "enter", "wait"]
 
 
 class ProblemError(Exception):

@@ -63,7 +63,7 @@ class ColumnPlan(msgspec.Struct, frozen=True):
 
 
 class LockerPlan(msgspec.Struct, frozen=True):
-    """One cabinet and its place on the bus."""
+    """One cabinet and its place on the bus. `help_phone` is the number of a human, as it is printed on the front."""
 
     locker_id: Identifier
     gateway_id: Identifier
@@ -76,6 +76,7 @@ class LockerPlan(msgspec.Struct, frozen=True):
     columns: list[ColumnPlan]
     doors: list[DoorPlan]
     head: HeadPlan
+    help_phone: str = ""
 
     def zones(self) -> list[Zone]:
         """The zones of its columns, left to right, each once."""

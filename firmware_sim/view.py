@@ -10,6 +10,9 @@ from locker_protocol.vocabulary import Zone
 # Lit while somebody is meant to find the door.
 LIT_SCREENS = frozenset({"opening", "reopened", "load", "visit", "check", "remove", "left_open"})
 SHOWN_FOR_MS = 30_000
+# A healthy lock has sprung open long before, though an order's doors are pulsed one after the other.
+STUCK_AFTER_MS = 3_000
+OPENS = frozenset({"opening", "reopened"})
 
 
 class DoorView(msgspec.Struct, frozen=True):
@@ -36,7 +39,11 @@ class ZoneView(msgspec.Struct, frozen=True):
 
 
 class StateView(msgspec.Struct, frozen=True):
-    """A whole locker now. `shown` grows with every message the gateway had displayed."""
+    """A whole locker now. `shown` grows with every message the gateway had displayed.
+
+    What follows `show` the controller knows by itself, as every real one does: `stuck` are doors it was told are
+    opening and whose contacts have not said so; and how long typing is still refused.
+    """
 
     locker_id: str
     power: bool
@@ -49,6 +56,8 @@ class StateView(msgspec.Struct, frozen=True):
     digits: str
     shown: int
     show: Show | None
+    stuck: list[int]
+    wait_left_ms: int
     doors: list[DoorView]
     zones: list[ZoneView]
     pulses: int
@@ -75,6 +84,8 @@ def state_of(device: LockerDevice, monotonic_ms: int) -> StateView:
         digits=controller.keypad.digits if controller else "",
         shown=device.screen.number,
         show=show,
+        stuck=_stuck(device, show, monotonic_ms),
+        wait_left_ms=max(0, device.screen.typing_from_ms - monotonic_ms),
         doors=_doors(device, show),
         zones=[_zone(device, zone) for zone in device.fridges],
         pulses=device.figures.pulses,
@@ -89,6 +100,12 @@ def state_of(device: LockerDevice, monotonic_ms: int) -> StateView:
 def _current_show(device: LockerDevice, monotonic_ms: int) -> Show | None:
     fresh = monotonic_ms - device.screen.at_ms < SHOWN_FOR_MS
     return device.screen.show if fresh and device.controller else None
+
+
+def _stuck(device: LockerDevice, show: Show | None, monotonic_ms: int) -> list[int]:
+    if show is None or show.screen not in OPENS or monotonic_ms - device.screen.at_ms < STUCK_AFTER_MS:
+        return []
+    return [door for door in show.doors if door in device.cabinet.doors and door not in device.screen.opened]
 
 
 def _doors(device: LockerDevice, show: Show | None) -> list[DoorView]:

@@ -63,7 +63,12 @@ def load_staff() -> tuple[StaffMember, ...]:
 
 def lockers_as_json() -> str:
     """Write what the simulated controllers must know about their cabinets: a JSON list, one object a locker."""
-    described = [describe_locker(locker, site.gateway_id) for site in load_sites() for locker in site.lockers]
+    help_phone = read_tables()["cabinet"]["help_phone"]
+    described = [
+        describe_locker(locker, site.gateway_id) | {"help_phone": help_phone}
+        for site in load_sites()
+        for locker in site.lockers
+    ]
     return json.dumps(described, ensure_ascii=False, indent=2)
 
 

@@ -7,6 +7,7 @@ from app.web import (
     access,
     account,
     api,
+    at_locker,
     checkout,
     choice,
     claims,
@@ -67,6 +68,7 @@ PAGES = (
     receipts,
     collect,  # the code, the wall, the deadline
     collect_offline,  # the same without a network
+    at_locker,  # the code printed on a column
     claims,  # what was wrong with what came
     choice,  # when something does not come as promised
     sandbox_pay,  # the sandbox provider's hosted page

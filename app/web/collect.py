@@ -35,6 +35,7 @@ from app.web import words
 from app.web.access import serves_everybody, serves_signed_in
 from app.web.choice import BY_LINK, choice_url
 from app.web.cold_picture import drawings, late_after
+from app.web.known_links import remember_link
 from app.web.opening_steps import Asked, Opening, opening_steps
 from app.web.ops import command_state
 from app.web.orders import own_order
@@ -111,7 +112,9 @@ def wrong_bag_own(order_id: str) -> Answer:
 @serves_everybody()
 def linked_page(link: str) -> Answer:
     """Show the order a signed link leads to, without signing in. Raises NotFound, LinkExpired."""
-    return _show(Way(linked_order(link), link))
+    order = linked_order(link)
+    remember_link(link)
+    return _show(Way(order, link))
 
 
 @blueprint.get("/c/<link>/qr.png")

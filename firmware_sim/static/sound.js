@@ -1,13 +1,16 @@
 // Chimes and speech. Both are extras: everything they say is also written.
 import { currentLanguage } from "./words.js";
 
-const TUNES = { go: [[660, 0], [880, 0.13]], stop: [[220, 0], [196, 0.18]], click: [[1400, 0]], beep: [[1760, 0], [1760, 0.3]], done: [[880, 0], [660, 0.12], [990, 0.24]] };
+// The same tones mean the same on a driver's page: a door is open, it is shut, all is done, no, it sticks. Only a door
+// that stands open sounds like nothing else.
+const TUNES = { open: [880], shut: [440], done: [660, 880, 1320], refused: [220, 160], stuck: [220, 220], beep: [1760, 0, 1760] };
+const EACH_S = 0.14;
 let context = null;
 
 export function play(name) {
   context ??= new AudioContext();
   if (context.state === "suspended") context.resume().catch(() => {});
-  for (const [hertz, after_s] of TUNES[name]) note(hertz, context.currentTime + after_s, name === "click" ? 0.03 : 0.22);
+  TUNES[name].forEach((hertz, nth) => { if (hertz) note(hertz, context.currentTime + nth * EACH_S, 0.12); });
 }
 
 function note(hertz, at_s, long_s) {
@@ -25,6 +28,7 @@ export function say(text) {
   if (!("speechSynthesis" in window)) return;
   const speech = new SpeechSynthesisUtterance(text);
   speech.lang = currentLanguage() === "zh" ? "zh-CN" : "en-GB";
+  speech.rate = 0.9; // in a lobby, to people who do not listen for it
   speechSynthesis.cancel();
   speechSynthesis.speak(speech);
 }

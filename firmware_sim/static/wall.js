@@ -56,7 +56,7 @@ export class Wall {
     const emblem = svg("svg", { class: "emblem", viewBox: "0 0 24 24", fill: "none", stroke: EMBLEM_INK[door.zone], "stroke-width": 2, "stroke-linecap": "round", "stroke-linejoin": "round" }, path(EMBLEM[door.zone]));
     const note = html("span", { class: "note" });
     const leaf = html("div", { class: "leaf" }, html("div", { class: "face" }, number, emblem, note), html("div", { class: "back" }));
-    const element = html("div", { class: "door", "data-door": door.door, "data-state": "shut", "data-zone": door.zone }, bay(door), html("div", { class: "strip" }), leaf);
+    const element = html("div", { class: "door", "data-door": door.door, "data-state": "shut", "data-zone": door.zone }, bay(door), html("div", { class: "strip" }), leaf, html("div", { class: "arrow" }));
     this.place(element, door);
     leaf.addEventListener("click", (event) => { event.stopPropagation(); this.touched(door.door, "leaf"); });
     element.addEventListener("click", () => this.touched(door.door, "inside"));
@@ -78,12 +78,14 @@ export class Wall {
     const open = state.doors.filter((door) => door.state === "open" || door.state === "ajar");
     this.root.dataset.power = state.power ? "on" : "off";
     this.root.setAttribute("aria-label", t("page.wall_label", { n: state.doors.length, open: open.map((door) => door.door).join(t("page.and")) || t("page.none") }));
-    for (const door of state.doors) this.updateDoor(door);
+    const meant = state.show?.doors ?? [];
+    for (const door of state.doors) this.updateDoor(door, door.lit && meant.includes(door.door), state.stuck.includes(door.door));
     for (const thermo of this.thermos) updateThermo(thermo, state.zones.find((zone) => zone.zone === thermo.zone));
   }
 
-  updateDoor(door) {
+  updateDoor(door, meant, stuck) {
     const { element, note } = this.doors.get(door.door);
+    element.dataset.arrow = stuck ? "stuck" : meant ? "yes" : "no";
     element.dataset.state = door.state;
     element.dataset.lit = door.lit ? "yes" : "no";
     element.dataset.bags = door.bags;

@@ -22,9 +22,9 @@ export async function loadWords() {
   await Promise.all(["zh", "en"].map(async (each) => { loaded[each] = await (await fetch(`/words/${each}.json`)).json(); }));
 }
 
-export function setLanguage(next) {
+export function setLanguage(next, for_good = true) {
   language = next;
-  remember("language", next);
+  if (for_good) remember("language", next);
 }
 
 export function t(key, values = {}, of = language) {

@@ -410,7 +410,7 @@ class Controller:
         due = [self.beat_ms, self.sample_ms, *self.lapses_ms.values(), *(at + 50 for _, at in self.moving.values())]
         due += [self.next_pulse_ms] if self.line else []
         due += [self.birth_again_ms] if self.birth_again_ms is not None else []
-        due += [self.last_key_ms + 10_000] if self.digits else []
+        due += [self.last_key_ms + 60_000] if self.digits else []
         due += [self.resend_ms] if self.client is not None and self.memory.queued() else []
         return min(due)
 
@@ -422,7 +422,7 @@ class Controller:
         for door in [door for door, at in self.lapses_ms.items() if now >= at]:
             del self.lapses_ms[door]
             self.memory.forget_awaited(door)
-        if self.digits and now >= self.last_key_ms + 10_000:
+        if self.digits and now >= self.last_key_ms + 60_000:
             self.digits = ""
         while now >= self.sample_ms:
             self.take_sample()

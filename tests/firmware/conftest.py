@@ -17,6 +17,8 @@ from locker_protocol.vocabulary import SizeClass, Zone
 from tests.firmware.bus_probe import BusProbe
 from tests.firmware.simulator import GATEWAY, LOCKER, Simulator, running_simulator
 
+HELP = "0512-0000 1234"
+
 
 class HasUrl(Protocol):
     """A broker of the root's fixtures."""
@@ -46,7 +48,7 @@ def small_locker(locker_id: str = "T1", gateway_id: str = "osmanthus") -> Locker
         keypad=Rectangle(640, 950, 140, 200),
     )
     columns = [ColumnPlan(1, Zone.CHILLED, 0, 420), ColumnPlan(2, Zone.AMBIENT, 420, 420)]
-    return LockerPlan(locker_id, gateway_id, "小柜", "Small locker", 840, 2100, 700, 280, columns, doors, head)
+    return LockerPlan(locker_id, gateway_id, "小柜", "Small locker", 840, 2100, 700, 280, columns, doors, head, HELP)
 
 
 @pytest.fixture

@@ -11,12 +11,14 @@ from firmware_sim.fault_board import FaultBoard, seeded_bytes
 from firmware_sim.faults import Fault, complete, spot_of
 from firmware_sim.fridge import new_zone
 from firmware_sim.panel import (
+    HANGS_FOR_MS,
     KEYPAD_TIMEOUT_MS,
     MAX_DIGITS,
     MAX_FRAME_BYTES,
     MAX_SAME_KEY,
     MAX_SCAN,
     SCAN_GAP_MS,
+    WAIT,
     Keypad,
     SerialLine,
 )
@@ -94,10 +96,37 @@ def test_a_key_that_hung_is_listened_to_again_when_it_was_quiet_for_ten_seconds(
     keypad = Keypad()
     for _ in range(MAX_SAME_KEY + 1):
         keypad.press("7", 1)
-    keypad.press("7", KEYPAD_TIMEOUT_MS)
+    keypad.press("7", HANGS_FOR_MS)
     assert keypad.digits == ""
-    keypad.press("7", 2 * KEYPAD_TIMEOUT_MS)
+    keypad.press("7", 2 * HANGS_FOR_MS)
     assert keypad.digits == "7"
+
+
+def test_typed_digits_are_kept_for_a_minute_and_then_gone_for_the_next_person() -> None:
+    keypad = Keypad()
+    keypad.press("0", 0)
+    keypad.press("7", 5_000)
+    assert keypad.due_ms() == 5_000 + KEYPAD_TIMEOUT_MS
+    keypad.expire(4_999 + KEYPAD_TIMEOUT_MS)
+    assert keypad.digits == "07"
+    keypad.expire(5_000 + KEYPAD_TIMEOUT_MS)
+    assert keypad.digits == ""
+
+
+def test_whoever_asks_for_more_time_gets_it_again_as_often_as_they_ask() -> None:
+    keypad = Keypad()
+    keypad.press("7", 0)
+    for turn in range(1, 3 * MAX_SAME_KEY):
+        keypad.press(WAIT, turn * (KEYPAD_TIMEOUT_MS - 1))
+    assert keypad.digits == "7"
+    assert keypad.hung == {}
+
+
+def test_asking_for_more_time_brings_nothing_back() -> None:
+    keypad = Keypad()
+    keypad.press("7", 0)
+    keypad.press(WAIT, KEYPAD_TIMEOUT_MS)
+    assert (keypad.digits, keypad.press("enter", KEYPAD_TIMEOUT_MS)) == ("", None)
 
 
 def test_as_many_equal_digits_as_a_code_can_have_do_not_hang() -> None:
