@@ -33,6 +33,7 @@ from app.web import (
     ops_notices,
     ops_openings,
     ops_people,
+    ops_places,
     ops_reconciliation,
     ops_runs,
     ops_stock,
@@ -77,6 +78,7 @@ PAGES = (
     keeper_food,  # rescue, the cold bag
     keeper_help,  # somebody without a phone
     ops,
+    ops_places,  # a site, a locker
     ops_day,  # what is at risk, the ten numbers
     ops_alarms,  # what is wrong with the cold
     ops_cold_zone,  # a zone's temperatures as charts

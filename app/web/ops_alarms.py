@@ -1,5 +1,6 @@
 """Alarms of the cold: what is wrong, whose food it concerns, what to do next; seen by a name, silenced until a time."""
 
+import re
 from http import HTTPStatus
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -19,6 +20,8 @@ blueprint = Blueprint("ops_alarms", __name__, url_prefix="/<lang_code>/ops/alarm
 
 HOURS = (1, 2, 4, 8, 24)
 MOST_SITES_SENT = 2_000
+# Where somebody may be sent back to: pages of ours that show alarms beside what else is wrong.
+OURS = re.compile(r"/(?:en|zh-hans)/ops(?:/(?:sites|lockers)/[A-Za-z0-9_-]{1,32}(?:/doors/\d{1,3})?)?")
 
 Answer = Response | tuple[str, int]
 
@@ -62,7 +65,8 @@ def _answer(said: str, silent_h: int | None = None) -> Answer:
             )
     except (AlarmOver, SilenceNeedsEnd, ReasonNeeded) as refusal:
         return _page(said, refusal), refusal.status
-    return redirect(url_for(".alarms_page"), HTTPStatus.SEE_OTHER)
+    back = request.form.get("back", "")
+    return redirect(back if OURS.fullmatch(back) else url_for(".alarms_page"), HTTPStatus.SEE_OTHER)
 
 
 def _page(cause: str = "", refusal: DomainError | None = None) -> str:

@@ -1276,6 +1276,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_parcel")),
         sa.UniqueConstraint("ref", name=op.f("uq_parcel_ref")),
     )
+    op.create_index(
+        "ix_parcel_loaded", "parcel", ["order_id"], unique=False, postgresql_where=sa.text("state = 'loaded'")
+    )
     op.create_index(op.f("ix_parcel_order_id"), "parcel", ["order_id"], unique=False)
     op.create_index(
         "ix_parcel_rescued", "parcel", ["keep_until"], unique=False, postgresql_where=sa.text("state = 'rescued'")
