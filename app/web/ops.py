@@ -16,7 +16,9 @@ from app.db.pages import fleet as fleet_pages
 from app.db.pages import openings as opening_pages
 from app.db.pages import ops as pages
 from app.db.pages import picking as picking_pages
+from app.db.pages import places
 from app.db.pages import refunds as refund_pages
+from app.db.pages import risks as risk_pages
 from app.db.pages import staff as staff_pages
 from app.db.pages.fleet import FleetNow
 from app.db.pages.ops import DoorNow, LockerNow, SiteNow
@@ -24,6 +26,7 @@ from app.domain.errors import NotFound
 from app.domain.fleet import MOST_LINES, STALE_AFTER, Standing, Wrong, counts
 from app.domain.order_state import OrderState
 from app.domain.remote_opening import TooManyWaiting
+from app.domain.risks import at_risk
 from app.domain.roles import Role
 from app.use_cases.site.ask_site import LONGEST_REASON, SHORTEST_REASON, ReasonNeeded, open_doors
 from app.use_cases.site.set_door_condition import set_door_condition
@@ -152,9 +155,21 @@ def order_page(order_id: str) -> str:
         bags = staff_pages.bags_of_order(conn, order_id=order_id)
         photos = picking_pages.photos_of_order(conn, order_id=order_id)
         money = refund_pages.of_order(conn, order_id=order_id)
-    if file is None:
-        raise NotFound
-    return render_template("staff/ops_order.html", file=file, bags=bags, photos=photos, money=money)
+        if file is None:
+            raise NotFound
+        matters = risk_pages.matters_of_order(conn, order_id=order_id, now=civil_now())
+        claims = places.claims_of_order(conn, order_id=order_id)
+        shut = places.kept_shut(conn, order_id=order_id)
+    return render_template(
+        "staff/ops_order.html",
+        file=file,
+        bags=bags,
+        photos=photos,
+        money=money,
+        risks=at_risk(matters, now=civil_now()),
+        claims=claims,
+        shut=shut,
+    )
 
 
 @blueprint.get("/rejected")
@@ -227,12 +242,16 @@ def _door_page(site_id: str, door_no: int, errors: dict[str, str] | None = None)
         asked = pages.openings_asked(conn, site_id=site_id, door_no=door_no)
         wishes = pages.condition_wishes(conn, site_id=site_id, door_no=door_no)
         opened = opening_pages.opened(conn, site_id=site_id, door=door_no)
-    locker, door = _find(sites, door_no)
+        locker, door = _find(sites, door_no)
+        found = fleet_pages.site_now(conn, site_id=site_id, now=civil_now(), rate=civil_rate())
     return render_template(
         "staff/ops_door.html",
         site=sites[0],
         locker=locker,
         door=door,
+        found=found,
+        lines=found.narrowed(locker.id, door_no).lines,
+        keeper=found.keepers.get(site_id),
         events=events,
         asked=asked,
         opened=opened,

@@ -42,6 +42,7 @@ COLUMNS = (
     "why_not",
 )
 RANGES = (14, 28, 90)
+MOST_SITES = 6
 USUAL_DAYS = 28
 DIGITS = {Unit.PERCENT: 1, Unit.SECONDS: 0, Unit.COUNT: 0, Unit.PER_HUNDRED: 1}
 
@@ -62,7 +63,7 @@ def day_page() -> str:
         claims_left=claims_left,
         risks=risks,
         money=money_at_risk(risks),
-        numbers=numbers,
+        numbers=_most_alarms(numbers, MOST_SITES),
         sites={each.site.id: each.site for each in numbers},
     )
 
@@ -70,10 +71,13 @@ def day_page() -> str:
 @blueprint.get("/numbers")
 @serves(Role.OPERATOR)
 def numbers_page() -> str:
-    """Show the ten numbers of each site."""
+    """Show the ten numbers of each site, or of one; of many sites those with the most alarms."""
     with read() as conn:
         numbers = number_pages.numbers(conn, now=civil_now())
-    return render_template("staff/ops_numbers.html", numbers=numbers)
+    chosen = request.args.get("site", "")
+    one = [each for each in numbers if each.site.id == chosen]
+    shown = one or _most_alarms(numbers, MOST_SITES)
+    return render_template("staff/ops_numbers.html", numbers=shown, sites=numbers, chosen=one[0] if one else None)
 
 
 @blueprint.get("/numbers.csv")
@@ -126,6 +130,11 @@ def _day_by_day(site_id: str, key: str) -> tuple[DayByDay, int]:
     if found is None:
         raise NotFound
     return found, days
+
+
+def _most_alarms(numbers: Sequence[SiteNumbers], most: int) -> Sequence[SiteNumbers]:
+    """All of few sites in their order; of many those with the most alarms."""
+    return numbers if len(numbers) <= most else sorted(numbers, key=lambda each: -each.alarms)[:most]
 
 
 def _csv(numbers: Iterable[SiteNumbers]) -> str:

@@ -202,3 +202,43 @@ def test_places_are_for_operators_alone(day: Day) -> None:
     for role in (Role.KEEPER, Role.DRIVER, Role.PICKER, Role.RESIDENT):
         for path in ("", f"/sites/{day.site_id}", "/lockers/G1"):
             assert day.client(role).get(f"/en/ops{path}").status_code == 403
+
+
+def test_a_door_an_order_and_its_person_say_what_is_wrong_and_lead_to_each_other(day: Day) -> None:
+    with day.engine.begin() as conn:
+        pack_all(conn, day.order_id)
+        load(conn, day.parcels[0], 7)
+        conn.execute(update(t.customer_order).values(state="ready"))
+        conn.execute(update(t.parcel).values(collect_until=NOW + timedelta(hours=1)))
+        mine = t.compartment.c.door == 7
+        conn.execute(update(t.compartment).where(mine).values(trouble="jammed", trouble_at=NOW))
+    door = shown(day, f"/sites/{day.site_id}/doors/7")
+    assert "Door jammed: door 7" in words(door)
+    assert "press its edge while it is opened again" in words(door)
+    assert "1 order" in words(door)
+    for path in (f"sites/{day.site_id}", "lockers/G1", f"orders/{day.order_id}", "cold/zone/G1/chilled"):
+        assert f'href="/en/ops/{path}"' in door, path
+    assert "Nothing is wrong with this door" in words(shown(day, f"/sites/{day.site_id}/doors/8"))
+
+    order = shown(day, f"/orders/{day.order_id}")
+    assert "still in the locker" in words(order)
+    assert "Have the keeper take it into the cold bag" in words(order)
+    person = f"people/{day.people[Role.RESIDENT]}"
+    for path in (f"sites/{day.site_id}", f"sites/{day.site_id}/doors/7", person, "runs"):
+        assert f'href="/en/ops/{path}"' in order, path
+    assert f'href="/en/ops/orders/{day.order_id}"' in shown(day, f"/{person}")
+
+
+def test_an_order_that_is_as_it_should_be_says_so(day: Day) -> None:
+    assert "Nothing is wrong with this order" in words(shown(day, f"/orders/{day.order_id}"))
+
+
+def test_numbers_of_many_sites_show_those_that_alarm_and_any_one_that_is_asked_for(
+    day: Day, fleet: fleet_world.Fleet
+) -> None:
+    page = shown(day, "/numbers")
+    assert page.count('class="figures three"') == 6
+    assert page.count("<option") == len(fleet.sites) + 2 + 1
+    one = shown(day, f"/numbers?site={fleet.sites[-1]}")
+    assert one.count('class="figures three"') == 1
+    assert f'id="site-{fleet.sites[-1]}"' in one
