@@ -36,6 +36,7 @@ from app.web import (
     ops_places,
     ops_reconciliation,
     ops_runs,
+    ops_site_rules,
     ops_stock,
     ops_supply,
     ops_webhooks,
@@ -84,6 +85,7 @@ PAGES = (
     ops_cold_zone,  # a zone's temperatures as charts
     ops_cold_policy,  # by which limits food is judged
     ops_haccp,  # the log an inspector reads
+    ops_site_rules,  # what comes back, taxes
     ops_stock,  # prices and stock
     ops_supply,  # suppliers, lots, recalls
     ops_claims,  # what was wrong with what came

@@ -519,7 +519,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), server_default="", nullable=False),
         sa.CheckConstraint(
             "subject IN ('product', 'stock', 'door', 'person', 'order', 'refund', 'claim', 'lot',"
-            " 'supplier', 'difference', 'cold')",
+            " 'supplier', 'difference', 'cold', 'site')",
             name=op.f("ck_change_subject"),
         ),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_change_person_id")),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, any_, false, func, literal, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Row, Select, any_, false, func, literal, or_, select, true, tuple_
 
 from app.db.tables import (
     change,
@@ -23,6 +23,7 @@ from app.db.tables import (
     payment,
     person,
     pickup_window,
+    quarantine,
     rejected_message,
     remote_command,
     site,
@@ -69,6 +70,8 @@ class DoorNow:
     trouble: str | None = None
     trouble_door: int | None = None
     trouble_at: datetime | None = None
+    kept_shut: bool = False
+    planned: bool = False
 
     @property
     def mark(self) -> str:
@@ -77,9 +80,13 @@ class DoorNow:
             return self.door_state
         if self.condition == "broken":
             return "out"
+        if self.kept_shut:
+            return "warm"
         if self.condition == "to_check" and self.parcel_ref is None:
             return "check"
-        return "loaded" if self.parcel_ref else "empty"
+        if self.parcel_ref is not None:
+            return "loaded"
+        return "reserved" if self.planned else "empty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +317,18 @@ def _sites() -> Select[Any]:
 
 def _doors(site_id: str | None) -> Select[Any]:
     """Compartments, all or of a site, with the parcel that lies behind each, if any."""
+    shut = (
+        select(quarantine.c.id)
+        .where(quarantine.c.state == "open")
+        .where(quarantine.c.site_id == compartment.c.site_id, quarantine.c.door == compartment.c.door)
+        .exists()
+    )
+    planned = tuple_(compartment.c.site_id, compartment.c.door).in_(
+        select(customer_order.c.site_id, parcel.c.planned_doors[1])
+        .join_from(customer_order, parcel)
+        .where(customer_order.c.state.in_((OrderState.PAID, OrderState.PACKED)))
+        .where(parcel.c.state.in_((ParcelState.PLANNED, ParcelState.PACKED)))
+    )
     query = (
         select(
             compartment,
@@ -317,6 +336,8 @@ def _doors(site_id: str | None) -> Select[Any]:
             parcel.c.opened_at.label("parcel_opened_at"),
             customer_order.c.order_no,
             customer_order.c.id.label("order_id"),
+            shut.label("kept_shut"),
+            planned.label("planned"),
         )
         .outerjoin_from(
             compartment,
