@@ -460,8 +460,9 @@ def upgrade() -> None:
         sa.Column("until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("reason", sa.Text(), server_default="", nullable=False),
         sa.CheckConstraint(
-            "cause IN ('quarantined', 'too_warm', 'too_cold', 'unmeasured', 'locker_silent', 'site_silent',"
-            " 'sensor', 'defrost')",
+            "cause IN ('quarantined', 'too_warm', 'too_cold', 'miswired', 'forced', 'jammed', 'clock_ahead',"
+            " 'site_silent', 'locker_silent', 'unmeasured', 'reads_open', 'left_open', 'sensor', 'defrost',"
+            " 'refusals')",
             name=op.f("ck_alarm_answer_cause"),
         ),
         sa.CheckConstraint(

@@ -242,3 +242,29 @@ def test_numbers_of_many_sites_show_those_that_alarm_and_any_one_that_is_asked_f
     one = shown(day, f"/numbers?site={fleet.sites[-1]}")
     assert one.count('class="figures three"') == 1
     assert f'id="site-{fleet.sites[-1]}"' in one
+
+
+def test_somebody_looks_after_a_jammed_door_until_another_jams(day: Day) -> None:
+    jam = update(t.compartment).values(trouble="jammed", trouble_at=NOW - timedelta(minutes=5))
+    here = t.compartment.c.site_id == day.site_id
+    with day.engine.begin() as conn:
+        conn.execute(jam.where(here, t.compartment.c.door == 7))
+        conn.execute(update(t.person).where(t.person.c.id == day.people[Role.OPERATOR]).values(display_name="Wang Min"))
+    client, back = day.client(Role.OPERATOR), f"/en/ops/sites/{day.site_id}/doors/7"
+    page = shown(day, f"/sites/{day.site_id}/doors/7")
+    assert 'action="/en/ops/alarms/jammed/seen"' in page
+    answer = client.post("/en/ops/alarms/jammed/seen", data={"site": day.site_id, "back": back})
+    assert (answer.status_code, answer.headers["Location"]) == (303, back)
+    assert "Wang Min looks after it" in words(shown(day))
+    with day.engine.begin() as conn:
+        later = {"trouble": "jammed", "trouble_at": NOW + timedelta(minutes=5)}
+        conn.execute(update(t.compartment).where(here, t.compartment.c.door == 8).values(later))
+    assert "Wang Min looks after it" not in words(shown(day))
+
+
+def test_nobody_looks_after_what_is_not_wrong(day: Day) -> None:
+    answer = day.client(Role.OPERATOR).post("/en/ops/alarms/jammed/seen", data={"site": day.site_id})
+    assert answer.status_code == 409
+    assert day.client(Role.OPERATOR).post("/en/ops/alarms/nonsense/seen", data={"site": day.site_id}).status_code == 404
+    with day.engine.begin() as conn:
+        assert conn.execute(select(t.alarm_answer)).all() == []
