@@ -32,6 +32,7 @@ from app.use_cases.site.ask_site import LONGEST_REASON, SHORTEST_REASON, ReasonN
 from app.use_cases.site.set_door_condition import set_door_condition
 from app.web import words
 from app.web.access import serves
+from app.web.language import short
 from app.web.parts import civil_now, civil_rate, read, signed_in, write
 from locker_protocol.ids import random_bytes
 from locker_protocol.vocabulary import DoorCondition, Right
@@ -67,6 +68,7 @@ def fleet_page() -> str:
         found=found,
         now=now,
         counts=counts(found.standing),
+        tiles=_tiles(found),
         causes=_lockers_by_cause(found),
         lines=found.lines[:MOST_LINES],
         more=max(0, len(found.lines) - MOST_LINES),
@@ -193,6 +195,15 @@ def _lockers_by_cause(found: FleetNow) -> dict[Wrong, list[str]]:
             whole = [fact.locker_id] if fact.locker_id else [row.id for row in found.by_site.get(fact.site_id, ())]
             by_cause.setdefault(line.cause, set()).update(whole)
     return {cause: sorted(by_cause[cause]) for cause in Wrong if cause in by_cause}
+
+
+def _tiles(found: FleetNow) -> list[tuple[str, str, str]]:
+    """Each locker's id, name and standing, ready to be written a thousand times."""
+    site, name = f"site_{short()}", f"name_{short()}"
+    return [
+        (row["id"], f"{row[site]} {row[name]}", found.standing[row["id"]].value)
+        for row in (each._mapping for each in found.lockers)  # noqa: SLF001  SQLAlchemy's own name for it
+    ]
 
 
 def _listed(found: FleetNow, show: Standing | None, cause: Wrong | None) -> list[tuple[Any, list[Wrong]]]:

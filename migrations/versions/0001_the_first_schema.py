@@ -602,6 +602,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("site_id", "door", name=op.f("pk_compartment")),
     )
     op.create_index(op.f("ix_compartment_locker_id"), "compartment", ["locker_id"], unique=False)
+    op.create_index(
+        "ix_compartment_wrong",
+        "compartment",
+        ["locker_id"],
+        unique=False,
+        postgresql_where=sa.text("trouble IS NOT NULL OR door_state = 'open'"),
+    )
     op.create_table(
         "idempotent_request",
         sa.Column("person_id", sa.Text(), nullable=False),
