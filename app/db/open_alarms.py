@@ -73,4 +73,4 @@ def open_alarms(conn: Connection, *, now: datetime) -> list[Alarm]:
 def answers(conn: Connection, *, now: datetime) -> Sequence[Answer]:
     """What people said that may still hold, oldest first."""
     found = conn.execute(ANSWERS, {"since": now - ANSWERS_FOR, "now": now})
-    return [Answer(AlarmCause(row.cause), row.site_id, row.at, row.by, row.until, row.reason) for row in found]
+    return [Answer(row.cause, row.site_id, row.at, row.by, row.until, row.reason) for row in found]

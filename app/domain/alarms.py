@@ -59,9 +59,9 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What somebody said to a cause at a site: seen, or with `until` silenced."""
+    """What somebody said to a cause at a site: seen, or with `until` silenced. Doors and links have causes too."""
 
-    cause: AlarmCause
+    cause: str
     site_id: str
     at: datetime
     by: str

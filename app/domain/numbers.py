@@ -33,6 +33,7 @@ class NotMeasured(StrEnum):
     NO_METER = "no_meter"
     TONIGHT_ONLY = "tonight_only"
     WEEKS_ONLY = "weeks_only"  # one day says nothing
+    DAY_NOT_OVER = "day_not_over"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,6 @@ class Number:
     unit: Unit
     alarm: Alarm | None = None
     limit: float | None = None
-    missing: NotMeasured | None = None  # it is never measured, for this reason
 
 
 # Limits: trade knowledge (K) of the research on daily operation, "the ten numbers of the morning"; check before
@@ -55,8 +55,8 @@ NUMBERS = (
     Number(3, "first_try_opens", Unit.PERCENT, Alarm.BELOW, 99.5),
     Number(3, "doors_retried", Unit.COUNT),
     Number(4, "evening_p90", Unit.SECONDS, Alarm.ABOVE, 60),
-    Number(5, "over_limit", Unit.COUNT, Alarm.ABOVE, 0, NotMeasured.NO_TEMPERATURE_HISTORY),
-    Number(5, "energy", Unit.PERCENT, Alarm.ABOVE, 15, NotMeasured.NO_METER),
+    Number(5, "over_limit", Unit.COUNT, Alarm.ABOVE, 0),
+    Number(5, "energy", Unit.PERCENT, Alarm.ABOVE, 15),
     Number(6, "claims", Unit.PER_HUNDRED, Alarm.ABOVE, 1),
     Number(7, "refunds_of_sales", Unit.PERCENT, Alarm.ABOVE, 1.5),
     Number(7, "often_refunded", Unit.COUNT),

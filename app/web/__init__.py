@@ -35,8 +35,10 @@ from app.web import (
     ops_notices,
     ops_openings,
     ops_people,
+    ops_places,
     ops_reconciliation,
     ops_runs,
+    ops_site_rules,
     ops_stock,
     ops_supply,
     ops_webhooks,
@@ -81,11 +83,13 @@ PAGES = (
     keeper_food,  # rescue, the cold bag
     keeper_help,  # somebody without a phone
     ops,
+    ops_places,  # a site, a locker
     ops_day,  # what is at risk, the ten numbers
     ops_alarms,  # what is wrong with the cold
     ops_cold_zone,  # a zone's temperatures as charts
     ops_cold_policy,  # by which limits food is judged
     ops_haccp,  # the log an inspector reads
+    ops_site_rules,  # what comes back, taxes
     ops_stock,  # prices and stock
     ops_supply,  # suppliers, lots, recalls
     ops_claims,  # what was wrong with what came

@@ -128,7 +128,7 @@ def scan(site_id: str, run_no: int) -> AnyResponse | tuple[str, int]:
 def code(site_id: str) -> Response:
     """Draw the driver's own code for this site's scanners. It lives a minute and carries a staff number, no name."""
     with read() as conn:
-        found = site_pages.fleet(conn, now=civil_now(), site_id=site_id)
+        found = site_pages.fleet(conn, site_id=site_id)
     if not found:
         raise NotFound
     drawing = BytesIO()
@@ -166,7 +166,7 @@ def _loading(site_id: str, run_no: int) -> Loading:
     now, rate = civil_now(), civil_rate()
     with read() as conn:
         sheet = pages.run_sheet(conn, run_no=run_no)
-        sites = site_pages.fleet(conn, now=now, site_id=site_id)
+        sites = site_pages.fleet(conn, site_id=site_id)
         visit = visit_pages.visit_now(conn, site_id=site_id, person_id=signed_in().id, now=now, rate=rate)
         asked = pages.last_load(conn, site_id=site_id, person_id=signed_in().id, now=now)
     if sheet is None or visit is None or not sites or sheet.run.site_id != site_id:

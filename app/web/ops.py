@@ -4,87 +4,79 @@ What is too old to be believed is shown as unknown with its age, never as its la
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from app.db.pages import fleet as fleet_pages
 from app.db.pages import openings as opening_pages
 from app.db.pages import ops as pages
 from app.db.pages import picking as picking_pages
+from app.db.pages import places
 from app.db.pages import refunds as refund_pages
+from app.db.pages import risks as risk_pages
 from app.db.pages import staff as staff_pages
+from app.db.pages.fleet import FleetNow
 from app.db.pages.ops import DoorNow, LockerNow, SiteNow
 from app.domain.errors import NotFound
+from app.domain.fleet import MOST_LINES, STALE_AFTER, Standing, Wrong, counts
 from app.domain.order_state import OrderState
 from app.domain.remote_opening import TooManyWaiting
+from app.domain.risks import at_risk
 from app.domain.roles import Role
 from app.use_cases.site.ask_site import LONGEST_REASON, SHORTEST_REASON, ReasonNeeded, open_doors
 from app.use_cases.site.set_door_condition import set_door_condition
 from app.web import words
 from app.web.access import serves
+from app.web.language import short
 from app.web.parts import civil_now, civil_rate, read, signed_in, write
 from locker_protocol.ids import random_bytes
-from locker_protocol.token import SKEW_S
-from locker_protocol.vocabulary import DoorCondition, DoorTrouble, Right
+from locker_protocol.vocabulary import DoorCondition, Right
 
 blueprint = Blueprint("ops", __name__, url_prefix="/<lang_code>/ops")
 
-# A site tells its state every 5 s of real time: a minute of nothing is silence.
-STALE_AFTER_S = 60
 UNANSWERED_AFTER_S = 5
-WORST_FIRST = (
-    "site_offline",
-    "clock_ahead",
-    "locker_offline",
-    "door_miswired",
-    "door_forced",
-    "door_jammed",
-    "door_reads_open",
-    "door_open",
-    "reading_old",
-    "refusals",
-)
-# The locker asks for it after 30 s and the keeper sees it after 60 s: most doors are shut by then.
-OPEN_TOLD_AFTER_S = 120
-# Half of what a code allows for clocks that differ: nobody is refused for it yet.
-AHEAD_TOLD_S = SKEW_S // 2
+# Walls of more sites than one stream can name are on pages of their own.
+FEW_SITES = 6
+MOST_LISTED = 300
 LONGEST_SEARCH = 20
 
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """One thing that is wrong: a code the page turns into words, where, and since when."""
-
-    code: str
-    site: SiteNow
-    locker: LockerNow | None = None
-    door: DoorNow | None = None
-    zones: Sequence[str] = ()
-    since: datetime | None = None
-    count: int = 0
+Choice = TypeVar("Choice", bound=StrEnum)
 
 
 @blueprint.get("")
 @serves(Role.OPERATOR)
 def fleet_page() -> str:
-    """Show what is wrong first, then every site's wall and temperatures."""
+    """Show how all lockers stand, what is wrong with them, the worst first, or those that stand in one way."""
+    now = civil_now()
     with read() as conn:
-        sites = pages.fleet(conn, now=civil_now())
-        refused = pages.events(conn, trouble=True)
-        latest = pages.events(conn)
-        rejected, _ = pages.rejected_messages(conn)
-        held = opening_pages.waiting(conn, now=civil_now())
-    troubles = sorted(
-        (trouble for site in sites for trouble in troubles_of(site)), key=lambda one: WORST_FIRST.index(one.code)
-    )
+        found = fleet_pages.fleet_now(conn, now=now, rate=civil_rate())
+        few = len(found.by_site) <= FEW_SITES
+        sites = pages.fleet(conn) if few else []
+        latest = pages.events(conn, now=now) if few else []
+        refused = pages.events(conn, now=now, trouble=True) if few else []
+        rejected = pages.rejected_count(conn)
+        held = opening_pages.waiting(conn, now=now)
+    show, cause = _chosen(request.args.get("show"), Standing), _chosen(request.args.get("cause"), Wrong)
+    listed = _listed(found, show, cause) if show or cause else None
     return render_template(
         "staff/ops_fleet.html",
+        found=found,
+        now=now,
+        counts=counts(found.standing),
+        tiles=_tiles(found),
+        causes=_lockers_by_cause(found),
+        lines=found.lines[:MOST_LINES],
+        more=max(0, len(found.lines) - MOST_LINES),
+        show=show,
+        cause=cause,
+        listed=listed,
+        most_listed=MOST_LISTED,
         sites=sites,
-        troubles=troubles,
         held=held,
         refused=refused,
         latest=latest,
@@ -165,9 +157,21 @@ def order_page(order_id: str) -> str:
         bags = staff_pages.bags_of_order(conn, order_id=order_id)
         photos = picking_pages.photos_of_order(conn, order_id=order_id)
         money = refund_pages.of_order(conn, order_id=order_id)
-    if file is None:
-        raise NotFound
-    return render_template("staff/ops_order.html", file=file, bags=bags, photos=photos, money=money)
+        if file is None:
+            raise NotFound
+        matters = risk_pages.matters_of_order(conn, order_id=order_id, now=civil_now())
+        claims = places.claims_of_order(conn, order_id=order_id)
+        shut = places.kept_shut(conn, order_id=order_id)
+    return render_template(
+        "staff/ops_order.html",
+        file=file,
+        bags=bags,
+        photos=photos,
+        money=money,
+        risks=at_risk(matters, now=civil_now()),
+        claims=claims,
+        shut=shut,
+    )
 
 
 @blueprint.get("/rejected")
@@ -175,50 +179,49 @@ def order_page(order_id: str) -> str:
 def rejected_page() -> str:
     """Show the messages that the links refused, newest first."""
     with read() as conn:
-        count, messages = pages.rejected_messages(conn)
+        count, messages = pages.rejected_count(conn), pages.rejected_messages(conn)
     return render_template("staff/ops_rejected.html", count=count, messages=messages)
 
 
-def troubles_of(site: SiteNow) -> list[Trouble]:
-    """What is wrong at a site. Of one that is silent nothing else is known."""
-    if not site.online:
-        return [Trouble("site_offline", site, since=site.site.gateway_heard_at)]
-    silent = [Trouble("locker_offline", site, each, since=each.heard_at) for each in site.lockers if not each.online]
-    speaking = [each for each in site.lockers if each.online]
-    doors = [(each, door) for each in speaking for door in each.doors]
-    lasting = [
-        Trouble(f"door_{door.trouble}", site, each, door, since=door.trouble_at)
-        for each, door in doors
-        if door.trouble is not None
+def _chosen(said: str | None, choices: type[Choice]) -> Choice | None:
+    return choices(said) if said in set(choices) else None
+
+
+def _lockers_by_cause(found: FleetNow) -> dict[Wrong, list[str]]:
+    """Which lockers each cause is about, the worst cause first; what concerns a site concerns all of its lockers."""
+    by_cause: dict[Wrong, set[str]] = {}
+    for line in found.lines:
+        for fact in line.facts:
+            whole = [fact.locker_id] if fact.locker_id else [row.id for row in found.by_site.get(fact.site_id, ())]
+            by_cause.setdefault(line.cause, set()).update(whole)
+    return {cause: sorted(by_cause[cause]) for cause in Wrong if cause in by_cause}
+
+
+def _tiles(found: FleetNow) -> list[tuple[str, str, str]]:
+    """Each locker's id, name and standing, ready to be written a thousand times."""
+    site, name = f"site_{short()}", f"name_{short()}"
+    return [
+        (row["id"], f"{row[site]} {row[name]}", found.standing[row["id"]].value)
+        for row in (each._mapping for each in found.lockers)  # noqa: SLF001  SQLAlchemy's own name for it
     ]
-    opened = [
-        Trouble("door_open", site, each, door, since=door.door_changed_at)
-        for each, door in doors
-        if door.mark == "open" and door.trouble != DoorTrouble.READS_OPEN and is_left_open(door)
+
+
+def _listed(found: FleetNow, show: Standing | None, cause: Wrong | None) -> list[tuple[Any, list[Wrong]]]:
+    """The lockers that stand so, or have this cause, each with all that is wrong with it."""
+    causes: dict[str, list[Wrong]] = {}
+    for wrong, lockers in _lockers_by_cause(found).items():
+        for locker_id in lockers:
+            causes.setdefault(locker_id, []).append(wrong)
+    return [
+        (row, causes.get(row.id, []))
+        for row in found.lockers
+        if (show is None or found.standing[row.id] is show) and (cause is None or cause in causes.get(row.id, ()))
     ]
-    old = [
-        Trouble("reading_old", site, each, zones=[zone.zone for zone in stale], since=stale[0].read_at)
-        for each in speaking
-        if (stale := sorted((zone for zone in each.zones if is_stale(zone.read_at)), key=lambda zone: zone.read_at))
-    ]
-    refused = [Trouble("refusals", site, count=site.refusals)] if site.refusals else []
-    return [*_clock_of(site), *silent, *lasting, *opened, *old, *refused]
-
-
-def _clock_of(site: SiteNow) -> list[Trouble]:
-    ahead_s: int = site.site.ahead_s
-    return [Trouble("clock_ahead", site, count=ahead_s // 60)] if ahead_s > AHEAD_TOLD_S * civil_rate() else []
-
-
-def is_left_open(door: DoorNow) -> bool:
-    """Whether a door that stands open has done so for longer than anybody needs."""
-    since = door.door_changed_at
-    return since is None or civil_now() - since >= timedelta(seconds=OPEN_TOLD_AFTER_S * civil_rate())
 
 
 def is_stale(at: datetime | None) -> bool:
     """Whether something was heard too long ago to be believed."""
-    return at is None or civil_now() - at > timedelta(seconds=STALE_AFTER_S * civil_rate())
+    return at is None or civil_now() - at > STALE_AFTER * civil_rate()
 
 
 def command_state(command: Any) -> str:  # noqa: ANN401  a row of remote_command
@@ -245,17 +248,21 @@ def event_words(event: Any) -> str:  # noqa: ANN401  a row of site_event
 
 def _door_page(site_id: str, door_no: int, errors: dict[str, str] | None = None) -> str:
     with read() as conn:
-        sites = pages.fleet(conn, now=civil_now(), site_id=site_id)
-        events = pages.events(conn, site_id=site_id, door=door_no)
+        sites = pages.fleet(conn, site_id=site_id)
+        events = pages.events(conn, now=civil_now(), site_id=site_id, door=door_no)
         asked = pages.openings_asked(conn, site_id=site_id, door_no=door_no)
         wishes = pages.condition_wishes(conn, site_id=site_id, door_no=door_no)
         opened = opening_pages.opened(conn, site_id=site_id, door=door_no)
-    locker, door = _find(sites, door_no)
+        locker, door = _find(sites, door_no)
+        found = fleet_pages.site_now(conn, site_id=site_id, now=civil_now(), rate=civil_rate())
     return render_template(
         "staff/ops_door.html",
         site=sites[0],
         locker=locker,
         door=door,
+        found=found,
+        lines=found.narrowed(locker.id, door_no).lines,
+        keeper=found.keepers.get(site_id),
         events=events,
         asked=asked,
         opened=opened,

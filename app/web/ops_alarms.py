@@ -1,24 +1,28 @@
 """Alarms of the cold: what is wrong, whose food it concerns, what to do next; seen by a name, silenced until a time."""
 
+import re
 from http import HTTPStatus
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from app.db.pages import alarms as pages
-from app.domain.alarms import AlarmCause, AlarmOver, Line, SilenceNeedsEnd
+from app.domain.alarms import AlarmOver, Line, SilenceNeedsEnd
 from app.domain.errors import DomainError, NotFound
+from app.domain.fleet import Wrong
 from app.domain.roles import Role
 from app.use_cases.cold_chain.answer_alarm import answer_alarm
 from app.use_cases.site.ask_site import LONGEST_REASON, SHORTEST_REASON, ReasonNeeded
 from app.web import words
 from app.web.access import serves
-from app.web.parts import civil_now, read, signed_in, write
+from app.web.parts import civil_now, civil_rate, read, signed_in, write
 
 blueprint = Blueprint("ops_alarms", __name__, url_prefix="/<lang_code>/ops/alarms")
 
 HOURS = (1, 2, 4, 8, 24)
 MOST_SITES_SENT = 2_000
+# Where somebody may be sent back to: pages of ours that show alarms beside what else is wrong.
+OURS = re.compile(r"/(?:en|zh-hans)/ops(?:/(?:sites|lockers)/[A-Za-z0-9_-]{1,32}(?:/doors/\d{1,3})?)?")
 
 Answer = Response | tuple[str, int]
 
@@ -47,22 +51,24 @@ def silence(cause: str) -> Answer:
 
 
 def _answer(said: str, silent_h: int | None = None) -> Answer:
-    if said not in set(AlarmCause):
+    if said not in set(Wrong):
         raise NotFound
     try:
         with write() as conn:
             answer_alarm(
                 conn,
-                cause=AlarmCause(said),
+                cause=Wrong(said),
                 site_ids=request.form.getlist("site")[:MOST_SITES_SENT],
                 person_id=signed_in().id,
                 now=civil_now(),
+                rate=civil_rate(),
                 silent_h=silent_h,
                 reason=request.form.get("reason", ""),
             )
     except (AlarmOver, SilenceNeedsEnd, ReasonNeeded) as refusal:
         return _page(said, refusal), refusal.status
-    return redirect(url_for(".alarms_page"), HTTPStatus.SEE_OTHER)
+    back = request.form.get("back", "")
+    return redirect(back if OURS.fullmatch(back) else url_for(".alarms_page"), HTTPStatus.SEE_OTHER)
 
 
 def _page(cause: str = "", refusal: DomainError | None = None) -> str:

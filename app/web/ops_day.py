@@ -8,14 +8,15 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from flask import Blueprint, render_template
+from flask import Blueprint, render_template, request
 from werkzeug.wrappers import Response
 
 from app.db.pages import numbers as number_pages
 from app.db.pages import openings as opening_pages
 from app.db.pages import ops_claims as claim_pages
 from app.db.pages import risks as risk_pages
-from app.db.pages.numbers import SiteNumbers
+from app.db.pages.numbers import DAILY, DayByDay, SiteNumbers
+from app.domain.errors import NotFound
 from app.domain.numbers import Reading, Unit, alarms
 from app.domain.risks import at_risk, money_at_risk
 from app.domain.roles import Role
@@ -32,6 +33,7 @@ COLUMNS = (
     "place",
     "number",
     "unit",
+    "today",
     "yesterday",
     "seven_days",
     "alarm_when",
@@ -39,6 +41,9 @@ COLUMNS = (
     "alarm",
     "why_not",
 )
+RANGES = (14, 28, 90)
+MOST_SITES = 6
+USUAL_DAYS = 28
 DIGITS = {Unit.PERCENT: 1, Unit.SECONDS: 0, Unit.COUNT: 0, Unit.PER_HUNDRED: 1}
 
 
@@ -58,7 +63,7 @@ def day_page() -> str:
         claims_left=claims_left,
         risks=risks,
         money=money_at_risk(risks),
-        numbers=numbers,
+        numbers=_most_alarms(numbers, MOST_SITES),
         sites={each.site.id: each.site for each in numbers},
     )
 
@@ -66,10 +71,13 @@ def day_page() -> str:
 @blueprint.get("/numbers")
 @serves(Role.OPERATOR)
 def numbers_page() -> str:
-    """Show the ten numbers of each site."""
+    """Show the ten numbers of each site, or of one; of many sites those with the most alarms."""
     with read() as conn:
         numbers = number_pages.numbers(conn, now=civil_now())
-    return render_template("staff/ops_numbers.html", numbers=numbers)
+    chosen = request.args.get("site", "")
+    one = [each for each in numbers if each.site.id == chosen]
+    shown = one or _most_alarms(numbers, MOST_SITES)
+    return render_template("staff/ops_numbers.html", numbers=shown, sites=numbers, chosen=one[0] if one else None)
 
 
 @blueprint.get("/numbers.csv")
@@ -83,6 +91,52 @@ def numbers_file() -> Response:
     return answer
 
 
+@blueprint.get("/numbers/<site_id>/<key>")
+@serves(Role.OPERATOR)
+def number_page(site_id: str, key: str) -> str:
+    """Show one number of a site day by day: as a chart, and the same as a table."""
+    found, days = _day_by_day(site_id, key)
+    return render_template("staff/ops_number.html", found=found, days=days, ranges=RANGES)
+
+
+@blueprint.get("/numbers/<site_id>/<key>.csv")
+@serves(Role.OPERATOR)
+def number_file(site_id: str, key: str) -> Response:
+    """Give the same as a file."""
+    found, _ = _day_by_day(site_id, key)
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(("day", found.number.key, "unit", "alarm", "why_not"))
+    writer.writerows(
+        (
+            day.isoformat(),
+            _figure(reading),
+            found.number.unit.value,
+            "yes" if alarms(found.number, reading) else "no",
+            reading.missing.value if reading.missing else "",
+        )
+        for day, reading in found.days
+    )
+    answer = Response(file.getvalue().encode(ENCODING), mimetype="text/csv")
+    answer.headers["Content-Disposition"] = f'attachment; filename="caibox-{site_id}-{key}.csv"'
+    return answer
+
+
+def _day_by_day(site_id: str, key: str) -> tuple[DayByDay, int]:
+    typed = request.args.get("days", str(USUAL_DAYS))
+    days = int(typed) if typed in {str(each) for each in RANGES} else USUAL_DAYS
+    with read() as conn:
+        found = number_pages.day_by_day(conn, site_id=site_id, key=key, days=days, now=civil_now())
+    if found is None:
+        raise NotFound
+    return found, days
+
+
+def _most_alarms(numbers: Sequence[SiteNumbers], most: int) -> Sequence[SiteNumbers]:
+    """All of few sites in their order; of many those with the most alarms."""
+    return numbers if len(numbers) <= most else sorted(numbers, key=lambda each: -each.alarms)[:most]
+
+
 def _csv(numbers: Iterable[SiteNumbers]) -> str:
     file = io.StringIO()
     writer = csv.writer(file)
@@ -94,13 +148,14 @@ def _csv(numbers: Iterable[SiteNumbers]) -> str:
 def _rows(site: SiteNumbers) -> Iterable[Sequence[Any]]:
     for line in site.lines:
         number = line.number
-        missing = line.seven_days.missing or line.yesterday.missing
+        missing = line.seven_days.missing or line.yesterday.missing or line.today.missing
         yield (
             site.day.isoformat(),
             site.site.id,
             number.place,
             number.key,
             number.unit.value,
+            _figure(line.today),
             _figure(line.yesterday),
             _figure(line.seven_days),
             number.alarm.value if number.alarm else "",
@@ -116,4 +171,4 @@ def _figure(reading: Reading) -> str:
 
 @blueprint.context_processor
 def _words() -> dict[str, Any]:
-    return {"alarms": alarms, "digits": lambda unit: DIGITS[unit]}
+    return {"alarms": alarms, "digits": lambda unit: DIGITS[unit], "by_the_day": frozenset(DAILY)}

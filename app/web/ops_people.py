@@ -12,6 +12,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from app.db.pages import people as pages
+from app.db.pages import places
 from app.domain.errors import DomainError, NotFound
 from app.domain.roles import Role
 from app.use_cases.people.change_role import change_role, give_site
@@ -101,10 +102,17 @@ def _page(person_id: str, errors: dict[str, str] | None = None) -> str:
         found = pages.one(conn, person_id=person_id, now=civil_now())
         sites = pages.sites(conn)
         changes = pages.changes(conn, person_id=person_id)
+        orders = places.orders_of_person(conn, person_id=person_id)
     if found is None:
         raise NotFound
     return render_template(
-        "staff/ops_person.html", person=found, sites=sites, changes=changes, roles=list(Role), errors=errors or {}
+        "staff/ops_person.html",
+        person=found,
+        sites=sites,
+        changes=changes,
+        orders=orders,
+        roles=list(Role),
+        errors=errors or {},
     )
 
 

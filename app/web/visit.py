@@ -359,7 +359,7 @@ def _count_page(site_id: str, errors: Mapping[str, str] | None = None) -> str:
 
 def _scene(site_id: str) -> Scene:
     with read() as conn:
-        sites = site_pages.fleet(conn, now=civil_now(), site_id=site_id)
+        sites = site_pages.fleet(conn, site_id=site_id)
         found = pages.visit_now(conn, site_id=site_id, person_id=signed_in().id, now=civil_now(), rate=civil_rate())
     if not sites or found is None:
         raise NotFound

@@ -460,8 +460,9 @@ def upgrade() -> None:
         sa.Column("until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("reason", sa.Text(), server_default="", nullable=False),
         sa.CheckConstraint(
-            "cause IN ('quarantined', 'too_warm', 'too_cold', 'unmeasured', 'locker_silent', 'site_silent',"
-            " 'sensor', 'defrost')",
+            "cause IN ('quarantined', 'too_warm', 'too_cold', 'miswired', 'forced', 'jammed', 'clock_ahead',"
+            " 'site_silent', 'locker_silent', 'unmeasured', 'reads_open', 'left_open', 'sensor', 'defrost',"
+            " 'refusals')",
             name=op.f("ck_alarm_answer_cause"),
         ),
         sa.CheckConstraint(
@@ -519,7 +520,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), server_default="", nullable=False),
         sa.CheckConstraint(
             "subject IN ('product', 'stock', 'door', 'person', 'order', 'refund', 'claim', 'lot',"
-            " 'supplier', 'difference', 'cold')",
+            " 'supplier', 'difference', 'cold', 'site')",
             name=op.f("ck_change_subject"),
         ),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_change_person_id")),
@@ -601,6 +602,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("site_id", "door", name=op.f("pk_compartment")),
     )
     op.create_index(op.f("ix_compartment_locker_id"), "compartment", ["locker_id"], unique=False)
+    op.create_index(
+        "ix_compartment_wrong",
+        "compartment",
+        ["locker_id"],
+        unique=False,
+        postgresql_where=sa.text("trouble IS NOT NULL OR door_state = 'open'"),
+    )
     op.create_table(
         "idempotent_request",
         sa.Column("person_id", sa.Text(), nullable=False),
@@ -1286,6 +1294,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["rescued_by"], ["person.id"], name=op.f("fk_parcel_rescued_by")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_parcel")),
         sa.UniqueConstraint("ref", name=op.f("uq_parcel_ref")),
+    )
+    op.create_index(
+        "ix_parcel_loaded", "parcel", ["order_id"], unique=False, postgresql_where=sa.text("state = 'loaded'")
     )
     op.create_index(op.f("ix_parcel_order_id"), "parcel", ["order_id"], unique=False)
     op.create_index(

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.db.pages.numbers import Line, numbers
-from app.domain.numbers import NUMBERS, NotMeasured
+from app.db.pages.numbers import Line, day_by_day, numbers
+from app.domain.numbers import NotMeasured
 from app.use_cases.ordering.place_order import PlacedOrder
 from tests.use_cases.cast import ALICE, BOB, OTHER_SITE, SITE, Shop
 
@@ -185,27 +185,70 @@ def test_households_and_newcomers_are_people_who_paid(shop: Shop) -> None:
     assert values(shop, "households_buying") == (None, 1)
 
 
+def tonights(shop: Shop, now: datetime) -> float | None:
+    return lines(shop, now=now)["doors_short"].today.value
+
+
 def test_doors_short_tonight_are_those_promised_and_not_there(shop: Shop) -> None:
     tonight = suzhou(9)
-    assert values(shop, "doors_short", now=tonight) == (0, None)
+    assert tonights(shop, tonight) == 0
     shop.run_sql("UPDATE run_capacity SET blocked = total WHERE run_no = :run AND zone = 'chilled'", run=shop.run_no)
     shop.run_sql(
         "UPDATE run_capacity SET taken = CASE size_or_larger WHEN 'S' THEN 3 ELSE 1 END WHERE run_no = :run"
         " AND zone = 'chilled' AND total > 0",
         run=shop.run_no,
     )
-    assert values(shop, "doors_short", now=tonight) == (3, None)  # not 3 + 1 + 1: the larger are among the small
+    assert tonights(shop, tonight) == 3  # not 3 + 1 + 1: the larger are among the small
     assert lines(shop, now=tonight)["doors_short"].alarm
 
 
-def test_what_is_never_measured_says_why_and_never_alarms(shop: Shop) -> None:
-    found = lines(shop)
-    never = [number for number in NUMBERS if number.missing]
-    assert {number.missing for number in never} == {
-        NotMeasured.NO_TEMPERATURE_HISTORY,
-        NotMeasured.NO_METER,
-    }
-    for number in never:
-        assert found[number.key].yesterday.value is found[number.key].seven_days.value is None
-        assert found[number.key].yesterday.missing is number.missing
-        assert not found[number.key].alarm
+def test_bags_beyond_their_temperature_are_those_kept_shut_and_unknown_without_a_probe(shop: Shop) -> None:
+    assert lines(shop)["over_limit"].yesterday.missing is NotMeasured.NO_TEMPERATURE_HISTORY
+    order = loaded(shop, suzhou(15), collected=None)
+    shop.run_sql(
+        "INSERT INTO quarantine (id, parcel_id, order_id, site_id, locker_id, door, food_class, cause, since, found_at,"
+        " due_at)"
+        " SELECT 'q', p.id, p.order_id, o.site_id, c.locker_id, p.door, 'chilled_tcs', 'too_warm', :at, :at, :at"
+        " FROM parcel p JOIN customer_order o ON o.id = p.order_id JOIN compartment c ON c.site_id = o.site_id"
+        " AND c.door = p.door WHERE o.id = :order",
+        at=suzhou(19),
+        order=order.order_id,
+    )
+    assert values(shop, "over_limit") == (1, 1)
+    assert lines(shop)["over_limit"].alarm
+    assert lines(shop, site=OTHER_SITE)["over_limit"].seven_days.value is None
+
+
+def test_a_cabinets_electricity_is_set_against_the_same_day_a_week_before(shop: Shop) -> None:
+    assert lines(shop)["energy"].seven_days.missing is NotMeasured.NO_METER
+    for day, wh in (("2026-11-24", 2_400), ("2026-11-17", 2_000), ("2026-11-23", 2_000)):
+        shop.run_sql(
+            "INSERT INTO cabinet_energy (locker_id, day, first_wh, last_wh)"
+            " SELECT id, :day, 100, 100 + :wh FROM locker WHERE site_id = :site",
+            day=day,
+            wh=wh,
+            site=SITE,
+        )
+    assert values(shop, "energy") == pytest.approx((20, 20))  # the 23rd has no week before
+    assert lines(shop)["energy"].today.missing is NotMeasured.DAY_NOT_OVER
+    assert lines(shop)["energy"].alarm
+
+
+def test_today_counts_what_has_happened_so_far_and_alarms_only_for_tonights_doors(shop: Shop) -> None:
+    loaded(shop, suzhou(17), collected=suzhou(18))  # after its window had opened
+    found = lines(shop, now=suzhou(20))
+    assert (found["in_doors_in_time"].today.value, found["in_doors_in_time"].yesterday.value) == (0, None)
+    assert not found["in_doors_in_time"].alarm
+    assert lines(shop, now=suzhou(12))["in_doors_in_time"].today.value is None  # its window is to come
+    assert found["uncollected_overnight"].today.missing is NotMeasured.DAY_NOT_OVER
+
+
+def test_a_number_day_by_day_ends_today_and_says_what_it_does_not_know(shop: Shop) -> None:
+    loaded(shop, suzhou(15), collected=suzhou(18))
+    with shop.engine.begin() as conn:
+        found = day_by_day(conn, site_id=SITE, key="in_doors_in_time", days=3, now=MORNING)
+        assert found is not None
+        assert [(day.day, each.value) for day, each in found.days] == [(23, None), (24, 100), (25, None)]
+        assert found.days[0][1].missing is NotMeasured.NOTHING_TO_COUNT
+        assert day_by_day(conn, site_id=SITE, key="second_order", days=3, now=MORNING) is None
+        assert day_by_day(conn, site_id="nowhere", key="waste", days=3, now=MORNING) is None

@@ -127,7 +127,7 @@ def test_what_changes_at_a_site_changes_on_the_operators_page(day: Day, url: str
         seventh = (t.compartment.c.site_id == day.site_id) & (t.compartment.c.door == 7)
         conn.execute(update(t.compartment).where(seventh).values(door_state="open", door_changed_at=long_ago))
         notify(conn, day)
-    expect(page.locator("h1")).to_have_text("1 thing to look at")
+    expect(page.locator("h1")).to_contain_text("1 to watch")
     expect(page.locator("#door-G1-7")).to_have_class("leaf open")
     page.context.close()
 

@@ -212,19 +212,38 @@ def test_the_day_takes_few_statements(day: Day) -> None:
     engine = day.app.extensions["caibox"].engine
     event.listen(engine, "before_cursor_execute", lambda *_: counted.append(1))
     assert client.get("/en/ops/day").status_code == 200
-    assert 10 < len(counted) <= 24
+    assert 10 < len(counted) <= 26
 
 
 def test_what_is_not_measured_says_why_and_is_not_zero(day: Day) -> None:
     shown = words(page(day, "numbers"))
     assert "not measured: no electricity meter is connected" in shown
+    assert "not measured: no probe told anything" in shown
     assert "nothing to count" in shown
     rows = list(
         csv.DictReader(io.StringIO(day.client(Role.OPERATOR).get("/en/ops/numbers.csv").get_data().decode("utf-8-sig")))
     )
     energy = next(row for row in rows if row["number"] == "energy")
-    assert (energy["yesterday"], energy["seven_days"], energy["why_not"]) == ("", "", "no_meter")
+    assert (energy["today"], energy["yesterday"], energy["seven_days"], energy["why_not"]) == ("", "", "", "no_meter")
     assert {row["site"] for row in rows} == {"osmanthus", "sunny"}
+
+
+def test_a_number_has_its_days_as_a_chart_a_table_and_a_file(day: Day) -> None:
+    client = day.client(Role.OPERATOR)
+    shown = client.get("/en/ops/numbers/osmanthus/in_doors_in_time?days=14")
+    assert re.search(r'data-days="2026-11-09=,.*2026-11-22="', shown.text)
+    assert 'data-limit="98' in shown.text
+    assert "when the time to collect began" in shown.text
+    file = client.get("/en/ops/numbers/osmanthus/in_doors_in_time.csv?days=14").get_data().decode("utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(file)))
+    assert [row["day"] for row in rows] == [f"2026-11-{day:02d}" for day in range(9, 23)]
+    assert {(row["in_doors_in_time"], row["why_not"]) for row in rows} == {("", "nothing_to_count")}
+
+
+@pytest.mark.parametrize("path", ["nowhere/waste", "osmanthus/nonsense", "osmanthus/second_order"])
+def test_a_number_that_no_day_has_is_not_found(day: Day, path: str) -> None:
+    for end in ("", ".csv"):
+        assert day.client(Role.OPERATOR).get(f"/en/ops/numbers/{path}{end}").status_code == 404
 
 
 def test_nobody_else_sees_the_day(day: Day) -> None:

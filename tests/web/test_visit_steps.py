@@ -40,6 +40,8 @@ def door(number: int, state: str = "shut", *, since_s: float = 0) -> DoorNow:
         trouble=None,
         trouble_door=None,
         trouble_at=None,
+        kept_shut=False,
+        planned=False,
         **place,
     )
 

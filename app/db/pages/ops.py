@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, any_, func, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, any_, false, func, literal, or_, select, true, tuple_
 
 from app.db.tables import (
     change,
@@ -23,6 +23,7 @@ from app.db.tables import (
     payment,
     person,
     pickup_window,
+    quarantine,
     rejected_message,
     remote_command,
     site,
@@ -32,7 +33,7 @@ from app.db.tables import (
 from app.domain.order_state import OrderState
 from app.domain.parcel_state import ParcelState
 
-LATEST = 40
+LATEST = 50
 MOST_ORDERS = 200
 TROUBLE = (
     "AccessRefused",
@@ -42,7 +43,7 @@ TROUBLE = (
     "ControllerEventRefused",
     "DoorTroubleFound",
 )
-REFUSALS_WITHIN = timedelta(hours=1)
+TROUBLE_FOR = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,8 @@ class DoorNow:
     trouble: str | None = None
     trouble_door: int | None = None
     trouble_at: datetime | None = None
+    kept_shut: bool = False
+    planned: bool = False
 
     @property
     def mark(self) -> str:
@@ -77,9 +80,13 @@ class DoorNow:
             return self.door_state
         if self.condition == "broken":
             return "out"
+        if self.kept_shut:
+            return "warm"
         if self.condition == "to_check" and self.parcel_ref is None:
             return "check"
-        return "loaded" if self.parcel_ref else "empty"
+        if self.parcel_ref is not None:
+            return "loaded"
+        return "reserved" if self.planned else "empty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +111,6 @@ class SiteNow:
 
     site: Row[Any]
     lockers: Sequence[LockerNow]
-    refusals: int
     parcels: int
 
     @property
@@ -125,36 +131,59 @@ class OrderFile:
     parcels: Sequence[Row[Any]]
 
 
-def fleet(conn: Connection, *, now: datetime, site_id: str | None = None) -> list[SiteNow]:
+def fleet(conn: Connection, *, site_id: str | None = None) -> list[SiteNow]:
     """Every site (or one) with all that is known of it now."""
-    lockers = _all(conn, select(locker).order_by(locker.c.position))
-    doors = [_door_now(row) for row in _all(conn, _doors())]
-    zones = _all(conn, select(zone_reading).order_by(zone_reading.c.locker_id, zone_reading.c.zone))
-    sites = _sites(now=now)
+    one = true() if site_id is None else locker.c.site_id == site_id
+    lockers = _all(conn, select(locker).where(one).order_by(locker.c.position))
+    doors = [_door_now(row) for row in _all(conn, _doors(site_id))]
+    zones = _all(
+        conn,
+        select(zone_reading).join_from(zone_reading, locker).where(one).order_by(locker.c.id, zone_reading.c.zone),
+    )
+    sites = _sites()
     if site_id is not None:
         sites = sites.where(site.c.id == site_id)
     return [_site_now(row, lockers, doors, zones) for row in _all(conn, sites)]
 
 
 def events(
-    conn: Connection, *, site_id: str | None = None, door: int | None = None, trouble: bool = False
+    conn: Connection,
+    *,
+    now: datetime,
+    site_id: str | None = None,
+    door: int | None = None,
+    locker_id: str | None = None,
+    trouble: bool = False,
 ) -> Sequence[Row[Any]]:
-    """The latest events of the sites, of one site, or of one door; or only those that mean trouble."""
+    """The latest events of the sites, of one site, locker or door; or only those of a week that mean trouble.
+
+    Asked site by site, newest first, so that no more is read than is shown.
+    """
+    mine = select(site_event).where(site_event.c.gateway_id == gateway.c.id)
+    if trouble:
+        mine = mine.where(site_event.c.type.in_(TROUBLE), site_event.c.at > now - TROUBLE_FOR)
+    if door is not None:
+        mine = mine.where(_names_door([door]))
+    if locker_id is not None:
+        doors = select(compartment.c.door).where(compartment.c.locker_id == locker_id)
+        named = site_event.c.body["controller"].as_string() == locker_id
+        mine = mine.where(or_(named, _names_door(conn.execute(doors).scalars().all())))
+    each = mine.order_by(site_event.c.at.desc(), site_event.c.seq.desc()).limit(LATEST).lateral("each")
     query = (
-        select(site_event, gateway.c.site_id, site.c.name_zh, site.c.name_en, site.c.timezone)
-        .join_from(site_event, gateway)
+        select(each, gateway.c.site_id, site.c.name_zh, site.c.name_en, site.c.timezone)
+        .select_from(gateway)
         .join(site, site.c.id == gateway.c.site_id)
-        .order_by(site_event.c.at.desc(), site_event.c.seq.desc())
+        .join(each, true())
+        .order_by(each.c.at.desc(), each.c.seq.desc())
         .limit(LATEST)
     )
-    if site_id is not None:
-        query = query.where(gateway.c.site_id == site_id)
-    if door is not None:
-        one, several = {"door": door}, {"doors": [door]}
-        query = query.where(or_(site_event.c.body.contains(one), site_event.c.body.contains(several)))
-    if trouble:
-        query = query.where(site_event.c.type.in_(TROUBLE))
-    return _all(conn, query)
+    return _all(conn, query if site_id is None else query.where(gateway.c.site_id == site_id))
+
+
+def _names_door(doors: Sequence[int]) -> ColumnElement[bool]:
+    return or_(
+        *(site_event.c.body.contains(part) for door in doors for part in ({"door": door}, {"doors": [door]})), false()
+    )
 
 
 def openings_asked(conn: Connection, *, site_id: str, door_no: int) -> Sequence[Row[Any]]:
@@ -224,10 +253,14 @@ def order(conn: Connection, *, order_id: str) -> OrderFile | None:
     return OrderFile(found, *(_all(conn, query) for query in (happened, paid, codes, told, bags)))
 
 
-def rejected_messages(conn: Connection) -> tuple[int, Sequence[Row[Any]]]:
-    """How many messages were refused on the links, and the latest."""
-    count = conn.execute(select(func.count()).select_from(rejected_message)).scalar_one()
-    return count, _all(conn, select(rejected_message).order_by(rejected_message.c.id.desc()).limit(LATEST))
+def rejected_count(conn: Connection) -> int:
+    """How many messages were refused on the links."""
+    return conn.execute(select(func.count()).select_from(rejected_message)).scalar_one()
+
+
+def rejected_messages(conn: Connection) -> Sequence[Row[Any]]:
+    """The latest of them."""
+    return _all(conn, select(rejected_message).order_by(rejected_message.c.id.desc()).limit(LATEST))
 
 
 def _site_now(
@@ -235,7 +268,6 @@ def _site_now(
 ) -> SiteNow:
     return SiteNow(
         site=row,
-        refusals=row.refusals,
         parcels=row.parcels,
         lockers=[_locker_now(row, one, doors, zones) for one in lockers if one.site_id == row.id],
     )
@@ -260,13 +292,7 @@ def _door_now(row: Row[Any]) -> DoorNow:
     return DoorNow(**{field.name: getattr(row, field.name) for field in fields(DoorNow)})
 
 
-def _sites(*, now: datetime) -> Select[Any]:
-    refusals = (
-        select(func.count())
-        .where(site_event.c.gateway_id == gateway.c.id, site_event.c.type == "AccessRefused")
-        .where(site_event.c.at > now - REFUSALS_WITHIN)
-        .scalar_subquery()
-    )
+def _sites() -> Select[Any]:
     inside = (
         select(func.count())
         .select_from(parcel)
@@ -282,7 +308,6 @@ def _sites(*, now: datetime) -> Select[Any]:
             gateway.c.heard_at.label("gateway_heard_at"),
             gateway.c.ahead_s,
             (gateway.c.down_seq - gateway.c.down_acked_seq).label("unconfirmed"),
-            refusals.label("refusals"),
             inside.label("parcels"),
         )
         .join_from(site, gateway)
@@ -290,15 +315,29 @@ def _sites(*, now: datetime) -> Select[Any]:
     )
 
 
-def _doors() -> Select[Any]:
-    """Compartments with the parcel that lies behind each, if any."""
-    return (
+def _doors(site_id: str | None) -> Select[Any]:
+    """Compartments, all or of a site, with the parcel that lies behind each, if any."""
+    shut = (
+        select(quarantine.c.id)
+        .where(quarantine.c.state == "open")
+        .where(quarantine.c.site_id == compartment.c.site_id, quarantine.c.door == compartment.c.door)
+        .exists()
+    )
+    planned = tuple_(compartment.c.site_id, compartment.c.door).in_(
+        select(customer_order.c.site_id, parcel.c.planned_doors[1])
+        .join_from(customer_order, parcel)
+        .where(customer_order.c.state.in_((OrderState.PAID, OrderState.PACKED)))
+        .where(parcel.c.state.in_((ParcelState.PLANNED, ParcelState.PACKED)))
+    )
+    query = (
         select(
             compartment,
             parcel.c.ref.label("parcel_ref"),
             parcel.c.opened_at.label("parcel_opened_at"),
             customer_order.c.order_no,
             customer_order.c.id.label("order_id"),
+            shut.label("kept_shut"),
+            planned.label("planned"),
         )
         .outerjoin_from(
             compartment,
@@ -309,6 +348,7 @@ def _doors() -> Select[Any]:
         )
         .order_by(compartment.c.site_id, compartment.c.door)
     )
+    return query if site_id is None else query.where(compartment.c.site_id == site_id)
 
 
 def _orders() -> Select[Any]:

@@ -4,8 +4,10 @@ from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Identity
 
 from app.db.tables.columns import TIME, metadata, one_of
 from app.domain.alarms import AlarmCause
+from app.domain.fleet import Wrong
 
-# Somebody saw a cause at a site, or silenced it until a moment, at most a day later. Insert-only.
+# Somebody saw a cause of the cold, a door or a link at a site, or silenced it until a moment, at most a day later.
+# Insert-only.
 alarm_answer = Table(
     "alarm_answer",
     metadata,
@@ -16,7 +18,7 @@ alarm_answer = Table(
     Column("person_id", ForeignKey("person.id"), nullable=False),
     Column("until", TIME),
     Column("reason", Text, nullable=False, server_default=""),
-    one_of("cause", AlarmCause),
+    one_of("cause", Wrong),
     CheckConstraint("until IS NULL OR until <= at + interval '24 hours' AND until > at", name="silence_ends"),
     Index("ix_alarm_answer_at", "at"),
 )

@@ -90,6 +90,7 @@ parcel = Table(
     CheckConstraint("state NOT IN ('loaded', 'collected') OR door IS NOT NULL", name="loaded_has_door"),
     CheckConstraint("state <> 'rescued' OR keep_until IS NOT NULL", name="rescued_has_end"),
     Index("ix_parcel_rescued", "keep_until", postgresql_where=text("state = 'rescued'")),
+    Index("ix_parcel_loaded", "order_id", postgresql_where=text("state = 'loaded'")),
 )
 
 order_line = Table(

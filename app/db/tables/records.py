@@ -48,7 +48,7 @@ change = Table(
     Column("reason", Text, nullable=False, server_default=""),
     CheckConstraint(
         "subject IN ('product', 'stock', 'door', 'person', 'order', 'refund', 'claim', 'lot', 'supplier',"
-        " 'difference', 'cold')",
+        " 'difference', 'cold', 'site')",
         name="subject",
     ),
     Index("ix_change_subject", "subject", "subject_id", "id"),

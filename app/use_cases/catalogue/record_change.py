@@ -21,7 +21,18 @@ class Change:
     """One field of one thing; values as text, `None` where there was or is none."""
 
     subject: Literal[
-        "product", "stock", "door", "person", "order", "refund", "claim", "lot", "supplier", "difference", "cold"
+        "product",
+        "stock",
+        "door",
+        "person",
+        "order",
+        "refund",
+        "claim",
+        "lot",
+        "supplier",
+        "difference",
+        "cold",
+        "site",
     ]
     subject_id: str
     field: str
