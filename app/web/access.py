@@ -82,7 +82,9 @@ def load_visitor() -> None:
         token = session.get("token", "")
     if token:
         with each_alone(parts().engine) as conn:
-            g.visitor = person_of_session(conn, token=token, now=civil_now())
+            found = person_of_session(conn, token=token, now=civil_now())
+        # A guest is a browser, and no program's.
+        g.visitor = None if found and found.guest and request.path.startswith("/api/") else found
 
 
 def apply_policy() -> Response | None:

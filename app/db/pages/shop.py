@@ -121,6 +121,13 @@ def open_windows(conn: Connection, *, site_id: str, now: datetime) -> Sequence[R
     ).all()
 
 
+def next_window(conn: Connection, *, site_id: str, now: datetime) -> tuple[Row[Any], Row[Any]] | None:
+    """A site and the first of its windows with a place left; `None` where nothing can be ordered."""
+    found = one_site(conn, site_id=site_id)
+    window = choose(open_windows(conn, site_id=site_id, now=now), None) if found else None
+    return None if window is None or found is None else (found, window)
+
+
 def choose(windows: Sequence[Row[Any]], window_id: int | None) -> Row[Any] | None:
     """The window somebody chose, if it can still be had; else the first with a place left."""
     chosen = next((window for window in windows if window.id == window_id), None)
