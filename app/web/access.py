@@ -101,4 +101,6 @@ def apply_policy() -> Response | None:
         raise NotForYou
     if request.path.startswith("/api/"):
         raise SignInNeeded
-    return redirect(url_for("account.sign_in_page", lang_code=g.get("lang_code", "zh-hans"), next=request.full_path))
+    back = request.full_path if request.method in {"GET", "HEAD"} else None
+    over = "1" if session.get("token") else None
+    return redirect(url_for("account.sign_in_page", lang_code=g.get("lang_code", "zh-hans"), next=back, over=over))

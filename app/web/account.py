@@ -35,7 +35,10 @@ KEPT = ("basket", "seen", "site", "window", "low_door", "substitution", "large")
 @serves_everybody()
 def sign_in_page() -> str:
     """Ask for a phone number or a mail address."""
-    return _ask_contact()
+    is_over = request.args.get("over") == "1" and visitor() is None
+    if is_over:
+        session.pop("token", None)  # said once; whoever rather orders without an account may
+    return _ask_contact(is_over=is_over)
 
 
 @blueprint.post("/sign-in")
@@ -123,7 +126,7 @@ def _asked() -> dict[str, str] | None:
     return cast("dict[str, str] | None", session.get("sign_in"))
 
 
-def _ask_contact(contact: str = "", target: str | None = None, error: str = "") -> str:
+def _ask_contact(contact: str = "", target: str | None = None, error: str = "", *, is_over: bool = False) -> str:
     if target is None:
         target = basket.local_address(request.args.get("next", ""), "")
     errors = {"contact": error} if error else {}
@@ -131,7 +134,7 @@ def _ask_contact(contact: str = "", target: str | None = None, error: str = "") 
     if parts().settings.demo:
         with read() as conn:
             staff = staff_contacts(conn)
-    return render_template("sign_in.html", contact=contact, next=target, errors=errors, staff=staff)
+    return render_template("sign_in.html", contact=contact, next=target, errors=errors, staff=staff, is_over=is_over)
 
 
 def _ask_code(asked: dict[str, str], error: str = "") -> str:

@@ -7,7 +7,9 @@ where there is room instead.
 
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import groupby
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint, redirect, render_template, request, session, url_for
 from flask_babel import gettext
@@ -37,14 +39,13 @@ from app.use_cases.ordering.admit_guest import GuestSeed, admit_guest
 from app.use_cases.ordering.place_order import place_order
 from app.use_cases.people.choose_substitution import choose_substitution
 from app.use_cases.people.keep_low_door import keep_low_door
-from app.use_cases.people.sign_in import TOKEN_BYTES
-from app.web import basket, basket_news, words
+from app.web import basket, basket_news, guest, words
 from app.web.access import serves_everybody
 from app.web.language import short
 from app.web.page import local, money
 from app.web.parts import Visitor, civil_now, parts, read, signed_in, visitor, write
 from app.web.room import alternatives
-from locker_protocol.ids import new_id, random_bytes, random_id
+from locker_protocol.ids import random_bytes, random_id
 
 blueprint = Blueprint("checkout", __name__, url_prefix="/<lang_code>")
 
@@ -78,6 +79,8 @@ def order() -> Response | tuple[Response | str, int]:
     session["substitution"] = (Substitution.SIMILAR if similar else Substitution.REFUND).value
     session.permanent = True
     person = visitor()
+    if person is None and session.get("token"):
+        return redirect(url_for("account.sign_in_page", next=url_for("checkout.basket_page"), over="1"), 303)
     if person is None or person.guest:
         session["contact"] = request.form.get("contact", "").strip()[:MOST_CHARACTERS]
     if person is not None:
@@ -86,17 +89,22 @@ def order() -> Response | tuple[Response | str, int]:
         return _show(), HTTPStatus.CONFLICT
     try:
         order_id, person_id = _place(person, request.form.get("idempotency_key", ""))
-    except ContactUnreadable as refusal:
-        return _show(errors={"contact": words.sentence(refusal)}), refusal.status
-    except NotFound:
-        return _show(gettext("That time is no longer offered. Choose another.")), HTTPStatus.CONFLICT
     except DomainError as refusal:
-        changed = _take_out(refusal) or words.sentence(refusal)
-        return _show(changed, full=isinstance(refusal, RunFull | WindowFull)), refusal.status
+        return _refused(refusal)
     basket.keep({})
     session.pop("low_door", None)
     session.pop("substitution", None)
     return redirect(pay(order_id, person_id), 303)
+
+
+def _refused(refusal: DomainError) -> tuple[Response | str, int]:
+    """Show the page again, with what was put right and where to go on."""
+    if isinstance(refusal, ContactUnreadable):
+        return _show(errors={"contact": words.sentence(refusal)}), refusal.status
+    if isinstance(refusal, NotFound):
+        return _show(gettext("That time is no longer offered. Choose another.")), HTTPStatus.CONFLICT
+    changed = _take_out(refusal) or words.sentence(refusal)
+    return _show(changed, full=isinstance(refusal, RunFull | WindowFull)), refusal.status
 
 
 def _remember(person: Visitor, wanted: Substitution) -> None:
@@ -137,7 +145,7 @@ def _place(person: Visitor | None, key: str) -> tuple[str, str]:
     if not basket.lines():
         raise NothingInBasket
     wanted = [BasketLine(product_id, quantity) for product_id, quantity in basket.lines().items()]
-    seed = _seed() if person is None or person.guest else None
+    seed = guest.seed() if person is None or person.guest else None
     with write() as conn:
         contact = _admit(conn, seed, checked_key(key)) if seed else None
         person_id = seed.id if seed else signed_in().id
@@ -156,8 +164,7 @@ def _place(person: Visitor | None, key: str) -> tuple[str, str]:
         if session["low_door"] != (person is not None and person.low_door):
             keep_low_door(conn, person_id=person_id, low_door=session["low_door"])
     if seed:
-        session["token"] = seed.token
-        session.pop("guest", None)
+        guest.begin(seed)
     return placed.order_id, person_id
 
 
@@ -171,20 +178,6 @@ def _admit(conn: Connection, seed: GuestSeed, key: str) -> str:
         key=key,
         now=civil_now(),
     )
-
-
-def _seed() -> GuestSeed:
-    """Who a guest of this browser is, made before their first form leaves it: sent twice, it is still one guest's."""
-    person = visitor()
-    if person is not None:
-        return GuestSeed(person.id, session["token"])
-    if "guest" not in session:
-        session["guest"] = {
-            "id": new_id(round(civil_now().timestamp() * 1000)),
-            "token": random_bytes(TOKEN_BYTES).hex(),
-        }
-        session.permanent = True
-    return GuestSeed(**session["guest"])
 
 
 def _take_out(refusal: DomainError) -> str:
@@ -271,7 +264,7 @@ def _show(changed: str = "", *, full: bool = False, errors: dict[str, str] | Non
         room = room_for(conn, site_id=site_id, wanted=lines, now=civil_now())
     person = visitor()
     if person is None:
-        _seed()
+        guest.seed()
     theirs = person.substitution if person else Substitution.REFUND.value
     full = full or _is_full(shop.window, room)
     chosen = [
@@ -290,12 +283,23 @@ def _show(changed: str = "", *, full: bool = False, errors: dict[str, str] | Non
         addable=_addable(site_id),
         news=news,
         room=room,
-        windows=[*shop.windows, *(window for window in room.here if window.id not in {one.id for one in shop.windows})],
+        windows_by_day=_by_day(shop, room),
         instead=alternatives(room) if full else "",
         low_door=_wants_low_door(),
         substitution=session.get("substitution", theirs),
         idempotency_key=random_id(),
     )
+
+
+def _by_day(shop: pages.Shop, room: Room) -> list[list[Row[Any]]]:
+    """The windows to choose from, those further off that still have room too, day by day in the site's time."""
+    known = {one.id for one in shop.windows}
+    all_of_them = [*shop.windows, *(window for window in room.here if window.id not in known)]
+    zone = ZoneInfo(shop.site.timezone)
+    days = groupby(
+        sorted(all_of_them, key=lambda one: one.opens_at), key=lambda one: one.opens_at.astimezone(zone).date()
+    )
+    return [list(group) for _, group in days]
 
 
 def _wants_low_door() -> bool:

@@ -21,6 +21,7 @@ from app.domain.collect_link import make_collect_link, read_collect_link
 from app.domain.errors import DomainError, NotFound
 from app.domain.order_state import OrderState
 from app.use_cases.ordering.give_up_order import give_up_order
+from app.use_cases.ordering.prolong_hold import prolong_hold
 from app.use_cases.people.take_guest_home import take_guest_home, waiting_orders
 from app.web import basket, words
 from app.web.access import serves_everybody, serves_signed_in
@@ -98,6 +99,20 @@ def pay_order(order_id: str) -> Response | tuple[str, int]:
         raise
     except DomainError as refusal:
         return _show(order_id, refused=words.sentence(refusal)), refusal.status
+
+
+@blueprint.post("/orders/<order_id>/longer")
+@serves_signed_in()
+def keep_longer(order_id: str) -> Response | tuple[str, int]:
+    """Keep an order that is not paid for ten minutes more, once."""
+    try:
+        with write() as conn:
+            prolong_hold(conn, order_id=order_id, person_id=signed_in().id, now=civil_now())
+    except NotFound:
+        raise
+    except DomainError as refusal:
+        return _show(order_id, refused=words.sentence(refusal)), refusal.status
+    return redirect(url_for("orders.order_page", order_id=order_id), 303)
 
 
 @blueprint.post("/orders/<order_id>/give-up")

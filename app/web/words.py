@@ -89,6 +89,7 @@ WORDS: Mapping[str, LazyString] = {
     ),
     "no_handle_free": _l("The lockers have no pickup code free at the moment. Staff have been told."),
     "not_to_be_paid": _l("There is nothing to pay for this order any more. Its page shows where it stands."),
+    "hold_prolonged": _l("Ten minutes more were given already. Pay now; what you chose is kept until then."),
     "hold_ended": _l("We kept it for ten minutes and nobody paid, so the food went back on the shelf. Order it again."),
     "no_live_code": _l("This order has no code at the moment. Its page says when there is one."),
     "too_many_codes_made": _l("This code was renewed too often. Call us and we open the door for you."),

@@ -951,6 +951,7 @@ def upgrade() -> None:
         sa.Column("placed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("hold_until", sa.DateTime(timezone=True), nullable=False),
         sa.Column("hold_extended", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("hold_prolonged", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("withdrawn_for", sa.Text(), nullable=True),
         sa.Column("version", sa.Integer(), server_default="1", nullable=False),
         sa.CheckConstraint(

@@ -176,7 +176,7 @@ def test_orders_at_once_do_not_pass_the_limit(shop: Shop) -> None:
             return False
         return True
 
-    assert sum(at_once(*[lambda n=n: attempt(n) for n in range(6)])) == MOST_ORDERS  # type: ignore[misc]
+    assert sum(at_once(*[lambda n=n: attempt(n) for n in range(6)])) == MOST_ORDERS
 
 
 def test_what_was_let_go_does_not_count(shop: Shop) -> None:

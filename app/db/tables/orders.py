@@ -48,6 +48,7 @@ customer_order = Table(
     Column("placed_at", TIME, nullable=False),
     Column("hold_until", TIME, nullable=False),
     Column("hold_extended", Boolean, nullable=False, server_default=text("false")),
+    Column("hold_prolonged", Boolean, nullable=False, server_default=text("false")),  # its owner asked for ten minutes
     Column("withdrawn_for", Text),  # the refund's cause, from the moment nothing is handed out any more
     Column("version", Integer, nullable=False, server_default="1"),  # grows with each change; streams compare it
     one_of("state", OrderState),
