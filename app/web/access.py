@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from flask import Flask, abort, current_app, g, redirect, request, session, url_for
 from werkzeug.wrappers import Response
@@ -87,6 +88,12 @@ def load_visitor() -> None:
         g.visitor = None if found and found.guest and request.path.startswith("/api/") else found
 
 
+def _page_of_form() -> str:
+    """The page a form stood on, by its own word; an address to come back to, never one that would act."""
+    sent_from = urlsplit(request.referrer or "")
+    return sent_from.path if sent_from.netloc == request.host else "/"
+
+
 def apply_policy() -> Response | None:
     """Refuse, or send to the sign-in page and back, whoever the view does not serve."""
     if request.endpoint is None or request.endpoint == "static":
@@ -101,6 +108,6 @@ def apply_policy() -> Response | None:
         raise NotForYou
     if request.path.startswith("/api/"):
         raise SignInNeeded
-    back = request.full_path if request.method in {"GET", "HEAD"} else None
+    back = request.full_path if request.method in {"GET", "HEAD"} else _page_of_form()
     over = "1" if session.get("token") else None
     return redirect(url_for("account.sign_in_page", lang_code=g.get("lang_code", "zh-hans"), next=back, over=over))
