@@ -38,7 +38,7 @@ def sign_in_page() -> str:
     is_over = request.args.get("over") == "1" and visitor() is None
     if is_over:
         session.pop("token", None)  # said once; whoever rather orders without an account may
-    return _ask_contact(is_over=is_over)
+    return _ask_contact(session.get("contact", ""), is_over=is_over)
 
 
 @blueprint.post("/sign-in")
