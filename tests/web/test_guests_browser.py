@@ -1,4 +1,4 @@
-"""The way to an order in a real browser: without an account, again in three taps, by keyboard, without script."""
+"""The way to an order in a real browser: without an account, by keyboard, without script; home's words."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -103,20 +103,6 @@ def test_a_first_order_works_without_script(browser: Browser, day: Day, address:
     page.click("button[value=pay]")
     page.wait_for_url("**/orders/**")
     assert order_of(day).person_id not in day.people.values()
-
-
-def test_the_last_order_is_ordered_again_in_three_taps(browser: Browser, day: Day, address: str) -> None:
-    page = visit(day, browser, address, role=Role.RESIDENT)
-    taps = 0
-    page.goto(f"{address}/en/")
-    assert "Order again" in page.inner_text(".order-again")
-    for selector in (".order-again button", "button[form=order]", "button[value=pay]"):
-        page.click(selector)
-        taps += 1
-        page.wait_for_load_state()
-    page.wait_for_url("**/orders/**")
-    assert taps == 3
-    assert order_of(day).person_id == day.people[Role.RESIDENT]
 
 
 def test_what_is_not_as_last_time_is_said_before_it_is_paid(browser: Browser, day: Day, address: str) -> None:
