@@ -139,10 +139,12 @@ class Deadlines:
             return expire_openings(conn, now=self._parts.clock.now().civil)
 
     def _poll_payments(self) -> int:
-        return poll_payments(self._parts.engine, self._parts.provider, now=self._parts.clock.now().civil)
+        parts = self._parts
+        return poll_payments(parts.engine, parts.provider, now=parts.clock.now().civil, settings=parts.settings)
 
     def _reconcile(self) -> int:
-        return reconcile_due(self._parts.engine, self._parts.provider, now=self._parts.clock.now().civil)
+        parts = self._parts
+        return reconcile_due(parts.engine, parts.provider, now=parts.clock.now().civil, settings=parts.settings)
 
     def _send_sandbox_messages(self) -> int:
         """The sandbox has no worker of its own: what it tells later goes out from here."""

@@ -33,7 +33,7 @@ def _run(parts: Parts, day: datetime | None, say: Callable[[str], object]) -> in
         say("That day has not begun; nothing was compared.")
         return 2
     try:
-        done = reconcile(parts.engine, parts.provider, since=since, until=until, now=now)
+        done = reconcile(parts.engine, parts.provider, since=since, until=until, now=now, settings=parts.settings)
     except Unavailable as error:
         say(f"The provider gives no report: {error}. Nothing was compared.")
         return 2

@@ -177,20 +177,26 @@ class World:
         asked: dict[str, Any] = {"now": self.now}
         with transaction(self.shop.engine) as conn:
             release_holds(conn, **asked)
-        poll_payments(self.shop.engine, self.provider, random=self.dice.randbytes, **asked)
+        poll_payments(self.shop.engine, self.provider, random=self.dice.randbytes, **asked, settings=self.shop.settings)
         send_refunds(self.shop.engine, self.provider, **asked)
         while self.provider.deliver_due(post=self.hear):
             pass
         if self.now.minute < TICK / timedelta(minutes=1):
             self.counts["differences"] += reconcile_due(
-                self.shop.engine, self.provider, random=self.dice.randbytes, **asked
+                self.shop.engine, self.provider, random=self.dice.randbytes, **asked, settings=self.shop.settings
             )
 
     def hear(self, body: bytes, headers: Mapping[str, str]) -> bool:
         """The service's door for messages."""
         try:
             is_new = hear_webhook(
-                self.shop.engine, self.provider, body=body, headers=headers, now=self.now, random=self.dice.randbytes
+                self.shop.engine,
+                self.provider,
+                body=body,
+                headers=headers,
+                now=self.now,
+                random=self.dice.randbytes,
+                settings=self.shop.settings,
             )
         except WebhookForged:
             self.counts["messages_forged"] += 1
@@ -318,7 +324,9 @@ def run(
         world.live_until(world.now + timedelta(hours=6), SLOW_TICK)
     world.live_until(world.now + timedelta(hours=26), timedelta(hours=1))
     world.provider.switch(NO_FAULTS)
-    last = reconcile(engine, world.provider, since=NOW - DAY, until=world.now, now=world.now)
+    last = reconcile(
+        engine, world.provider, since=NOW - DAY, until=world.now, now=world.now, settings=world.shop.settings
+    )
     return _judged(engine, world, last.found)
 
 

@@ -330,7 +330,7 @@ def _paying(world: World, buyers: Sequence[Buyer], began: dict[str, str], *, lat
 
     def pay(ref: str) -> None:
         world.provider.decide(ref, paid=True)
-        settle_payment(world.engine, world.provider, provider_ref=ref, now=now)
+        settle_payment(world.engine, world.provider, provider_ref=ref, now=now, settings=world.settings)
 
     return [partial(pay, began[b.key]) for b in chosen for _ in range(3 if b.then == "pay_twice" else 1)]
 

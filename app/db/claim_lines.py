@@ -13,7 +13,7 @@ from app.domain.visit import PRODUCT_C
 from locker_protocol.vocabulary import Zone
 
 LOCK_ORDER = text("""
-    SELECT o.id, o.order_no, o.person_id, o.site_id, o.currency, o.state FROM customer_order o
+    SELECT o.id, o.order_no, o.person_id, o.guest_contact, o.site_id, o.currency, o.state FROM customer_order o
     WHERE o.id = :order_id FOR UPDATE
 """)
 # Together with the order's lock: a household's claims are counted one after another.

@@ -10,7 +10,8 @@ from app.domain.roles import Role
 
 # Asked with every request.
 OF_SESSION = text("""
-    SELECT p.id, p.role, p.staff_no, p.display_name, p.site_id, p.language, p.phone, p.mail, p.substitution, p.low_door
+    SELECT p.id, p.role, p.guest, p.staff_no, p.display_name, p.site_id, p.language, p.phone, p.mail, p.substitution,
+        p.low_door
     FROM web_session s JOIN person p ON p.id = s.person_id WHERE s.token_hash = :hash AND s.expires_at > :now
 """)
 
@@ -25,9 +26,10 @@ class SessionPerson:
     display_name: str
     site_id: str | None
     language: str
-    contact: str
+    contact: str  # confirmed; empty for a guest
     substitution: str
     low_door: bool
+    guest: bool
 
 
 def token_hash(token: str) -> bytes:
@@ -47,7 +49,8 @@ def person_of_session(conn: Connection, *, token: str, now: datetime) -> Session
         display_name=row.display_name,
         site_id=row.site_id,
         language=row.language,
-        contact=row.phone or row.mail,
+        contact=row.phone or row.mail or "",
         substitution=row.substitution,
         low_door=row.low_door,
+        guest=row.guest,
     )

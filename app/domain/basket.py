@@ -129,10 +129,15 @@ def checked_key(key: str) -> str:
 
 
 def request_hash(
-    *, window_id: int, wanted: Mapping[str, int], low_door: bool, substitution: Substitution = Substitution.REFUND
+    *,
+    window_id: int,
+    wanted: Mapping[str, int],
+    low_door: bool,
+    substitution: Substitution = Substitution.REFUND,
+    guest_contact: str | None = None,
 ) -> bytes:
     """What makes two requests the same request."""
-    asked = [window_id, wanted, low_door, substitution.value]
+    asked = [window_id, wanted, low_door, substitution.value, *([guest_contact] if guest_contact else [])]
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).digest()
 
 

@@ -14,6 +14,12 @@ class NotToBePaid(DomainError):
     code = "not_to_be_paid"
 
 
+class HoldProlonged(DomainError):
+    """Ten minutes more were given once already; others wait for what is held. Fact: `until`, ISO 8601 UTC."""
+
+    code = "hold_prolonged"
+
+
 class HoldEnded(DomainError):
     """Nobody paid in time, and what was held is others' now."""
 
@@ -26,3 +32,10 @@ def refuse_unpayable(state: OrderState, *, hold_until: datetime, now: datetime) 
         raise HoldEnded
     if state is not OrderState.AWAITING_PAYMENT:
         raise NotToBePaid(state=state.value)
+
+
+def prolonged(hold_until: datetime, *, is_prolonged: bool) -> datetime:
+    """Until when an order is held once its owner asked for more time. Raises HoldProlonged the second time."""
+    if is_prolonged:
+        raise HoldProlonged(until=hold_until.isoformat())
+    return hold_until + HOLD

@@ -16,6 +16,7 @@ class NoticeKind(StrEnum):
 
     SIGN_IN = "sign_in"
     PAID = "order_paid"
+    PAID_LINK = "order_paid_link"
     PACKED = "order_packed"
     NOTHING_PACKED = "order_nothing_packed"
     READY = "order_ready"
@@ -65,6 +66,14 @@ TEXTS: Mapping[tuple[NoticeKind, str], Notice] = {
         "Order {order_no} is paid",
         "Caibox: order {order_no} is paid, {total}. Collect at {site}, {window}."
         " We send your code once it is in the locker.",
+    ),
+    (NoticeKind.PAID_LINK, "zh"): Notice(
+        "订单 {order_no} 已付款",
+        "【菜箱】订单 {order_no} 已付款 {total}。取货：{site}，{window}。不用登录就能查看：{link}",
+    ),
+    (NoticeKind.PAID_LINK, "en"): Notice(
+        "Order {order_no} is paid",
+        "Caibox: order {order_no} is paid, {total}. Collect at {site}, {window}. See it without signing in: {link}",
     ),
     (NoticeKind.PACKED, "zh"): Notice("订单 {order_no} 已打包", "【菜箱】订单 {order_no} 已打包。{changes}。{back}"),
     (NoticeKind.PACKED, "en"): Notice(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from flask import Flask, abort, current_app, g, redirect, request, session, url_for
 from werkzeug.wrappers import Response
@@ -82,7 +83,15 @@ def load_visitor() -> None:
         token = session.get("token", "")
     if token:
         with each_alone(parts().engine) as conn:
-            g.visitor = person_of_session(conn, token=token, now=civil_now())
+            found = person_of_session(conn, token=token, now=civil_now())
+        # A guest is a browser, and no program's.
+        g.visitor = None if found and found.guest and request.path.startswith("/api/") else found
+
+
+def _page_of_form() -> str:
+    """The page a form stood on, by its own word; an address to come back to, never one that would act."""
+    sent_from = urlsplit(request.referrer or "")
+    return sent_from.path if sent_from.netloc == request.host else "/"
 
 
 def apply_policy() -> Response | None:
@@ -99,4 +108,6 @@ def apply_policy() -> Response | None:
         raise NotForYou
     if request.path.startswith("/api/"):
         raise SignInNeeded
-    return redirect(url_for("account.sign_in_page", lang_code=g.get("lang_code", "zh-hans"), next=request.full_path))
+    back = request.full_path if request.method in {"GET", "HEAD"} else _page_of_form()
+    over = "1" if session.get("token") else None
+    return redirect(url_for("account.sign_in_page", lang_code=g.get("lang_code", "zh-hans"), next=back, over=over))

@@ -1,6 +1,7 @@
 """Signing in with a one-time code to a phone or mail address, and out again. No passwords, no puzzles.
 
-Where somebody wanted to go and what they had in their basket outlive the signing in.
+Where somebody wanted to go and what they had in their basket outlive the signing in. What they ordered without an
+account comes home with them where its contact is now confirmed.
 """
 
 from collections.abc import Sequence
@@ -17,23 +18,27 @@ from app.use_cases.ordering.choose_site import choose_site
 from app.use_cases.people.request_sign_in import request_sign_in
 from app.use_cases.people.sign_in import SignedIn, sign_in
 from app.use_cases.people.sign_out import sign_out as end_session
+from app.use_cases.people.take_guest_home import take_guest_home
 from app.web import basket, words
 from app.web.access import serves_everybody, serves_signed_in
 from app.web.language import short
-from app.web.parts import civil_now, parts, read, write
+from app.web.parts import civil_now, parts, read, visitor, write
 from locker_protocol.ids import random_bytes
 
 blueprint = Blueprint("account", __name__, url_prefix="/<lang_code>")
 
 # Of an old session only what was chosen lives on; its token and whatever else was in it do not.
-KEPT = ("basket", "site", "window", "low_door", "substitution", "large")
+KEPT = ("basket", "seen", "site", "window", "low_door", "substitution", "large")
 
 
 @blueprint.get("/sign-in")
 @serves_everybody()
 def sign_in_page() -> str:
     """Ask for a phone number or a mail address."""
-    return _ask_contact()
+    is_over = request.args.get("over") == "1" and visitor() is None
+    if is_over:
+        session.pop("token", None)  # said once; whoever rather orders without an account may
+    return _ask_contact(session.get("contact", ""), is_over=is_over)
 
 
 @blueprint.post("/sign-in")
@@ -76,9 +81,11 @@ def take_code() -> Response | tuple[str, int]:
                 random=random_bytes,
             )
             _take_home(conn, signed_in)
+            guest_token = _guest_token()
+            take_guest_home(conn, person_id=signed_in.person_id, guest_token=guest_token, now=civil_now())
     except DomainError as refusal:
         return _ask_code(asked, words.sentence(refusal)), refusal.status
-    _begin_session(signed_in.token)
+    _begin_session(signed_in.token, guest_token)
     return redirect(asked["next"] or url_for("front.home"), 303)
 
 
@@ -100,10 +107,18 @@ def _take_home(conn: Connection, signed_in: SignedIn) -> None:
         choose_site(conn, person_id=signed_in.person_id, site_id=site_id)
 
 
-def _begin_session(token: str) -> None:
+def _guest_token() -> str:
+    person = visitor()
+    return str(session["token"] if person is not None and person.guest else session.get("left", ""))
+
+
+def _begin_session(token: str, guest_token: str) -> None:
+    """Begin anew; what this browser ordered as a guest with another contact can still be asked for (`left`)."""
     kept = {name: session[name] for name in KEPT if name in session}
     session.clear()
     session.update(kept, token=token)
+    if guest_token:
+        session["left"] = guest_token
     session.permanent = True
 
 
@@ -111,7 +126,7 @@ def _asked() -> dict[str, str] | None:
     return cast("dict[str, str] | None", session.get("sign_in"))
 
 
-def _ask_contact(contact: str = "", target: str | None = None, error: str = "") -> str:
+def _ask_contact(contact: str = "", target: str | None = None, error: str = "", *, is_over: bool = False) -> str:
     if target is None:
         target = basket.local_address(request.args.get("next", ""), "")
     errors = {"contact": error} if error else {}
@@ -119,7 +134,7 @@ def _ask_contact(contact: str = "", target: str | None = None, error: str = "") 
     if parts().settings.demo:
         with read() as conn:
             staff = staff_contacts(conn)
-    return render_template("sign_in.html", contact=contact, next=target, errors=errors, staff=staff)
+    return render_template("sign_in.html", contact=contact, next=target, errors=errors, staff=staff, is_over=is_over)
 
 
 def _ask_code(asked: dict[str, str], error: str = "") -> str:

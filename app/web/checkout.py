@@ -1,4 +1,4 @@
-"""Basket, window and order on one page. Anybody may fill it; ordering needs a sign-in and keeps all that was chosen.
+"""Basket, window and order on one page. Anybody may fill it and order: without an account, as a guest of this browser.
 
 Nothing changes silently (`basket_news`): what changed since the page was last seen is said before anything is ordered.
 A refusal shows the page again: what is sold out has left the basket, a full window is not chosen, and the page says
@@ -7,30 +7,43 @@ where there is room instead.
 
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import groupby
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint, redirect, render_template, request, session, url_for
 from flask_babel import gettext
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row
 from werkzeug.wrappers import Response
 
 from app.db.pages import shop as pages
 from app.db.pages.editing import editable_order
 from app.db.pages.reordering import again_page, names
 from app.db.pages.room import Room, room_for
-from app.domain.basket import BasketLine, NothingInBasket, ProductUnavailable, SoldOut, Substitution, WindowFull
+from app.domain.basket import (
+    BasketLine,
+    NothingInBasket,
+    ProductUnavailable,
+    SoldOut,
+    Substitution,
+    WindowFull,
+    checked_key,
+)
 from app.domain.capacity import RunFull
+from app.domain.contact import MOST_CHARACTERS, ContactUnreadable
 from app.domain.errors import DomainError, NotFound
 from app.domain.reordering import Changed
 from app.payments.provider import Unavailable
 from app.use_cases.money.start_payment import start_payment
+from app.use_cases.ordering.admit_guest import GuestSeed, admit_guest
 from app.use_cases.ordering.place_order import place_order
 from app.use_cases.people.choose_substitution import choose_substitution
 from app.use_cases.people.keep_low_door import keep_low_door
-from app.web import basket, basket_news, words
+from app.web import basket, basket_news, guest, words
 from app.web.access import serves_everybody
+from app.web.language import short
 from app.web.page import local, money
-from app.web.parts import Visitor, civil_now, parts, read, visitor, write
+from app.web.parts import Visitor, civil_now, parts, read, signed_in, visitor, write
 from app.web.room import alternatives
 from locker_protocol.ids import random_bytes, random_id
 
@@ -56,7 +69,7 @@ def basket_page() -> Response | str:
 @blueprint.post("/basket")
 @serves_everybody()
 def order() -> Response | tuple[Response | str, int]:
-    """Remember the choices of the form, then order and go to pay; whoever is not signed in does that first."""
+    """Remember the choices of the form, then order and go to pay; whoever is not signed in says where to be told."""
     window_id = basket.read_window(request.form.get("window_id", ""))
     if window_id is None:
         return _show(gettext("Choose when you collect.")), HTTPStatus.UNPROCESSABLE_ENTITY
@@ -66,22 +79,32 @@ def order() -> Response | tuple[Response | str, int]:
     session["substitution"] = (Substitution.SIMILAR if similar else Substitution.REFUND).value
     session.permanent = True
     person = visitor()
-    if person is None:
-        return redirect(url_for("account.sign_in_page", next=url_for("checkout.basket_page")), 303)
-    _remember(person, Substitution(session["substitution"]))
+    if person is None and session.get("token"):
+        return redirect(url_for("account.sign_in_page", next=url_for("checkout.basket_page"), over="1"), 303)
+    if person is None or person.guest:
+        session["contact"] = request.form.get("contact", "").strip()[:MOST_CHARACTERS]
+    if person is not None:
+        _remember(person, Substitution(session["substitution"]))
     if basket_news.changed_for_order():
         return _show(), HTTPStatus.CONFLICT
     try:
-        order_id = _place(person, request.form.get("idempotency_key", ""))
-    except NotFound:
-        return _show(gettext("That time is no longer offered. Choose another.")), HTTPStatus.CONFLICT
+        order_id, person_id = _place(person, request.form.get("idempotency_key", ""))
     except DomainError as refusal:
-        changed = _take_out(refusal) or words.sentence(refusal)
-        return _show(changed, full=isinstance(refusal, RunFull | WindowFull)), refusal.status
+        return _refused(refusal)
     basket.keep({})
     session.pop("low_door", None)
     session.pop("substitution", None)
-    return redirect(pay(order_id, person), 303)
+    return redirect(pay(order_id, person_id), 303)
+
+
+def _refused(refusal: DomainError) -> tuple[Response | str, int]:
+    """Show the page again, with what was put right and where to go on."""
+    if isinstance(refusal, ContactUnreadable):
+        return _show(errors={"contact": words.sentence(refusal)}), refusal.status
+    if isinstance(refusal, NotFound):
+        return _show(gettext("That time is no longer offered. Choose another.")), HTTPStatus.CONFLICT
+    changed = _take_out(refusal) or words.sentence(refusal)
+    return _show(changed, full=isinstance(refusal, RunFull | WindowFull)), refusal.status
 
 
 def _remember(person: Visitor, wanted: Substitution) -> None:
@@ -92,7 +115,7 @@ def _remember(person: Visitor, wanted: Substitution) -> None:
         choose_substitution(conn, person_id=person.id, wanted=wanted)
 
 
-def pay(order_id: str, person: Visitor) -> str:
+def pay(order_id: str, person_id: str) -> str:
     """Open a payment and say where to go: to the provider's page, or to the order's if the provider does not answer."""
     own = own_origin()
     try:
@@ -100,7 +123,7 @@ def pay(order_id: str, person: Visitor) -> str:
             parts().engine,
             parts().provider,
             order_id=order_id,
-            person_id=person.id,
+            person_id=person_id,
             return_url=own + url_for("orders.order_page", order_id=order_id),
             now=civil_now(),
             random=random_bytes,
@@ -117,14 +140,19 @@ def own_origin() -> str:
     return request.host_url.rstrip("/") if settings.demo else settings.public_url
 
 
-def _place(person: Visitor, key: str) -> str:
+def _place(person: Visitor | None, key: str) -> tuple[str, str]:
+    """Place the order; returns its id and whose it is. A guest is one from then on, in this browser."""
     if not basket.lines():
         raise NothingInBasket
     wanted = [BasketLine(product_id, quantity) for product_id, quantity in basket.lines().items()]
+    seed = guest.seed() if person is None or person.guest else None
     with write() as conn:
+        contact = _admit(conn, seed, checked_key(key)) if seed else None
+        person_id = seed.id if seed else signed_in().id
         placed = place_order(
             conn,
-            person_id=person.id,
+            person_id=person_id,
+            guest_contact=contact,
             window_id=session["window"],
             lines=wanted,
             idempotency_key=key,
@@ -133,9 +161,23 @@ def _place(person: Visitor, key: str) -> str:
             now=civil_now(),
             random=random_bytes,
         )
-        if session["low_door"] != person.low_door:
-            keep_low_door(conn, person_id=person.id, low_door=session["low_door"])
-    return str(placed.order_id)
+        if session["low_door"] != (person is not None and person.low_door):
+            keep_low_door(conn, person_id=person_id, low_door=session["low_door"])
+    if seed:
+        guest.begin(seed)
+    return placed.order_id, person_id
+
+
+def _admit(conn: Connection, seed: GuestSeed, key: str) -> str:
+    return admit_guest(
+        conn,
+        seed=seed,
+        contact=session["contact"],
+        language=short(),
+        window_id=session["window"],
+        key=key,
+        now=civil_now(),
+    )
 
 
 def _take_out(refusal: DomainError) -> str:
@@ -207,7 +249,7 @@ def _addable(site_id: str) -> Row[Any] | None:
         return editable_order(conn, person_id=person.id, site_id=site_id, now=civil_now())
 
 
-def _show(changed: str = "", *, full: bool = False) -> Response | str:
+def _show(changed: str = "", *, full: bool = False, errors: dict[str, str] | None = None) -> Response | str:
     site_id = basket.site_id()
     if site_id is None:
         return redirect(url_for("front.sites_page"))
@@ -221,6 +263,8 @@ def _show(changed: str = "", *, full: bool = False) -> Response | str:
         lines = basket.lines()  # what is left of them after the news
         room = room_for(conn, site_id=site_id, wanted=lines, now=civil_now())
     person = visitor()
+    if person is None:
+        guest.seed()
     theirs = person.substitution if person else Substitution.REFUND.value
     full = full or _is_full(shop.window, room)
     chosen = [
@@ -233,17 +277,29 @@ def _show(changed: str = "", *, full: bool = False) -> Response | str:
         chosen=chosen,
         total=money(sum(line.line_minor for line in chosen), shop.site.currency),
         short=[line for line in chosen if line.product.left < line.quantity],
-        changed=changed,
+        errors={**({"": changed} if changed else {}), **(errors or {})},
+        contact=session.get("contact", "") if person is None or person.guest else None,
         again=_again(site_id),
         addable=_addable(site_id),
         news=news,
         room=room,
-        windows=[*shop.windows, *(window for window in room.here if window.id not in {one.id for one in shop.windows})],
+        windows_by_day=_by_day(shop, room),
         instead=alternatives(room) if full else "",
         low_door=_wants_low_door(),
         substitution=session.get("substitution", theirs),
         idempotency_key=random_id(),
     )
+
+
+def _by_day(shop: pages.Shop, room: Room) -> list[list[Row[Any]]]:
+    """The windows to choose from, those further off that still have room too, day by day in the site's time."""
+    known = {one.id for one in shop.windows}
+    all_of_them = [*shop.windows, *(window for window in room.here if window.id not in known)]
+    zone = ZoneInfo(shop.site.timezone)
+    days = groupby(
+        sorted(all_of_them, key=lambda one: one.opens_at), key=lambda one: one.opens_at.astimezone(zone).date()
+    )
+    return [list(group) for _, group in days]
 
 
 def _wants_low_door() -> bool:

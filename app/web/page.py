@@ -20,8 +20,9 @@ from sqlalchemy import Row
 
 from app.domain.roles import STAFF
 from app.web.language import LANGUAGES, locale, short
-from app.web.parts import civil_now, parts, visitor
+from app.web.parts import civil_now, civil_rate, parts, visitor
 
+HOUR_MINUTES, DAY_MINUTES = 60, 24 * 60
 STATIC = Path(__file__).parent / "static"
 # A dash between word joiners, so that no line ends within `16:30–18:30`.
 DASH = "\u2060–\u2060"
@@ -42,6 +43,7 @@ def register(app: Flask) -> None:
         date_and_time,
         span,
         ago,
+        left,
         celsius,
         degrees,
         whole_degrees,
@@ -136,6 +138,26 @@ def ago(at: datetime) -> str:
     if minutes < 48 * 60:
         return str(ngettext("%(num)s hour ago", "%(num)s hours ago", minutes // 60))
     return str(ngettext("%(num)s day ago", "%(num)s days ago", minutes // (24 * 60)))
+
+
+def left(until: datetime) -> Markup:
+    """Write how long is left in words: `4 h 12 min left`; empty for a day or more. A script counts on."""
+    minutes = max(0, int((until - civil_now()).total_seconds() // 60))
+    facts = {
+        "left-s": str(max(0, int((until - civil_now()).total_seconds()))),
+        "rate": str(civil_rate()),
+        "hours": gettext("%(hours)s h %(minutes)s min left", hours="{h}", minutes="{m}"),
+        "minutes": gettext("%(minutes)s min left", minutes="{m}"),
+        "over": gettext("closed just now; reload the page"),
+    }
+    if minutes >= DAY_MINUTES:
+        return Markup()
+    said = (facts["hours"] if minutes >= HOUR_MINUTES else facts["minutes"]).format(
+        h=minutes // HOUR_MINUTES, m=minutes % HOUR_MINUTES
+    )
+    return Markup('<span class="left" {}>{}</span>').format(
+        Markup(" ").join(Markup('data-{}="{}"').format(name, value) for name, value in facts.items()), said
+    )
 
 
 def celsius(degrees: float) -> str:

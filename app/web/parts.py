@@ -35,6 +35,7 @@ class Visitor:
     contact: str
     substitution: str
     low_door: bool
+    guest: bool  # ordered without an account: known by this browser alone
 
 
 class WebParts:

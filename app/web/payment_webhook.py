@@ -29,7 +29,14 @@ def take(provider_name: str) -> Response:
     if provider_name != provider.name:
         raise NotFound
     try:
-        hear_webhook(parts().engine, provider, body=request.get_data(), headers=dict(request.headers), now=civil_now())
+        hear_webhook(
+            parts().engine,
+            provider,
+            body=request.get_data(),
+            headers=dict(request.headers),
+            now=civil_now(),
+            settings=parts().settings,
+        )
     except WebhookForged as error:
         log.warning("webhook_refused", provider=provider.name, reason=str(error))
         return _refused("webhook_refused", "The signature does not hold, or the message is too old. Nothing was kept.")

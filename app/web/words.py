@@ -29,6 +29,14 @@ WORDS: Mapping[str, LazyString] = {
     # signing in
     "contact_unreadable": _l("Enter a phone number (11 digits in China) or a mail address."),
     "too_many_codes": _l("Five codes were sent within an hour. Use the newest, or wait %(minutes)s minutes."),
+    "too_many_guest_orders": _l(
+        "Three orders were made this way within a day. Sign in with a code to order more, or wait %(hours)s hours."
+        " Your basket is kept."
+    ),
+    "guests_hold_too_much": _l(
+        "Many people are paying for that time without an account right now. Sign in with a code and go first, choose"
+        " another time, or try again in ten minutes. Your basket is kept."
+    ),
     "code_wrong": _l("That is not the code we sent. Check the digits; %(tries_left)s tries are left."),
     "code_over": _l("That code is used up or too old. Have a new one sent."),
     # one's own account
@@ -81,6 +89,7 @@ WORDS: Mapping[str, LazyString] = {
     ),
     "no_handle_free": _l("The lockers have no pickup code free at the moment. Staff have been told."),
     "not_to_be_paid": _l("There is nothing to pay for this order any more. Its page shows where it stands."),
+    "hold_prolonged": _l("Ten minutes more were given already. Pay now; what you chose is kept until then."),
     "hold_ended": _l("We kept it for ten minutes and nobody paid, so the food went back on the shelf. Order it again."),
     "door_not_stuck": _l("The door can be tried again: press its edge and open it once more."),
     "door_not_opened": _l("Door %(door)s did not open for this order a moment ago."),

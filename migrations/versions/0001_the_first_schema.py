@@ -339,6 +339,7 @@ def upgrade() -> None:
         "person",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("role", sa.Text(), server_default="resident", nullable=False),
+        sa.Column("guest", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("staff_no", sa.Integer(), nullable=True),
         sa.Column("phone", sa.Text(), nullable=True),
         sa.Column("mail", sa.Text(), nullable=True),
@@ -350,6 +351,10 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
+            "NOT guest OR (phone IS NULL AND mail IS NULL AND role = 'resident' AND staff_no IS NULL)",
+            name=op.f("ck_person_guest_confirmed"),
+        ),
+        sa.CheckConstraint(
             "erased_at IS NULL OR (display_name = '' AND site_id IS NULL)", name=op.f("ck_person_erased_whole")
         ),
         sa.CheckConstraint("language IN ('zh', 'en')", name=op.f("ck_person_language")),
@@ -358,7 +363,7 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("substitution IN ('similar', 'refund')", name=op.f("ck_person_substitution")),
         sa.CheckConstraint(
-            "(erased_at IS NULL) = (phone IS NOT NULL OR mail IS NOT NULL)", name=op.f("ck_person_reachable")
+            "(erased_at IS NULL) = (phone IS NOT NULL OR mail IS NOT NULL OR guest)", name=op.f("ck_person_reachable")
         ),
         sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_person_site_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_person")),
@@ -961,9 +966,11 @@ def upgrade() -> None:
         sa.Column("total_minor", sa.BigInteger(), nullable=False),
         sa.Column("low_door", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("substitution", sa.Text(), server_default="refund", nullable=False),
+        sa.Column("guest_contact", sa.Text(), nullable=True),
         sa.Column("placed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("hold_until", sa.DateTime(timezone=True), nullable=False),
         sa.Column("hold_extended", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("hold_prolonged", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("withdrawn_for", sa.Text(), nullable=True),
         sa.Column("version", sa.Integer(), server_default="1", nullable=False),
         sa.CheckConstraint(
@@ -979,6 +986,13 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["window_id"], ["pickup_window.id"], name=op.f("fk_customer_order_window_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_customer_order")),
         sa.UniqueConstraint("order_no", name=op.f("uq_customer_order_order_no")),
+    )
+    op.create_index(
+        "ix_customer_order_guest_contact",
+        "customer_order",
+        ["guest_contact", "placed_at"],
+        unique=False,
+        postgresql_where=sa.text("guest_contact IS NOT NULL"),
     )
     op.create_index("ix_customer_order_history", "customer_order", ["person_id", "placed_at", "id"], unique=False)
     op.create_index(

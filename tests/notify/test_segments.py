@@ -62,6 +62,7 @@ K = NoticeKind
 TAKES: Mapping[NoticeKind, tuple[int, int]] = {
     K.SIGN_IN: (1, 1),
     K.PAID: (2, 1),
+    K.PAID_LINK: (3, 2),
     K.PACKED: (2, 2),
     K.NOTHING_PACKED: (2, 2),
     K.READY: (3, 2),

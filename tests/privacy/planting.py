@@ -31,6 +31,10 @@ INSERT INTO payment_webhook SELECT provider, 'evt', :now, provider_ref,
     jsonb_build_object('receipt_email', CAST(:words AS text)) FROM payment WHERE order_id = :order;
 UPDATE trouble_report SET words = :words;
 UPDATE person SET low_door = true WHERE id = :alice;
+INSERT INTO person (id, guest, created_at) VALUES ('g1', true, :now);
+INSERT INTO customer_order (id, order_no, person_id, site_id, run_no, window_id, state, currency, total_minor,
+    placed_at, hold_until, guest_contact) SELECT 'o1', 'O1', 'g1', site_id, run_no, window_id, 'collected', currency,
+    total_minor, :now, :now, :phone FROM customer_order WHERE id = :order;
 INSERT INTO claim (id, order_id, line_no, key, state, kind, quantity, words, batches, worth_minor, currency, made_at,
     made_by, answered_at, answer, reason, hand_off) SELECT 'c1', order_id, line_no, 'k', 'refused', 'spoiled', 1,
     :words, '{}', 1, 'CNY', :now, 'person', :now, 'other', :words, 'unknown' FROM order_line WHERE order_id = :order
@@ -53,6 +57,7 @@ def plant(shop: Shop, order_id: str) -> None:
     """By her own hands where a use case writes; else straight into the column."""
     naming = f"{WORDS} {NAME} {PHONE} {MAIL}"
     values: dict[str, Any] = {"order": order_id, "alice": ALICE, "bob": BOB, "site": SITE, "words": naming, "now": NOW}
+    values |= {"phone": PHONE}
     values |= {"picture": PICTURE, "bytes": naming.encode()}
     shop.run_sql("UPDATE person SET phone = :phone, mail = :mail WHERE id = :id", phone=PHONE, mail=MAIL, id=ALICE)
     with transaction(shop.engine) as conn:

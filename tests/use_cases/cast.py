@@ -114,7 +114,7 @@ class Shop:
         return urlsplit(url).path.rsplit("/", 1)[1]
 
     def settle(self, ref: str, *, now: datetime = NOW) -> None:
-        settle_payment(self.engine, self.provider, provider_ref=ref, now=now)
+        settle_payment(self.engine, self.provider, provider_ref=ref, now=now, settings=self.settings)
 
     def send_refunds(self, *, now: datetime = NOW) -> int:
         return send_refunds(self.engine, self.provider, now=now)

@@ -169,6 +169,7 @@ DAMAGE = [
     ("I9", [REFUND + "('r1', 'R-1', 'o3', 'pay-o3', 'claim', 'claim:x', 9, 'CNY', now(), 'p', now())"]),
     ("I9", [booked("o1", "claim_cost", "claims_supplier", "sales", 5)]),
     ("I12", [AUDIT_OPEN, "UPDATE audit SET actor = 'o2'", AUDIT_SHUT]),
+    ("I13", ["UPDATE customer_order SET guest_contact = '+8613800000042' WHERE id = 'o1'"]),
     ("I14", [EVENT + f"('{GATEWAY}', 'log-a', 7, now(), now(), 'ParcelLoaded', NULL, '{{}}', 'illegal_move')"]),
     ("I14", ["UPDATE outbox SET fault = 'invalid_field'"]),
     ("I14", ["UPDATE outbox SET acked_at = NULL"]),

@@ -85,7 +85,7 @@ def test_a_start_without_an_answer_is_one_charge_in_the_end(shop: Shop) -> None:
     shop.provider.switch(NO_FAULTS)
     shop.provider.decide(shop.start(order), paid=True)
 
-    poll_payments(shop.engine, shop.provider, now=NOW + timedelta(minutes=1))
+    poll_payments(shop.engine, shop.provider, now=NOW + timedelta(minutes=1), settings=shop.settings)
 
     assert shop.state(order) == "paid"
     assert (shop.one("SELECT count(*) FROM sandbox_charge"), shop.one("SELECT count(*) FROM payment")) == (1, 1)
@@ -169,7 +169,9 @@ def test_lost_late_repeated_and_forged_messages_come_as_switched(shop: Shop) -> 
 
     def post(body: bytes, headers: dict[str, str]) -> bool:
         try:
-            is_new = hear_webhook(shop.engine, shop.provider, body=body, headers=headers, now=shop.clock.civil)
+            is_new = hear_webhook(
+                shop.engine, shop.provider, body=body, headers=headers, now=shop.clock.civil, settings=shop.settings
+            )
         except WebhookForged:
             heard.append("forged")
             return False
@@ -191,7 +193,11 @@ def test_a_provider_that_never_answers_is_asked_ever_more_rarely(shop: Shop) -> 
     shop.start(shop.order())
     shop.provider.switch(ALWAYS_UNKNOWN)
 
-    asked = [n for n in range(1, 41) if poll_payments(shop.engine, shop.provider, now=NOW + timedelta(minutes=n))]
+    asked = [
+        n
+        for n in range(1, 41)
+        if poll_payments(shop.engine, shop.provider, now=NOW + timedelta(minutes=n), settings=shop.settings)
+    ]
 
     assert asked == [1, 2, 4, 8, 16, 32]
 
@@ -204,10 +210,10 @@ def test_operators_see_what_is_not_answered_until_it_is(shop: Shop) -> None:
             return [matter.kind for matter in matters(conn, now=NOW + timedelta(hours=1))]
 
     shop.provider.switch(ALWAYS_UNKNOWN)
-    poll_payments(shop.engine, shop.provider, now=NOW + timedelta(minutes=1))
+    poll_payments(shop.engine, shop.provider, now=NOW + timedelta(minutes=1), settings=shop.settings)
     in_vain = shown()
     shop.provider.switch(NO_FAULTS)
-    poll_payments(shop.engine, shop.provider, now=NOW + timedelta(minutes=2))
+    poll_payments(shop.engine, shop.provider, now=NOW + timedelta(minutes=2), settings=shop.settings)
 
     assert RiskKind.PAYMENT_UNCLEAR in in_vain
     assert RiskKind.PAYMENT_UNCLEAR not in shown()  # open, as the provider says: nobody pays
@@ -217,5 +223,5 @@ def test_a_charge_whose_name_we_never_heard_is_not_begun_anew_once_keys_are_forg
     shop.start(shop.order())
     shop.run_sql("UPDATE payment SET provider_ref = NULL")
 
-    assert poll_payments(shop.engine, shop.provider, now=NOW + timedelta(hours=23)) == 0
-    assert poll_payments(shop.engine, shop.provider, now=NOW + timedelta(hours=22)) == 1
+    assert poll_payments(shop.engine, shop.provider, now=NOW + timedelta(hours=23), settings=shop.settings) == 0
+    assert poll_payments(shop.engine, shop.provider, now=NOW + timedelta(hours=22), settings=shop.settings) == 1

@@ -337,8 +337,8 @@ def test_a_lost_webhook_is_made_up_for_long_before_the_hold_ends(shop: Shop) -> 
     order = shop.order()
     shop.provider.decide(shop.start(order), paid=True)
 
-    assert poll_payments(shop.engine, shop.provider, now=NOW + timedelta(seconds=59)) == 0
-    assert poll_payments(shop.engine, shop.provider, now=NOW + timedelta(minutes=1)) == 1
+    assert poll_payments(shop.engine, shop.provider, now=NOW + timedelta(seconds=59), settings=shop.settings) == 0
+    assert poll_payments(shop.engine, shop.provider, now=NOW + timedelta(minutes=1), settings=shop.settings) == 1
 
     assert shop.state(order) == "paid"
 
@@ -346,7 +346,11 @@ def test_a_lost_webhook_is_made_up_for_long_before_the_hold_ends(shop: Shop) -> 
 def test_what_nobody_pays_is_asked_about_ever_more_rarely(shop: Shop) -> None:
     shop.start(shop.order())
 
-    asked = [n for n in range(1, 41) if poll_payments(shop.engine, shop.provider, now=NOW + timedelta(minutes=n))]
+    asked = [
+        n
+        for n in range(1, 41)
+        if poll_payments(shop.engine, shop.provider, now=NOW + timedelta(minutes=n), settings=shop.settings)
+    ]
 
     assert asked == [1, 2, 4, 8, 16, 32]
 
@@ -354,11 +358,11 @@ def test_what_nobody_pays_is_asked_about_ever_more_rarely(shop: Shop) -> None:
 def test_a_message_that_was_not_applied_is_taken_up_a_minute_later(shop: Shop) -> None:
     order = shop.order()
     ref = shop.start(order)
-    poll_payments(shop.engine, shop.provider, now=NOW + timedelta(minutes=5))
+    poll_payments(shop.engine, shop.provider, now=NOW + timedelta(minutes=5), settings=shop.settings)
     shop.provider.decide(ref, paid=True)
     shop.hear(ref)
 
-    assert poll_payments(shop.engine, shop.provider, now=NOW + timedelta(minutes=6)) == 1
+    assert poll_payments(shop.engine, shop.provider, now=NOW + timedelta(minutes=6), settings=shop.settings) == 1
     assert shop.state(order) == "paid"
 
 
@@ -367,7 +371,7 @@ def test_a_charge_whose_reference_was_lost_is_found_by_its_key(shop: Shop) -> No
     shop.provider.decide(shop.start(order), paid=True)
     shop.run_sql("UPDATE payment SET provider_ref = NULL")
 
-    poll_payments(shop.engine, shop.provider, now=NOW + timedelta(minutes=15))
+    poll_payments(shop.engine, shop.provider, now=NOW + timedelta(minutes=15), settings=shop.settings)
 
     assert shop.state(order) == "paid"
 
@@ -391,7 +395,7 @@ def test_one_payment_without_an_answer_does_not_keep_the_next(shop: Shop) -> Non
     ref = shop.start(second, person=BOB)
     provider.decide(ref, paid=True)
 
-    assert poll_payments(shop.engine, provider, now=NOW + timedelta(minutes=15)) == 2
+    assert poll_payments(shop.engine, provider, now=NOW + timedelta(minutes=15), settings=shop.settings) == 2
 
     assert (shop.state(first), shop.state(second)) == ("awaiting_payment", "paid")
 

@@ -30,7 +30,9 @@ ANOTHER_REFUND = (
 
 
 def compared(shop: Shop) -> Reconciled:
-    return reconcile(shop.engine, shop.provider, since=NOW - timedelta(hours=1), until=LATER, now=LATER)
+    return reconcile(
+        shop.engine, shop.provider, since=NOW - timedelta(hours=1), until=LATER, now=LATER, settings=shop.settings
+    )
 
 
 def differences(shop: Shop) -> list[Any]:
@@ -157,7 +159,7 @@ def test_what_could_not_heal_is_tried_again_the_next_time(shop: Shop) -> None:
             return super().look_up(ref)
 
     mute = Mute(shop.engine, shop.clock, shop.settings)
-    done = reconcile(shop.engine, mute, since=NOW - timedelta(hours=1), until=LATER, now=LATER)
+    done = reconcile(shop.engine, mute, since=NOW - timedelta(hours=1), until=LATER, now=LATER, settings=shop.settings)
     assert (done.found, done.healed, shop.state(order)) == (1, 0, "awaiting_payment")
     shop.provider.switch(NO_FAULTS)
 
@@ -217,7 +219,7 @@ def test_a_difference_is_not_closed_without_a_reason_twice_or_where_there_is_non
 def test_each_hour_is_compared_once_and_each_day_again_when_it_is_complete(shop: Shop) -> None:
     start = NOW.replace(hour=0) + timedelta(hours=10)
     for quarter in range(4 * 24):
-        reconcile_due(shop.engine, shop.provider, now=start + timedelta(minutes=15 * quarter))
+        reconcile_due(shop.engine, shop.provider, now=start + timedelta(minutes=15 * quarter), settings=shop.settings)
 
     spans = shop.rows("SELECT until - since AS span, count(*)::int AS n FROM reconciliation GROUP BY 1 ORDER BY 1")
     first_look = timedelta(days=1) - timedelta(minutes=15)
@@ -230,10 +232,10 @@ def test_without_a_report_the_hour_is_compared_later(shop: Shop) -> None:
     shop.paid()
     shop.provider.switch(SandboxFaults(unknown=1))
     before = shop.everything()
-    assert reconcile_due(shop.engine, shop.provider, now=LATER) == 0
+    assert reconcile_due(shop.engine, shop.provider, now=LATER, settings=shop.settings) == 0
     assert shop.everything() == before
     shop.provider.switch(NO_FAULTS)
 
-    reconcile_due(shop.engine, shop.provider, now=LATER)
+    reconcile_due(shop.engine, shop.provider, now=LATER, settings=shop.settings)
 
     assert shop.one("SELECT max(movements) FROM reconciliation") == 1

@@ -59,7 +59,7 @@ def start_url(shop: Shop, order: Any) -> str:
 def compared(shop: Shop) -> Reconciled:
     real = datetime.now(UTC)
     since, until = min(real, NOW) - timedelta(days=1), max(real, NOW) + timedelta(days=1)
-    return reconcile(shop.engine, shop.provider, since=since, until=until, now=NOW)
+    return reconcile(shop.engine, shop.provider, since=since, until=until, now=NOW, settings=shop.settings)
 
 
 def signed(body: bytes, *, at: float | None = None, secret: str = SECRET) -> dict[str, str]:
@@ -78,7 +78,14 @@ def listening(shop: Shop) -> Iterator[tuple[str, list[bool | str]]]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             try:
                 heard.append(
-                    hear_webhook(shop.engine, shop.provider, body=body, headers=dict(self.headers.items()), now=NOW)
+                    hear_webhook(
+                        shop.engine,
+                        shop.provider,
+                        body=body,
+                        headers=dict(self.headers.items()),
+                        now=NOW,
+                        settings=shop.settings,
+                    )
                 )
             except (WebhookForged, WebhookUnreadable) as error:
                 heard.append(str(error))

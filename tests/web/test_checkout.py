@@ -90,10 +90,11 @@ def test_sending_the_form_twice_orders_once(day: Day, buyer: Any) -> None:
     assert orders(day) == 2
 
 
-def test_a_guest_signs_in_first_and_everything_is_kept(day: Day) -> None:
+def test_who_signs_in_from_the_basket_finds_everything_kept(day: Day) -> None:
     guest = filled(day, day.client())
-    answer = guest.post("/en/basket", data=form(day, low_door="1"))
-    assert answer.headers["Location"] == "/en/sign-in?next=/en/basket"
+    answer = guest.post("/en/basket", data=form(day, low_door="1", contact=""))
+    assert answer.status_code == 422
+    assert "/en/sign-in?next=/en/basket" in answer.text
     with guest.session_transaction() as session:
         assert session["window"] == day.window_id
         assert session["low_door"] is True

@@ -81,6 +81,20 @@ def test_an_order_in_the_shop_is_paid_in_few_statements(day: Day) -> None:
     assert 5 < len(sent) <= MOST, "\n".join(sent)
 
 
+def test_a_guests_first_order_is_paid_in_few_statements(day: Day) -> None:
+    client = day.client()
+    client.post("/en/sites", data={"site_id": day.site_id})
+    for product in BASKET:
+        client.post("/en/basket/items", data={"product_id": product, "quantity": "2"})
+    client.get("/en/basket")
+    with statements(day) as sent:
+        form = {"window_id": str(day.window_id), "idempotency_key": "one try of this", "contact": "13800000042"}
+        answer = client.post("/en/basket", data=form)
+        assert "/sandbox/pay/" in answer.headers["Location"]
+        capture(day, client, sent)
+    assert 5 < len(sent) <= MOST, "\n".join(sent)
+
+
 def test_an_order_by_the_api_is_paid_in_few_statements(day: Day) -> None:
     client, mine = day.app.test_client(), day.bearer(Role.RESIDENT)
     wish = {

@@ -234,7 +234,7 @@ def follow(day: Day) -> None:
     parts = day.app.extensions["caibox"]
     with day.engine.begin() as conn:
         ref = conn.execute(select(t.payment.c.provider_ref).where(t.payment.c.state == "open")).scalar_one()
-    settle_payment(parts.engine, parts.provider, provider_ref=ref, now=NOW)
+    settle_payment(parts.engine, parts.provider, provider_ref=ref, now=NOW, settings=parts.settings)
 
 
 def picture(shown: Page, name: str) -> None:

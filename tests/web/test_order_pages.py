@@ -178,7 +178,7 @@ def test_three_taps_lead_from_the_last_order_to_the_paid_page(browser: Browser, 
         conn.execute(update(t.run_stock).values(taken=0))
         conn.execute(update(t.run_capacity).values(taken=0))
     shown.goto(f"{url}/en/")
-    shown.locator("form.again button").click()
+    shown.locator("form.order-again button").click()
     shown.locator("button.bar-button").click()
     shown.locator("button[value=pay]").click()
     shown.wait_for_url("**/orders/*")

@@ -111,7 +111,7 @@ SECTIONS = (
         Label("订单", "Orders"),
         """
         SELECT o.order_no, concat_ws(' ', s.name_zh, s.name_en) AS building, o.placed_at, w.opens_at, w.closes_at,
-            o.state, o.total_minor, o.currency, o.substitution, o.low_door
+            o.state, o.total_minor, o.currency, o.substitution, o.low_door, o.guest_contact
         FROM customer_order o JOIN site s ON s.id = o.site_id JOIN pickup_window w ON w.id = o.window_id
         WHERE o.person_id = :person ORDER BY o.placed_at, o.id
         """,
@@ -126,6 +126,7 @@ SECTIONS = (
             currency="币种 | Currency",
             substitution="缺货时 | When short",
             low_door="要低处的门 | Low door wanted",
+            guest_contact="未登录下单时留的 | Given without signing in",
         ),
     ),
     Section(

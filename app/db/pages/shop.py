@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select, text
 
 from app.db.tables import (
     category,
@@ -24,15 +24,27 @@ MOST_WINDOWS = 6
 MOST_SEARCH_WORDS = 6
 
 
+# Of the lot that is packed from now, as `supply.lot_of_the_day` says for one product.
+HARVESTED = text("""
+    SELECT DISTINCT ON (t.product_id) t.product_id, t.harvested_at FROM lot t
+    WHERE t.state = 'open' AND t.expires_on >= :today AND t.product_id = ANY(:products)
+    ORDER BY t.product_id, t.taken >= t.received, t.expires_on, t.id
+""")
+
+
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """A site, when one may collect there, and what is on the shelves for the chosen window's run."""
+    """A site, when one may collect there, and what is on the shelves for the chosen window's run.
+
+    `missed`: the next window to come, where orders for it have closed and it opens before the chosen one.
+    """
 
     site: Row[Any]
     windows: Sequence[Row[Any]]
     window: Row[Any] | None
     categories: Sequence[Row[Any]]
     products: Sequence[Row[Any]]
+    missed: Row[Any] | None = None
 
 
 def site_list(conn: Connection) -> Sequence[Row[Any]]:
@@ -58,7 +70,7 @@ def shop(
     window = choose(windows, window_id)
     query = _products(window.run_no if window else None).where(*_narrowed(category_id, words))
     categories = conn.execute(select(category).order_by(category.c.position)).all()
-    return Shop(found, windows, window, categories, conn.execute(query).all())
+    return Shop(found, windows, window, categories, conn.execute(query).all(), missed_window(conn, found, window, now))
 
 
 def basket(
@@ -71,7 +83,27 @@ def basket(
     windows = open_windows(conn, site_id=site_id, now=now)
     window = choose(windows, window_id)
     query = _products(window.run_no if window else None).where(product.c.id.in_(product_ids))
-    return Shop(found, windows, window, (), conn.execute(query).all())
+    return Shop(found, windows, window, (), conn.execute(query).all(), missed_window(conn, found, window, now))
+
+
+def harvests(conn: Connection, *, product_ids: Collection[str], today: date) -> dict[str, datetime]:
+    """When the lot of each product that is packed from now was harvested, of those whose papers say it."""
+    asked = {"products": list(product_ids), "today": today}
+    return {row.product_id: row.harvested_at for row in conn.execute(HARVESTED, asked) if row.harvested_at}
+
+
+def missed_window(conn: Connection, here: Row[Any], window: Row[Any] | None, now: datetime) -> Row[Any] | None:
+    """The first window to come for which orders have closed, if it opens before `window` does."""
+    query: Select[Any] = select(pickup_window, load_run.c.order_by).join_from(pickup_window, load_run)
+    query = query.where(
+        load_run.c.site_id == here.id,
+        load_run.c.order_by <= now,
+        pickup_window.c.opens_at > now,
+        load_run.c.called_off_at.is_(None),
+    )
+    if window is not None:
+        query = query.where(pickup_window.c.opens_at < window.opens_at)
+    return conn.execute(query.order_by(pickup_window.c.opens_at).limit(1)).one_or_none()
 
 
 def last_order(conn: Connection, *, person_id: str) -> Row[Any] | None:
@@ -121,6 +153,13 @@ def open_windows(conn: Connection, *, site_id: str, now: datetime) -> Sequence[R
     ).all()
 
 
+def next_window(conn: Connection, *, site_id: str, now: datetime) -> tuple[Row[Any], Row[Any]] | None:
+    """A site and the first of its windows with a place left; `None` where nothing can be ordered."""
+    found = one_site(conn, site_id=site_id)
+    window = choose(open_windows(conn, site_id=site_id, now=now), None) if found else None
+    return None if window is None or found is None else (found, window)
+
+
 def choose(windows: Sequence[Row[Any]], window_id: int | None) -> Row[Any] | None:
     """The window somebody chose, if it can still be had; else the first with a place left."""
     chosen = next((window for window in windows if window.id == window_id), None)
@@ -140,6 +179,6 @@ def _products(run_no: int | None) -> Select[Any]:
 
 
 def _narrowed(category_id: str, words: str) -> list[ColumnElement[bool]]:
-    text = func.concat_ws(" ", product.c.name_zh, product.c.name_en, product.c.search, product.c.origin_zh)
-    conditions = [text.icontains(word, autoescape=True) for word in words.split()[:MOST_SEARCH_WORDS]]
+    said = func.concat_ws(" ", product.c.name_zh, product.c.name_en, product.c.search, product.c.origin_zh)
+    conditions = [said.icontains(word, autoescape=True) for word in words.split()[:MOST_SEARCH_WORDS]]
     return [*conditions, product.c.category_id == category_id] if category_id else conditions

@@ -44,15 +44,23 @@ customer_order = Table(
     Column("total_minor", BigInteger, nullable=False),
     Column("low_door", Boolean, nullable=False, server_default=text("false")),
     Column("substitution", Text, nullable=False, server_default="refund"),  # what to do when something is short
+    Column("guest_contact", Text),  # where a guest wants to be told; nobody has shown that it is theirs
     Column("placed_at", TIME, nullable=False),
     Column("hold_until", TIME, nullable=False),
     Column("hold_extended", Boolean, nullable=False, server_default=text("false")),
+    Column("hold_prolonged", Boolean, nullable=False, server_default=text("false")),  # its owner asked for ten minutes
     Column("withdrawn_for", Text),  # the refund's cause, from the moment nothing is handed out any more
     Column("version", Integer, nullable=False, server_default="1"),  # grows with each change; streams compare it
     one_of("state", OrderState),
     CheckConstraint("substitution IN ('similar', 'refund')", name="substitution"),
     CheckConstraint("total_minor > 0", name="total_positive"),
     Index("ix_customer_order_history", "person_id", "placed_at", "id"),
+    Index(
+        "ix_customer_order_guest_contact",
+        "guest_contact",
+        "placed_at",
+        postgresql_where=text("guest_contact IS NOT NULL"),
+    ),
     Index("ix_customer_order_under_way", "id", postgresql_where=text("state IN ('paid', 'packed', 'ready')")),
     Index("ix_customer_order_open_holds", "hold_until", postgresql_where=text("state = 'awaiting_payment'")),
 )

@@ -23,6 +23,7 @@ person = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("role", Text, nullable=False, server_default=Role.RESIDENT.value),
+    Column("guest", Boolean, nullable=False, server_default=text("false")),  # ordered without an account: a browser
     Column("staff_no", Integer, unique=True),  # stands in rotating staff codes
     Column("phone", Text, unique=True),  # E.164
     Column("mail", Text, unique=True),
@@ -34,7 +35,11 @@ person = Table(
     Column("created_at", TIME, nullable=False),
     Column("erased_at", TIME),  # their account is gone; what books must keep hangs on this row without a name
     one_of("role", Role),
-    CheckConstraint("(erased_at IS NULL) = (phone IS NOT NULL OR mail IS NOT NULL)", name="reachable"),
+    CheckConstraint("(erased_at IS NULL) = (phone IS NOT NULL OR mail IS NOT NULL OR guest)", name="reachable"),
+    CheckConstraint(
+        "NOT guest OR (phone IS NULL AND mail IS NULL AND role = 'resident' AND staff_no IS NULL)",
+        name="guest_confirmed",
+    ),
     CheckConstraint("erased_at IS NULL OR (display_name = '' AND site_id IS NULL)", name="erased_whole"),
     CheckConstraint("language IN ('zh', 'en')", name="language"),
     CheckConstraint("substitution IN ('similar', 'refund')", name="substitution"),

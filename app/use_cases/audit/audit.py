@@ -3,7 +3,7 @@
 Each is one named function; none changes a row.
 
 An invariant's function returns what breaks it, as sentences with ids, never names. Those that need the physical truth
-(I5, I13) are the simulation's.
+(I5, most of I13) are the simulation's and the web tests'.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,11 @@ from app.use_cases.audit.orders import (
     no_parcel_is_loaded_twice,
     what_is_held_is_counted_and_nothing_else,
 )
-from app.use_cases.audit.others import every_move_is_told_to_who_asks, nothing_tells_of_who_was_erased
+from app.use_cases.audit.others import (
+    a_guest_is_nobody_else,
+    every_move_is_told_to_who_asks,
+    nothing_tells_of_who_was_erased,
+)
 from app.use_cases.audit.rule import Moment, Rule
 from app.use_cases.audit.sites import (
     a_command_acts_at_most_once,
@@ -57,6 +61,7 @@ INVARIANTS: tuple[tuple[str, Rule], ...] = (
     ("I10", nothing_is_handed_over_that_is_kept_shut),
     ("I11", a_door_that_is_kept_shut_opens_for_staff_only),
     ("I12", the_audit_chains_are_whole),
+    ("I13", a_guest_is_nobody_else),
     ("I14", site_and_service_agree),
     ("I15", no_parcel_is_loaded_twice),
     ("I18", an_order_costs_what_its_lines_say),

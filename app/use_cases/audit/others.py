@@ -26,6 +26,22 @@ def nothing_tells_of_who_was_erased(conn: Connection, moment: Moment) -> Iterato
     )
 
 
+def a_guest_is_nobody_else(conn: Connection, moment: Moment) -> Iterator[str]:
+    """I13: no account's order hangs on a contact nobody confirmed, none of a guest's is told to another, and back."""
+    yield from each(
+        conn,
+        "SELECT 'order ' || o.id || ' of account ' || p.id || ' is told to a contact nobody confirmed'"
+        " FROM customer_order o JOIN person p ON p.id = o.person_id WHERE o.guest_contact IS NOT NULL AND NOT p.guest",
+        "SELECT 'notice ' || n.id || ' of guest ' || p.id || ' is of an order of ' || o.person_id FROM person p"
+        " JOIN notification n ON n.person_id = p.id JOIN customer_order o ON o.id = n.order_id"
+        " WHERE p.guest AND o.person_id <> p.id",
+        "SELECT 'notice ' || n.id || ' of order ' || o.id || ' went elsewhere than its guest asked' FROM person p"
+        " JOIN customer_order o ON o.person_id = p.id JOIN notification n ON n.order_id = o.id AND n.person_id = p.id"
+        " WHERE p.guest AND o.guest_contact <> n.contact",
+        moment=moment,
+    )
+
+
 def every_move_is_told_to_who_asks(conn: Connection, moment: Moment) -> Iterator[str]:
     """I21: for each endpoint, a message for each move it asks for since it was registered. Older ones are forgotten."""
     kinds = ", ".join(f"('{subject}', '{state}', '{kind}')" for (subject, state), kind in OF_MOVE.items())

@@ -52,7 +52,8 @@ CLAIMS = text("SELECT count(*) FROM claim WHERE order_id = :order_id AND first_b
 PAID = text("SELECT EXISTS (SELECT FROM payment WHERE order_id = :order_id AND state = 'captured')")
 AUTOMATIC = text("""
     SELECT count(*) FROM claim c JOIN customer_order o ON o.id = c.order_id
-    WHERE o.person_id = :person_id AND c.answered_by = 'clock' AND c.answered_at > :since
+    WHERE (o.person_id = :person_id OR o.guest_contact = :guest_contact)
+        AND c.answered_by = 'clock' AND c.answered_at > :since
 """)
 # One picture may show two things of one order; with another order's claim it is a picture of something else.
 PHOTO_KNOWN = text("""
@@ -182,7 +183,9 @@ def _refuse(conn: Connection, order: Row[Any], line: Row[Any], wish: Wish, polic
 def _past(conn: Connection, order: Row[Any], jpeg: bytes | None, policy: ClaimPolicy, now: datetime) -> Past:
     conn.execute(LOCK_HOUSEHOLD, {"person_id": order.person_id})
     since = now - timedelta(days=policy.automatic_days)
-    automatic = conn.execute(AUTOMATIC, {"person_id": order.person_id, "since": since}).scalar_one()
+    automatic = conn.execute(
+        AUTOMATIC, {"person_id": order.person_id, "guest_contact": order.guest_contact, "since": since}
+    ).scalar_one()
     if jpeg is None:
         return Past(automatic, photo_known=False)
     asked = {"digest": sha256(jpeg).digest(), "order_id": order.id}

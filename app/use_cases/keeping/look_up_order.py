@@ -23,7 +23,10 @@ WRONG = text("""
     WHERE person_id = :person_id AND order_id IS NULL AND at > :since
 """)
 ORDER = text("""
-    SELECT o.id, p.display_name, p.phone, p.mail FROM customer_order o JOIN person p ON p.id = o.person_id
+    SELECT o.id, p.display_name,
+        coalesce(p.phone, CASE WHEN o.guest_contact LIKE '+%' THEN o.guest_contact END) AS phone,
+        coalesce(p.mail, CASE WHEN o.guest_contact LIKE '%@%' THEN o.guest_contact END) AS mail
+    FROM customer_order o JOIN person p ON p.id = o.person_id
     WHERE o.order_no = :order_no AND o.site_id = :site_id
 """)
 

@@ -15,6 +15,7 @@ from app.domain.errors import NotFound
 from app.domain.reconciling import DifferenceKind, MovementKind
 from app.domain.refunding import attempt_key
 from app.payments.provider import PaymentProvider, Unavailable
+from app.settings import Settings
 from app.use_cases.money.book_refund import book_refund
 from app.use_cases.money.file_differences import mark_healed
 from app.use_cases.money.settle_payment import settle_payment
@@ -42,16 +43,20 @@ LAST_ATTEMPT = text("""
 NAME_REFUND = text("UPDATE refund SET provider_ref = :provider_ref WHERE id = :id")
 
 
-def heal_differences(engine: Engine, provider: PaymentProvider, *, now: datetime, random: RandomBytes) -> int:
+def heal_differences(
+    engine: Engine, provider: PaymentProvider, *, now: datetime, settings: Settings, random: RandomBytes
+) -> int:
     """Try to heal what may, also what was found before; returns how many are healed now."""
     with transaction(engine) as conn:
         rows = conn.execute(OPEN, {"provider": provider.name, "batch": BATCH}).all()
-    return sum(_heal(engine, provider, row, now, random) for row in rows)
+    return sum(_heal(engine, provider, row, now, settings, random) for row in rows)
 
 
-def _heal(engine: Engine, provider: PaymentProvider, row: Row[Any], now: datetime, random: RandomBytes) -> bool:
+def _heal(
+    engine: Engine, provider: PaymentProvider, row: Row[Any], now: datetime, settings: Settings, random: RandomBytes
+) -> bool:
     try:
-        is_healed = _put_right(engine, provider, row, now, random)
+        is_healed = _put_right(engine, provider, row, now, settings, random)
     except (Unavailable, NotFound) as error:
         log.warning("difference_not_healed", difference=row.id, reason=str(error))
         return False
@@ -61,20 +66,24 @@ def _heal(engine: Engine, provider: PaymentProvider, row: Row[Any], now: datetim
     return is_healed
 
 
-def _put_right(engine: Engine, provider: PaymentProvider, row: Row[Any], now: datetime, random: RandomBytes) -> bool:
+def _put_right(
+    engine: Engine, provider: PaymentProvider, row: Row[Any], now: datetime, settings: Settings, random: RandomBytes
+) -> bool:
     if DifferenceKind(row.kind) is DifferenceKind.NOT_DONE_THERE:
         return _send_refund(engine, provider, row.own_id, now)
     if MovementKind(row.movement) is MovementKind.CHARGE:
-        return _settle(engine, provider, row, now, random)
+        return _settle(engine, provider, row, now, settings, random)
     with transaction(engine) as conn:
         book_refund(conn, refund_id=row.own_id, provider_ref=row.subject, now=now)
         return bool(conn.execute(REFUND_DONE, {"id": row.own_id}).scalar_one())
 
 
-def _settle(engine: Engine, provider: PaymentProvider, row: Row[Any], now: datetime, random: RandomBytes) -> bool:
+def _settle(
+    engine: Engine, provider: PaymentProvider, row: Row[Any], now: datetime, settings: Settings, random: RandomBytes
+) -> bool:
     with transaction(engine) as conn:
         keep_reference(conn, payment_id=row.own_id, provider_ref=row.subject)
-    settle_payment(engine, provider, provider_ref=row.subject, now=now, random=random)
+    settle_payment(engine, provider, provider_ref=row.subject, now=now, settings=settings, random=random)
     with transaction(engine) as conn:
         return bool(conn.execute(PAYMENT_STATE, {"id": row.own_id}).scalar_one() == "captured")
 

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from app.db.engine import each_alone
 from app.domain.errors import NotFound
 from app.payments.provider import PaymentProvider, Unavailable
+from app.settings import Settings
 from app.use_cases.money.record_webhook import record_webhook
 from app.use_cases.money.settle_payment import settle_payment
 from locker_protocol.ids import RandomBytes, random_bytes
@@ -26,6 +27,7 @@ def hear_webhook(
     body: bytes,
     headers: Mapping[str, str],
     now: datetime,
+    settings: Settings,
     random: RandomBytes = random_bytes,
 ) -> bool:
     """Store a message and follow it; False for one that came before. Raises WebhookForged, WebhookUnreadable."""
@@ -35,7 +37,7 @@ def hear_webhook(
     if not event.ref:  # about no payment at all: kept, and nothing to ask
         return is_new
     try:
-        settle_payment(engine, provider, provider_ref=event.ref, now=now, random=random)
+        settle_payment(engine, provider, provider_ref=event.ref, now=now, settings=settings, random=random)
     except (NotFound, Unavailable) as error:
         log.warning("webhook_not_applied", provider=provider.name, provider_ref=event.ref, reason=str(error))
     return is_new

@@ -13,6 +13,7 @@ from sqlalchemy import Engine, Row, TextClause, text
 from app.db.engine import transaction
 from app.domain.errors import NotFound
 from app.payments.provider import PaymentProvider, Unavailable
+from app.settings import Settings
 from app.use_cases.money.settle_payment import settle_payment
 from app.use_cases.money.start_payment import keep_reference
 from locker_protocol.ids import RandomBytes, random_bytes
@@ -52,7 +53,7 @@ ANSWERED = text("UPDATE payment SET unanswered_since = NULL WHERE id = :id")
 
 
 def poll_payments(
-    engine: Engine, provider: PaymentProvider, *, now: datetime, random: RandomBytes = random_bytes
+    engine: Engine, provider: PaymentProvider, *, now: datetime, settings: Settings, random: RandomBytes = random_bytes
 ) -> int:
     """Settle what is unclear and return how many were asked about. One that fails does not keep the next."""
     asked = {
@@ -69,7 +70,7 @@ def poll_payments(
     for row in unclear:
         try:
             reference = row.provider_ref or _find_reference(engine, provider, row)
-            settle_payment(engine, provider, provider_ref=reference, now=now, random=random)
+            settle_payment(engine, provider, provider_ref=reference, now=now, settings=settings, random=random)
         except (Unavailable, NotFound) as error:
             log.warning("payment_still_unclear", payment=row.id, order_id=row.order_id, reason=str(error))
             _note(engine, IN_VAIN, id=row.id, now=now)

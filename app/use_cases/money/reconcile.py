@@ -16,6 +16,7 @@ from app.db.engine import transaction
 from app.domain.reconciling import Booked, Movement, MovementKind, compare, own_id
 from app.domain.refunding import attempt_key
 from app.payments.provider import ChargeState, PaymentProvider, Unavailable
+from app.settings import Settings
 from app.use_cases.money.file_differences import file_differences
 from app.use_cases.money.heal_differences import heal_differences
 from locker_protocol.ids import RandomBytes, random_bytes
@@ -73,6 +74,7 @@ def reconcile(
     since: datetime,
     until: datetime,
     now: datetime,
+    settings: Settings,
     random: RandomBytes = random_bytes,
 ) -> Reconciled:
     """Compare what moved from `since` to before `until`. Raises Unavailable when there is no report."""
@@ -82,7 +84,7 @@ def reconcile(
     differences = compare([*theirs, *_moved_earlier(provider, theirs, ours, since)], [_booked(row) for row in ours])
     with transaction(engine) as conn:
         found = file_differences(conn, provider=provider.name, differences=differences, now=now, random=random)
-    healed = heal_differences(engine, provider, now=now, random=random)
+    healed = heal_differences(engine, provider, now=now, settings=settings, random=random)
     done = Reconciled(since, until, len(theirs), found, healed)
     with transaction(engine) as conn:
         values = {"since": since, "until": until, "movements": done.movements, "found": found, "healed": healed}
@@ -91,13 +93,13 @@ def reconcile(
 
 
 def reconcile_due(
-    engine: Engine, provider: PaymentProvider, *, now: datetime, random: RandomBytes = random_bytes
+    engine: Engine, provider: PaymentProvider, *, now: datetime, settings: Settings, random: RandomBytes = random_bytes
 ) -> int:
     """Compare the last hour when one is over, and each day again when it is complete; returns differences found."""
     found = 0
     for since, until in _due(engine, provider.name, now):
         try:
-            done = reconcile(engine, provider, since=since, until=until, now=now, random=random)
+            done = reconcile(engine, provider, since=since, until=until, now=now, settings=settings, random=random)
         except Unavailable as error:
             log.warning("no_report", provider=provider.name, reason=str(error))
             return found

@@ -23,6 +23,7 @@ from app.domain.order_state import OrderEvent, OrderState
 from app.domain.payment_state import PaymentEvent, PaymentState
 from app.domain.refunding import RefundCause
 from app.payments.provider import Charge, ChargeState, PaymentProvider
+from app.settings import Settings
 from app.use_cases.money.decide_refund import refund_payment
 from app.use_cases.ordering.edit_order import follow_paid_edit
 from app.use_cases.planning.allocate_order import allocate_order
@@ -49,15 +50,23 @@ ORDER_BY = text("""
 
 
 def settle_payment(
-    engine: Engine, provider: PaymentProvider, *, provider_ref: str, now: datetime, random: RandomBytes = random_bytes
+    engine: Engine,
+    provider: PaymentProvider,
+    *,
+    provider_ref: str,
+    now: datetime,
+    settings: Settings,
+    random: RandomBytes = random_bytes,
 ) -> None:
     """Ask the provider, then follow. Raises NotFound for a reference that is none of ours, or Unavailable."""
     charge = provider.look_up(provider_ref)
     with transaction(engine) as conn:
-        _follow(conn, provider.name, charge, now, random)
+        _follow(conn, provider.name, charge, now, settings, random)
 
 
-def _follow(conn: Connection, provider: str, charge: Charge, now: datetime, random: RandomBytes) -> None:
+def _follow(
+    conn: Connection, provider: str, charge: Charge, now: datetime, settings: Settings, random: RandomBytes
+) -> None:
     paid = conn.execute(LOCK, {"provider": provider, "ref": charge.ref, "now": now}).one_or_none()
     if paid is None:
         raise NotFound
@@ -66,15 +75,15 @@ def _follow(conn: Connection, provider: str, charge: Charge, now: datetime, rand
     if (charge.amount_minor, charge.currency) != (paid.amount_minor, paid.currency):
         log.error("payment_differs", payment=paid.id, order_id=paid.order_id, provider_ref=charge.ref)
     elif charge.state is ChargeState.CAPTURED:
-        _capture(conn, paid, now, random)
+        _capture(conn, paid, now, settings, random)
     elif charge.state is ChargeState.DECLINED:
         _move(conn, paid, PaymentEvent.FAILED, now)
 
 
-def _capture(conn: Connection, paid: Row[Any], now: datetime, random: RandomBytes) -> None:
+def _capture(conn: Connection, paid: Row[Any], now: datetime, settings: Settings, random: RandomBytes) -> None:
     if _is_ours_again(conn, paid, now):
         run = move_to_paid(conn, payment=paid, order_state=OrderState(paid.order_state), now=now)
-        allocate_order(conn, order_id=paid.order_id, run=run, now=now, random=random)
+        allocate_order(conn, order_id=paid.order_id, run=run, now=now, settings=settings, random=random)
         return
     _move(conn, paid, PaymentEvent.CAPTURED, now)
     book(

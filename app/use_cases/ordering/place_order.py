@@ -101,9 +101,9 @@ WRITE = text("""
         WHERE c.run_no = place.run_no AND c.zone = h.zone AND c.size_or_larger = h.size
     ), placed AS (
         INSERT INTO customer_order (id, order_no, person_id, site_id, run_no, window_id, state, currency, total_minor,
-            low_door, substitution, placed_at, hold_until)
+            low_door, substitution, guest_contact, placed_at, hold_until)
         SELECT :order_id, :order_no, :person, :site_id, run_no, :window_id, :state, :currency, :total,
-            :low_door, :substitution, :now, :hold_until
+            :low_door, :substitution, :guest_contact, :now, :hold_until
         FROM place
     ), drawn AS (
         INSERT INTO parcel (id, ref, order_id, state, zone, size, volume_ml, longest_mm, weight_g, collect_until)
@@ -190,6 +190,7 @@ class _Checkout:
     key: str
     low_door: bool
     substitution: Substitution
+    guest_contact: str | None
     wanted: Mapping[str, int]
     window: Row[Any]
     products: Sequence[_Product]
@@ -206,12 +207,18 @@ def place_order(
     low_door: bool,
     now: datetime,
     substitution: Substitution = Substitution.REFUND,
+    guest_contact: str | None = None,
     random: RandomBytes = random_bytes,
 ) -> PlacedOrder:
-    """Place an order, or give the answer of the first time. Raises what stands in its way, and what is left instead."""
+    """Place an order, or give the answer of the first time. Raises what stands in its way, and what is left instead.
+
+    `guest_contact`: where a guest is told, as `admit_guest` gave it; an account's own contact is asked when it is told.
+    """
     wanted = checked_basket(lines)
     key = checked_key(idempotency_key)
-    asked = request_hash(window_id=window_id, wanted=wanted, low_door=low_door, substitution=substitution)
+    asked = request_hash(
+        window_id=window_id, wanted=wanted, low_door=low_door, substitution=substitution, guest_contact=guest_contact
+    )
     begin = {"person": person_id, "key": key, "hash": asked, "now": now, "window_id": window_id}
     window = conn.execute(BEGIN, {**begin, "products": list(wanted)}).one_or_none()
     if window is None:
@@ -224,6 +231,7 @@ def place_order(
         key=key,
         low_door=low_door,
         substitution=substitution,
+        guest_contact=guest_contact,
         wanted=wanted,
         window=window,
         products=_suitable(window, wanted),
@@ -294,6 +302,7 @@ def _write(conn: Connection, checkout: _Checkout, parcels: Sequence[PlannedParce
             "total": total,
             "low_door": checkout.low_door,
             "substitution": checkout.substitution.value,
+            "guest_contact": checkout.guest_contact,
             "now": now,
             "hold_until": now + HOLD,
             "actor": f"person:{checkout.person_id}",

@@ -17,7 +17,7 @@ from app.use_cases.people.end_sessions import end_sessions
 LOCK = text("LOCK TABLE person IN SHARE ROW EXCLUSIVE MODE")
 LOAD = text("""
     SELECT role, staff_no, site_id, (SELECT count(*) FROM person WHERE role = 'admin') AS admins
-    FROM person WHERE id = :id
+    FROM person WHERE id = :id AND NOT guest
 """)
 NEXT_NUMBER = text("SELECT coalesce(max(staff_no), 0) + 1 FROM person")
 SET = text("UPDATE person SET role = :role, staff_no = :staff_no WHERE id = :id")

@@ -67,6 +67,13 @@ ERASES = (
         WHERE a.reason IS NOT NULL AND strpos(a.reason, said) > 0
     """),
     text("UPDATE customer_order SET low_door = false WHERE person_id = :person AND low_door"),
+    text("UPDATE customer_order SET guest_contact = NULL WHERE person_id = :person AND guest_contact IS NOT NULL"),
+    # What was ordered with their number without signing in: they showed that the number is theirs. The order goes on.
+    text(
+        "DELETE FROM notification WHERE contact = ANY (CAST(:contacts AS text[])) AND order_id IN ("
+        " SELECT id FROM customer_order WHERE guest_contact = ANY (CAST(:contacts AS text[])))"
+    ),
+    text("UPDATE customer_order SET guest_contact = NULL WHERE guest_contact = ANY (CAST(:contacts AS text[]))"),
     text("""
         UPDATE refund r SET reason = NULL FROM customer_order o
         WHERE o.id = r.order_id AND o.person_id = :person AND r.reason IS NOT NULL
@@ -100,7 +107,7 @@ ERASES = (
     text("""
         UPDATE person
         SET phone = NULL, mail = NULL, display_name = '', site_id = NULL, language = 'zh',
-            substitution = DEFAULT, low_door = DEFAULT, erased_at = :now
+            substitution = DEFAULT, low_door = DEFAULT, guest = DEFAULT, erased_at = :now
         WHERE id = :person
     """),
 )

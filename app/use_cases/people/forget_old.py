@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, Engine, text
 
 from app.db.engine import transaction
+from app.domain.errors import DomainError
+from app.use_cases.people.erase_account import erase_account
 
 BATCH = 500
 BATCHES_A_TURN = 20
@@ -43,6 +45,14 @@ RULES = (
     Rule("sandbox_charge", "made_at", timedelta(days=90), "state <> 'captured'"),
 )
 EVENTS_KEPT = timedelta(days=400)
+# Nobody signs in as a guest again once their browser forgot them; until then a claim or a question may come.
+GUESTS_KEPT = timedelta(days=90)
+
+GUESTS = text("""
+    SELECT p.id FROM person p WHERE p.guest AND p.created_at < :before
+        AND NOT EXISTS (SELECT FROM customer_order o WHERE o.person_id = p.id AND o.placed_at >= :before)
+    ORDER BY p.id LIMIT :most
+""")
 
 LOGS = text("SELECT gateway_id, log_id FROM site_event GROUP BY gateway_id, log_id HAVING min(applied_at) < :before")
 # From the beginning and without a gap; the last one stays, for it says how far the log was applied.
@@ -69,10 +79,26 @@ PRUNE = text("""
 
 def forget_old(engine: Engine, *, now: datetime) -> int:
     """Throw away what is due, each batch in a transaction of its own; returns how many rows. May be done twice."""
-    forgotten = sum(_forget(engine, rule, now) for rule in RULES)
+    forgotten = sum(_forget(engine, rule, now) for rule in RULES) + _forget_guests(engine, now)
     with transaction(engine) as conn:
         logs = conn.execute(LOGS, {"before": now - EVENTS_KEPT}).all()
     return forgotten + sum(_prune(engine, log.gateway_id, log.log_id, now) for log in logs)
+
+
+def _forget_guests(engine: Engine, now: datetime) -> int:
+    """One whose order, refund or claim is still under way waits for the next turn."""
+    with transaction(engine) as conn:
+        guests = conn.execute(GUESTS, {"before": now - GUESTS_KEPT, "most": BATCH}).scalars().all()
+    return sum(_forget_guest(engine, person_id, now) for person_id in guests)
+
+
+def _forget_guest(engine: Engine, person_id: str, now: datetime) -> bool:
+    try:
+        with transaction(engine) as conn:
+            erase_account(conn, person_id=person_id, now=now)
+    except DomainError:
+        return False
+    return True
 
 
 def _forget(engine: Engine, rule: Rule, now: datetime) -> int:

@@ -24,6 +24,7 @@ from app.domain.allocation import FreeDoor, Need, Planned, choose_doors, is_cont
 from app.domain.capacity import Counters, totals
 from app.domain.order_state import OrderState
 from app.domain.shelf_life import loadable_from
+from app.settings import Settings
 from app.use_cases.site.wire_time import to_wire
 from app.use_cases.telling.tell_order import ORDER_FACTS, paid_notice
 from locker_protocol.codec import encode
@@ -116,7 +117,13 @@ class DraftParcel:
 
 
 def allocate_order(
-    conn: Connection, *, order_id: str, run: Row[Any], now: datetime, random: RandomBytes = random_bytes
+    conn: Connection,
+    *,
+    order_id: str,
+    run: Row[Any],
+    now: datetime,
+    settings: Settings,
+    random: RandomBytes = random_bytes,
 ) -> None:
     """Plan a paid order's parcels, and tell its site and its owner. `run` is its run, locked (`move_to_paid`)."""
     found = conn.execute(TO_PLAN, {"order_id": order_id, **_asked(run, [])}).one()
@@ -130,7 +137,7 @@ def allocate_order(
         site_id=run.site_id,
         plan=plan,
         entry=encode(_entry(order_id, parcels, plan, run, classes)),
-        notice=paid_notice(found, order_id=order_id, now=now, random=random),
+        notice=paid_notice(found, order_id=order_id, now=now, settings=settings, random=random),
         actor=ACTOR,
         now=now,
     )

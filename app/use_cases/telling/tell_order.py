@@ -23,7 +23,8 @@ PREFIXES = {"zh": "zh-hans", "en": "en"}
 
 # What every notice about an order may say; `:order_id` is asked for.
 ORDER_FACTS = """
-    SELECT o.order_no, o.total_minor, o.currency, o.person_id, p.language, coalesce(p.phone, p.mail) AS contact,
+    SELECT o.order_no, o.total_minor, o.currency, o.person_id, p.language, p.guest,
+        coalesce(p.phone, p.mail, o.guest_contact) AS contact,
         s.name_zh, s.name_en, s.timezone, w.opens_at, w.closes_at, r.removal_from,
         k.id AS credential_id, k.handle, k.generation, k.expires_at,
         (
@@ -69,22 +70,33 @@ def load_order(conn: Connection, *, order_id: str) -> Row[Any]:
     return conn.execute(LOAD, {"order_id": order_id}).one()
 
 
-def paid_notice(order: Row[Any], *, order_id: str, now: datetime, random: RandomBytes) -> dict[str, Any]:
+def paid_notice(
+    order: Row[Any], *, order_id: str, now: datetime, settings: Settings, random: RandomBytes
+) -> dict[str, Any]:
     """The row of the notice that an order is paid; `order` holds ORDER_FACTS. The caller writes it and announces it.
 
-    Empty when its owner erased their account: nobody is left to be told.
+    A guest's has the link that opens the order. Empty when its owner erased their account: nobody is left to be told.
     """
     if order.contact is None:
         return {}
     row = notification_row(
         contact=order.contact,
-        kind=NoticeKind.PAID,
+        kind=NoticeKind.PAID_LINK if order.guest else NoticeKind.PAID,
         language=order.language,
-        facts=_facts(order),
+        facts={
+            **_facts(order),
+            **({"link": order_link(order, order_id=order_id, settings=settings)} if order.guest else {}),
+        },
         now=now,
         random=random,
     )
     return {**row, "person_id": order.person_id, "order_id": order_id}
+
+
+def order_link(order: Row[Any], *, order_id: str, settings: Settings) -> str:
+    """The address that opens an order without signing in; `order` says its owner's language and when it is over."""
+    link = make_collect_link(settings.secret_key, order_id=order_id, ends_at=order.removal_from)
+    return f"{settings.public_url}/{PREFIXES[order.language]}/o/{link}"
 
 
 class Amount(Protocol):
