@@ -133,6 +133,13 @@ WORDS: Mapping[str, LazyString] = {
     "visit_over": _l("This visit has ended. Begin a new one."),
     "count_absurd": _l("Enter how many: a whole number from 0 to %(most)s."),
     "note_too_long": _l("The note is too long; at most %(most)s characters."),
+    "record_unreadable": _l(
+        "A record of this phone cannot be read (%(field)s). Tell the office; write it down meanwhile."
+    ),
+    "record_id_reused": _l("Another record came under this number before; that one counts. Do it again."),
+    "record_of_another": _l("Somebody else was signed in when this was kept. It is sent once they sign in here."),
+    "too_many_records": _l("That is more than we take: %(most)s. It stays on this phone; send less at once."),
+    "nothing_to_undo": _l("There is nothing to take back any more."),
     "door_in_hand": _l("Somebody else has opened door %(door)s. Take another one."),
     "not_due": _l("Door %(door)s: nothing there is to be taken out. Leave it shut."),
     "not_to_check": _l("Door %(door)s does not wait to be wiped, or a bag lies behind it."),
