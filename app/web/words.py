@@ -133,9 +133,7 @@ WORDS: Mapping[str, LazyString] = {
     "visit_over": _l("This visit has ended. Begin a new one."),
     "count_absurd": _l("Enter how many: a whole number from 0 to %(most)s."),
     "note_too_long": _l("The note is too long; at most %(most)s characters."),
-    "record_unreadable": _l(
-        "A record of this phone cannot be read (%(field)s). Tell the office; write it down meanwhile."
-    ),
+    "record_unreadable": _l("A record of this phone cannot be read (%(field)s). Write it down and tell the office."),
     "record_id_reused": _l("Another record came under this number before; that one counts. Do it again."),
     "record_of_another": _l("Somebody else was signed in when this was kept. It is sent once they sign in here."),
     "too_many_records": _l("That is more than we take: %(most)s. It stays on this phone; send less at once."),
