@@ -1,7 +1,7 @@
 """Where phones send what they kept: an answer for each record, and for what is none; without a browser."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -33,9 +33,9 @@ def record(day: Day, kind: str = "scan", **more: Any) -> dict[str, Any]:
     return {**row, "at": SENT_MS - 60_000, "label": label_of(day, day.parcels[0]), **more}
 
 
-def send(day: Day, records: Any, *, role: Role = Role.DRIVER, sent: Any = SENT_MS, **files: bytes) -> Any:
-    form = {"records": records if isinstance(records, str) else json.dumps({"sent": sent, "records": records})}
-    photos = {name: (BytesIO(data), "p.png") for name, data in files.items()}
+def send(day: Day, records: Any, *, role: Role = Role.DRIVER, files: Mapping[str, bytes] | None = None) -> Any:
+    form = {"records": records if isinstance(records, str) else json.dumps({"sent": SENT_MS, "records": records})}
+    photos = {name: (BytesIO(data), "p.png") for name, data in (files or {}).items()}
     return day.client(role).post(f"/en/driver/{day.site_id}/records", data={**form, **photos})
 
 
@@ -132,11 +132,11 @@ def test_a_record_that_cannot_be_read_is_refused_alone(day: Day, wrong: dict[str
 
 def test_a_photo_comes_under_its_records_id(day: Day) -> None:
     photo = record(day, "photo")
-    assert codes(send(day, [photo], **{photo["id"]: png()})) == ["taken"]
-    assert codes(send(day, [photo], **{photo["id"]: png()})) == ["again"]
+    assert codes(send(day, [photo], files={photo["id"]: png()})) == ["taken"]
+    assert codes(send(day, [photo], files={photo["id"]: png()})) == ["again"]
     assert one(day, "SELECT count(*) FROM photo WHERE visit_id IS NOT NULL") == 1
     broken = record(day, "photo")
-    assert codes(send(day, [broken], **{broken["id"]: b"no picture"})) == ["photo_unreadable"]
+    assert codes(send(day, [broken], files={broken["id"]: b"no picture"})) == ["photo_unreadable"]
     assert kept(day) == 1
 
 
