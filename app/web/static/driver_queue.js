@@ -22,25 +22,35 @@
   let signedOut = false;
   document.documentElement.classList.add("script");
 
-  const store = window.idb.openDB("caibox-driver", 1, {
-    upgrade: (db) => db.createObjectStore("records", { keyPath: "seq", autoIncrement: true }),
-  });
+  // A private window may refuse at once instead of by its promise.
+  const store = Promise.resolve().then(() =>
+    window.idb.openDB("caibox-driver", 1, {
+      upgrade: (db) => db.createObjectStore("records", { keyPath: "seq", autoIncrement: true }),
+    }),
+  );
   store.catch(() => warn(words.noStore));
 
   const newId = () =>
     Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
   const isMine = (record) => record.person === words.person;
-  const all = async () => (await store).getAll("records");
+  const all = async () => {
+    try {
+      return await (await store).getAll("records");
+    } catch {
+      return []; // the page says already that nothing can be kept here
+    }
+  };
   const count = (one, many, number) => (number === 1 ? one : many).replace("{n}", number);
 
   const warn = (text) => {
+    document.dispatchEvent(new CustomEvent("queue-full"));
+    if ([...place.querySelectorAll("[role=alert]")].some((said) => said.textContent === text)) return;
     const notice = document.createElement("p");
     notice.className = "notice stop";
     notice.setAttribute("role", "alert");
     notice.textContent = text;
     place.hidden = false;
     place.prepend(notice);
-    document.dispatchEvent(new CustomEvent("queue-full"));
   };
 
   /* A phone's photo is several megabytes; what is kept of it is a tenth of that. */
@@ -204,7 +214,7 @@
   };
 
   const show = async () => {
-    const records = await all().catch(() => []);
+    const records = await all();
     const mine = records.filter(isMine);
     const waiting = mine.filter((record) => !record.refused);
     const undone = new Set(waiting.filter((record) => record.kind === "undo").map((record) => record.body.of));

@@ -1,6 +1,6 @@
 /*
- * The picker's walk: send what was scanned, tapped or typed, show the answer in #loop, sound what it means. It remembers
- * nothing; without it the same forms are sent the ordinary way.
+ * The picker's walk: send what was scanned, tapped or typed, show the answer in #loop, sound what it means; look again when
+ * another picker changed something. It remembers nothing; without it the same forms are sent the ordinary way.
  */
 (() => {
   "use strict";
@@ -61,6 +61,19 @@
       input.focus({ preventScroll: true });
     }
   };
+
+  // Another picker at the same wave: what they did shows, without a sound, and never under a code being typed.
+  document.body.addEventListener("changed", async () => {
+    if (busy || input.value) return;
+    try {
+      const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("loop");
+      const loop = document.getElementById("loop");
+      if (!busy && answer.ok && fresh && fresh.outerHTML !== loop.outerHTML) loop.replaceWith(fresh);
+    } catch (error) {
+      if (error.name !== "TypeError") throw error; // the network is gone; the page's own line says so
+    }
+  });
 
   document.addEventListener("submit", (event) => {
     const form = event.target;
