@@ -173,6 +173,24 @@ def test_a_trouble_can_be_taken_back_once(shop: Shop) -> None:
     refused(shop, NothingToUndo, take, record(shop, RecordKind.UNDO, of=trouble.id, visit_id=visit_id))
 
 
+def test_the_office_is_told_of_what_was_not_taken_back_once_the_visit_ended(shop: Shop) -> None:
+    visit_id = began(shop)
+    refs = [ref_of(shop) for _ in range(3)]
+    told, taken_back, late = [
+        record(shop, RecordKind.TROUBLE, trouble=each, label=ref, visit_id=visit_id, minutes_ago=25)
+        for each, ref in zip((Trouble.BAG_MISSING, Trouble.BAG_BROKEN, Trouble.BAG_BROKEN), refs, strict=True)
+    ]
+    take(shop, told)
+    take(shop, taken_back)
+    take(shop, record(shop, RecordKind.UNDO, of=taken_back.id, visit_id=visit_id, minutes_ago=24))
+    assert shop.one("SELECT count(*) FROM trouble_report") == 0
+    ended(shop, visit_id, at=LOAD_FROM + timedelta(minutes=20))
+    take(shop, late)
+    words = [row.words for row in shop.rows("SELECT words FROM trouble_report")]
+    assert {word[-8:] for word in words} == {refs[0], refs[2]}
+    assert len(words) == 2
+
+
 def test_a_photo_is_kept_once_with_the_bag_it_shows(shop: Shop) -> None:
     visit_id = began(shop)
     trouble = record(shop, RecordKind.TROUBLE, trouble=Trouble.BAG_BROKEN, label=ref_of(shop), visit_id=visit_id)

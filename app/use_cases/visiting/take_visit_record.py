@@ -34,6 +34,7 @@ from app.domain.visit_record import (
 from app.use_cases.visiting.begin_visit import begin_visit
 from app.use_cases.visiting.count_back import count_back
 from app.use_cases.visiting.keep_photo import keep_photo
+from app.use_cases.visiting.tell_troubles import tell_troubles
 from locker_protocol.ids import RandomBytes, random_bytes
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -114,6 +115,8 @@ def take_visit_record(
     insert = insert_or(visit_record).values(**row, **more).on_conflict_do_nothing()
     if not conn.execute(insert).rowcount:  # it came at another visit at this very moment
         raise RecordIdReused
+    if record.kind is RecordKind.TROUBLE and found.ended_at is not None:
+        tell_troubles(conn, visit_id=found.id, site_id=site_id, now=now, record_id=record.id)
     announce(conn, f"site:{site_id}")
     return Taken(at, again=False)
 

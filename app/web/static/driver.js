@@ -218,7 +218,9 @@
   /* --- forms whose page must not be lost with the network --- */
   const showPage = (html) => {
     const page = new DOMParser().parseFromString(html, "text/html");
-    document.querySelector("main").replaceWith(page.querySelector("main"));
+    const fresh = document.adoptNode(page.querySelector("main"));
+    fresh.querySelector("#queue").replaceWith(document.getElementById("queue")); // driver_queue.js holds on to it
+    document.querySelector("main").replaceWith(fresh);
     const problem = document.querySelector("[data-focus]");
     if (problem) problem.focus();
   };
@@ -231,6 +233,7 @@
     form.setAttribute("aria-busy", "true");
     const body = new FormData(form, event.submitter);
     try {
+      if (form.dataset.keeps === "end") await queue.flush(); // what was seen comes before the end
       const answer = await fetch(form.action, { method: "POST", body, signal: AbortSignal.timeout(PATIENCE_MS) });
       if (answer.redirected) location.assign(answer.url);
       else showPage(await answer.text());
