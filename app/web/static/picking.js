@@ -9,6 +9,9 @@
   const input = document.getElementById("code");
   let sound = null;
   let busy = false;
+  let turn = 0;
+  let heldUntil = 0; // a refusal stays readable whatever others do
+  const REFUSAL_MS = 4000;
 
   const play = (word) => {
     if (!sound || !TONES[word]) return;
@@ -25,6 +28,8 @@
   };
 
   const show = (answer, html) => {
+    turn += 1;
+    heldUntil = answer.ok ? 0 : performance.now() + REFUSAL_MS;
     const fresh = new DOMParser().parseFromString(html, "text/html").getElementById("loop");
     if (answer.ok && (!fresh || new URL(answer.url).pathname !== location.pathname)) {
       location.assign(answer.url); // a line to weigh, or the sign-in
@@ -64,12 +69,13 @@
 
   // Another picker at the same wave: what they did shows, without a sound, and never under a code being typed.
   document.body.addEventListener("changed", async () => {
-    if (busy || input.value) return;
+    if (busy || input.value || performance.now() < heldUntil) return;
+    const before = turn;
     try {
       const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("loop");
       const loop = document.getElementById("loop");
-      if (!busy && answer.ok && fresh && fresh.outerHTML !== loop.outerHTML) loop.replaceWith(fresh);
+      if (turn === before && answer.ok && fresh && fresh.outerHTML !== loop.outerHTML) loop.replaceWith(fresh);
     } catch (error) {
       if (error.name !== "TypeError") throw error; // the network is gone; the page's own line says so
     }
