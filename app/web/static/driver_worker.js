@@ -42,7 +42,8 @@ const answerPage = async (event, url) => {
   try {
     const answer = await fetch(event.request);
     // A sign-in page in its place: somebody was signed out, and what they saw is not the next person's.
-    if (answer.redirected && !isPage(new URL(answer.url))) await caches.delete(PAGES);
+    const elsewhere = answer.redirected && !isPage(new URL(answer.url));
+    if (elsewhere || answer.type === "opaqueredirect") await caches.delete(PAGES);
     else event.waitUntil(Promise.resolve(keepPage(url, answer)));
     return answer;
   } catch (error) {
