@@ -282,3 +282,19 @@ def test_a_hand_scanner_is_heard_wherever_the_focus_is(day: Day, url: str, brows
     scan(page, label_of(day, day.parcels[0]))
     says(page, "wait")
     assert one(day, "SELECT count(*) FROM remote_command") == 1
+
+
+def test_a_second_bag_waits_for_the_open_door_unless_it_is_scanned_again(day: Day, url: str, browser: Browser) -> None:
+    page = loop(browser, url, day)
+    scan(page, label_of(day, day.parcels[0]))
+    says(page, "wait")
+    answer(day, answered_doors=[12])
+    opens(day, 12)
+    expect(page.locator("#loop[data-open='12']")).to_be_visible()
+    scan(page, label_of(day, day.parcels[1]))
+    says(page, "first")
+    looks_right(page, "shut-first")
+    assert one(day, "SELECT count(*) FROM remote_command") == 1
+    scan(page, label_of(day, day.parcels[1]))
+    says(page, "wait")
+    assert one(day, "SELECT count(*) FROM remote_command") == 2

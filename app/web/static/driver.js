@@ -10,12 +10,12 @@
   const REFUSAL_MS = 4000;
   const PATIENCE_MS = 8000;
   const LOST = new Set(["TypeError", "TimeoutError", "AbortError"]);
-  const STOP = new Set(["refused", "foreign", "full"]); // one long low tone that nobody takes for another
+  const STOP = new Set(["refused", "foreign", "full", "first"]); // one long low tone that nobody takes for another
   const SPOKEN_FAULTS = { no_fit: "no_fit", broken: "door_stuck", dirty: "dirty" };
   const TONES = {
     scan: [], open: [740], wait: [], busy: [],
     put: [880], take: [880, 660], wipe: [880, 880], look: [520, 520, 520], shut: [440],
-    next: [880, 1320], done: [660, 880, 1320], refused: [140], foreign: [140], full: [140], stuck: [220, 220], silent: [160],
+    next: [880, 1320], done: [660, 880, 1320], refused: [140], foreign: [140], full: [140], first: [140], stuck: [220, 220], silent: [160],
     saved: [880],
   };
   const QUIET = "caibox-quiet";
@@ -282,7 +282,24 @@
 
   if (!form) return;
 
+  /* Two open doors are how bags get behind the wrong one. A sensor may lie, so the same scan again goes on. */
+  let insisted = "";
+  const stopped = (label) => {
+    const { open, ref, word } = loop().dataset;
+    const goesOn = !open || (word !== "first" && refOf(label) === ref) || insisted === label;
+    insisted = goesOn ? "" : label;
+    if (goesOn) return false;
+    showAlone("first", open);
+    heldUntil = performance.now() + REFUSAL_MS;
+    return true;
+  };
+
   const scanned = async (label) => {
+    if (stopped(label)) {
+      input.value = "";
+      input.focus({ preventScroll: true });
+      return;
+    }
     const body = new FormData(form);
     body.set("label", label);
     input.value = "";
