@@ -22,6 +22,7 @@ LOCKERS_VENDOR = ROOT / "firmware_sim/static/vendor"
 FILES = {
     "htmx.min.js": "htmx.org/dist/htmx.min.js",
     "hx-sse.js": "htmx.org/dist/ext/hx-sse.min.js",
+    "idb.js": "idb/build/umd.js",
     "uplot.min.js": "uplot/dist/uPlot.iife.min.js",
     "uplot.min.css": "uplot/dist/uPlot.min.css",
     "barcode-detector.js": "barcode-detector/dist/iife/ponyfill.js",
@@ -35,6 +36,7 @@ FILES = {
 LOCKERS_FILES = ("barcode-detector.js", "zxing_reader.wasm", "atkinson-hyperlegible-700.woff2")
 LICENCES = {
     "htmx.txt": "htmx.org/LICENSE",
+    "idb.txt": "idb/LICENSE",
     "uplot.txt": "uplot/LICENSE",
     "barcode-detector.txt": "barcode-detector/LICENSE",
     "zxing-wasm.txt": "zxing-wasm/LICENSE",

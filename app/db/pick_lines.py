@@ -109,6 +109,7 @@ def write_line(
         pieces[row["substitute_id"]] = row["substitute_quantity"]
     keep_lots(conn, line, pieces=pieces, in_hand=lot)
     announce(conn, f"order:{line.order_id}")
+    announce(conn, f"run:{line.run_no}")
 
 
 def suits(product: Row[Any], line: Row[Any]) -> bool:

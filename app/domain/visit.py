@@ -103,6 +103,12 @@ class TooManyAtOnce(DomainError):
     status = 422
 
 
+def refuse_over(ended_at: datetime | None, *, at: datetime) -> None:
+    """Refuse what was done after the visit ended; what was done before it may still be told. Raises VisitOver."""
+    if ended_at is not None and at >= ended_at:
+        raise VisitOver
+
+
 @dataclass(frozen=True, slots=True)
 class Probe:
     """The last word of a zone's food probe, °C; `None`: it never said anything."""

@@ -55,6 +55,7 @@ from app.web import (
     streams,
     uploads,
     visit,
+    visit_records,
 )
 from app.web.live import Listener
 
@@ -79,6 +80,7 @@ PAGES = (
     picking,
     driver,
     visit,  # a driver's steps at a site
+    visit_records,  # what a driver's phone kept without a network
     keeper,  # a neighbour's own building
     keeper_food,  # rescue, the cold bag
     keeper_help,  # somebody without a phone

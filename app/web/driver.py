@@ -10,7 +10,16 @@ from http import HTTPStatus
 from io import BytesIO
 
 import segno
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    redirect,
+    render_template,
+    request,
+    send_from_directory,
+    url_for,
+)
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.db.pages import ops as site_pages
@@ -138,6 +147,15 @@ def code(site_id: str) -> Response:
     return Response(drawing.getvalue(), mimetype="image/svg+xml")
 
 
+@blueprint.get("/worker.js")
+@serves(Role.DRIVER)
+def worker() -> Response:
+    """Give the script that keeps the visit's pages for a lobby without network; its address is what it may keep."""
+    answer = send_from_directory(current_app.static_folder or "", "driver_worker.js", mimetype="text/javascript")
+    answer.headers["Cache-Control"] = "no-cache"
+    return answer
+
+
 def driver_code(site_no: int) -> str:
     """Sign a rotating code for whoever is signed in. Raises NotForYou for staff without a number."""
     settings, staff_no = parts().settings, signed_in().staff_no
@@ -172,7 +190,7 @@ def _loading(site_id: str, run_no: int) -> Loading:
     if sheet is None or visit is None or not sites or sheet.run.site_id != site_id:
         raise NotFound
     scene = Scene(sites[0], visit)
-    return Loading(scene, sheet, step_of(asked, sheet.bags, scene.doors, now=now, rate=rate))
+    return Loading(scene, sheet, step_of(asked, sheet.bags, scene.doors, now=now, rate=rate, away=visit.away))
 
 
 def _door(text: str) -> int | None:

@@ -73,10 +73,17 @@ class Asked(Protocol):
 
 
 def step_of(
-    asked: Asked | None, bags: Sequence[Bag], doors: Mapping[int, DoorNow], *, now: datetime, rate: float = 1
+    asked: Asked | None,
+    bags: Sequence[Bag],
+    doors: Mapping[int, DoorNow],
+    *,
+    now: datetime,
+    rate: float = 1,
+    away: frozenset[str] = frozenset(),
 ) -> Step:
-    """Say what the driver does next."""
-    resting = Step(Word.DONE) if bags and all(bag.state in LAID for bag in bags) else Step(Word.SCAN)
+    """Say what the driver does next. `away`: bags that are missing or broken, for which nobody waits."""
+    done = bags and all(bag.state in LAID or bag.ref in away for bag in bags)
+    resting = Step(Word.DONE) if done else Step(Word.SCAN)
     if asked is None:
         return resting
     label = read_label(asked.label)

@@ -230,6 +230,7 @@ def count_save(site_id: str) -> Response | tuple[str, int]:
             crates_back=counts["crates_back"] or 0,
             ice_packs_back=counts["ice_packs_back"] or 0,
             note=note,
+            now=civil_now(),
         )
     return _to(".steps_page", site_id)
 

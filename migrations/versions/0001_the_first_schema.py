@@ -1721,6 +1721,40 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("refund_id", "order_id", "line_no", name=op.f("pk_refund_line")),
     )
     op.create_table(
+        "visit_record",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("visit_id", sa.Text(), nullable=False),
+        sa.Column("person_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("parcel_id", sa.Text(), nullable=True),
+        sa.Column("trouble", sa.Text(), nullable=True),
+        sa.Column("door", sa.SmallInteger(), nullable=True),
+        sa.Column("photo_id", sa.Text(), nullable=True),
+        sa.Column("device_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("undone_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("(kind = 'trouble') = (trouble IS NOT NULL)", name=op.f("ck_visit_record_trouble_is_said")),
+        sa.CheckConstraint("kind IN ('scan', 'trouble', 'undo', 'photo', 'count')", name=op.f("ck_visit_record_kind")),
+        sa.CheckConstraint(
+            "trouble IN ('bag_missing', 'bag_broken', 'door_stuck', 'no_fit', 'dirty')",
+            name=op.f("ck_visit_record_trouble"),
+        ),
+        sa.CheckConstraint("undone_at IS NULL OR kind = 'trouble'", name=op.f("ck_visit_record_only_trouble_undone")),
+        sa.CheckConstraint("done_at <= received_at", name=op.f("ck_visit_record_done_before_received")),
+        sa.ForeignKeyConstraint(["parcel_id"], ["parcel.id"], name=op.f("fk_visit_record_parcel_id")),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_visit_record_person_id")),
+        sa.ForeignKeyConstraint(["photo_id"], ["photo.id"], name=op.f("fk_visit_record_photo_id"), ondelete="SET NULL"),
+        sa.ForeignKeyConstraint(["visit_id"], ["visit.id"], name=op.f("fk_visit_record_visit_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_visit_record")),
+    )
+    op.create_index("ix_visit_record_age", "visit_record", ["received_at"], unique=False, postgresql_using="brin")
+    op.create_index(op.f("ix_visit_record_parcel_id"), "visit_record", ["parcel_id"], unique=False)
+    op.create_index(op.f("ix_visit_record_photo_id"), "visit_record", ["photo_id"], unique=False)
+    op.create_index("ix_visit_record_visit_id", "visit_record", ["visit_id", "kind"], unique=False)
+    op.create_table(
         "weighing",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("order_id", sa.Text(), nullable=False),
@@ -1781,6 +1815,7 @@ TABLES = (
     "order_edit_line",
     "claim_photo",
     "weighing",
+    "visit_record",
     "refund_line",
     "receipt",
     "order_edit",

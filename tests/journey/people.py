@@ -154,6 +154,7 @@ def load_everything(place: Place, locker: "VirtualLocker") -> None:
     page.goto(place.url("/driver"))
     sign_in(place, page, "driver@caibox.example")
     page.locator("form[action$='osmanthus/begin'] button").click()
+    page.wait_for_url(re.compile("/driver/osmanthus$"))
     place.picture(page, "visit")
     page.click(".bar .button")
     wipe(place, page, locker)

@@ -344,16 +344,16 @@ def test_before_their_time_no_bags_are_missed(shop: Shop) -> None:
 
 def test_a_visit_that_ended_takes_nothing_more(shop: Shop) -> None:
     visit_id = begin(shop).visit_id
-    do(shop, count_back, visit_id=visit_id, crates_back=2, ice_packs_back=5, note="")
+    do(shop, count_back, visit_id=visit_id, crates_back=2, ice_packs_back=5, note="", now=LOAD_FROM)
     end(shop, visit_id=visit_id, now=LOAD_FROM)
     assert shop.rows("SELECT crates_back, ice_packs_back FROM visit") == [(2, 5)]
 
     refused(shop, VisitOver, end, visit_id=visit_id, now=LOAD_FROM)
-    refused(shop, VisitOver, do, count_back, visit_id=visit_id, crates_back=2, ice_packs_back=5, note="")
+    refused(shop, VisitOver, do, count_back, visit_id=visit_id, crates_back=2, ice_packs_back=5, note="", now=LOAD_FROM)
     refused(shop, VisitOver, do, measure_gate, visit_id=visit_id, now=LOAD_FROM)
     refused(shop, VisitOver, do, keep_photo, visit_id=visit_id, person_id=DRIVER, jpeg=b"x", now=LOAD_FROM)
     refused(shop, NotFound, end, visit_id="nobody", now=LOAD_FROM)
-    refused(shop, NotFound, do, count_back, visit_id="nobody", crates_back=0, ice_packs_back=0, note="")
+    refused(shop, NotFound, do, count_back, visit_id="nobody", crates_back=0, ice_packs_back=0, note="", now=LOAD_FROM)
     refused(shop, NotFound, do, keep_photo, visit_id="nobody", person_id=DRIVER, jpeg=b"x", now=LOAD_FROM)
 
 

@@ -179,3 +179,31 @@ def test_every_page_of_packing_is_accessible_and_fits(
             faults.append(f"{path} is wider than 320 px")
     page.context.close()
     assert faults == []
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_pickers_at_one_wave_see_each_others_picks(day: Day, url: str, browser: Browser, language: str) -> None:
+    refund = order_with(day, Substitution.REFUND)
+    first = open_page(browser, url, Role.PICKER, wave(day, language))
+    second = open_page(browser, url, Role.PICKER, wave(day, language), color_scheme="dark")
+    expect(second.locator(".tote.wanted")).to_have_count(2)
+    scan_both(first, "pak-choi", totes(day, refund.id)["chilled"].ref)
+    expect(second.locator(".tote.wanted")).to_have_count(1)
+    picture(second, f"walk-dark-{language}")
+    first.context.close()
+    second.context.close()
+
+
+def test_a_weight_says_whether_it_fits_while_it_is_typed(day: Day, url: str, browser: Browser) -> None:
+    line = line_of(day, order_with(day, Substitution.SIMILAR).id, "pork-belly")
+    page = open_page(browser, url, Role.PICKER, f"/en/picking/parcels/{line.parcel_id}/lines/{line.line_no}")
+    band = page.locator(".weigh-band").first
+    most = int(band.get_attribute("data-most") or 0)
+    page.locator("#f-gross").first.fill(str(most))
+    expect(band).to_contain_text(f"{most} g: fits")
+    page.locator("#f-gross").first.fill(str(most + 1))
+    expect(band).to_contain_text("more than is charged")
+    picture(page, "weigh-heavy")
+    page.locator("#f-gross").first.fill("many")
+    expect(band.locator("output")).to_have_text("")
+    page.context.close()

@@ -28,6 +28,7 @@ from app.domain.order_state import OrderState
 from app.domain.parcel_state import ParcelState
 from app.domain.picking import InnerBag, inner_bag
 from app.domain.waves import ShelfPlace, WaitingTote, start_by, walk, waves
+from app.domain.weighing import tolerance_g
 from locker_protocol.vocabulary import Zone
 
 MOST_CANDIDATES = 8
@@ -52,6 +53,20 @@ class ToteLine:
     bag: InnerBag
     substitute: Names | None
     substitute_quantity: int
+    food_class: str
+    price_minor: int
+    cap_minor: int | None
+
+    @property
+    def band_g(self) -> tuple[int, int | None]:
+        """What the pieces may weigh, grams: the least the law lets a portion of one price have, or the most charged.
+
+        One of the two: what is charged by weight may be lighter, and more for one price is the household's gain.
+        """
+        grams = (self.picked or self.quantity) * (self.net_g or 0)
+        if self.cap_minor and self.price_minor:
+            return 0, grams * self.cap_minor // self.price_minor
+        return grams - (self.picked or self.quantity) * tolerance_g(self.net_g or 0, food_class=self.food_class), None
 
     @property
     def missing(self) -> int:
@@ -228,6 +243,7 @@ def _lines() -> Select[Any]:
             product.c.unit_en,
             product.c.picture,
             product.c.cap_minor,
+            product.c.price_minor.label("estimate_minor"),
             product.c.net_g,
             product.c.food_class,
             product.c.flags,
@@ -309,4 +325,7 @@ def _line(row: Row[Any]) -> ToteLine:
         bag=inner_bag(food_class=row.food_class, flags=row.flags),
         substitute=None if row.substitute_id is None else {"zh": row.instead_zh, "en": row.instead_en},
         substitute_quantity=row.substitute_quantity or 0,
+        food_class=row.food_class,
+        price_minor=row.estimate_minor,
+        cap_minor=row.cap_minor,
     )

@@ -13,6 +13,7 @@ from app.db.visits import ToRemove, in_hand_of_others, to_check, to_remove, visi
 from app.domain.parcel_state import ParcelState
 from app.domain.shelf_life import LOADABLE_BEFORE
 from app.domain.visit import MEASURED, Gate, Place
+from app.domain.visit_record import NOT_COMING
 
 PEOPLE = text("""
     SELECT p.id, p.display_name, p.staff_no FROM visit_driver d JOIN person p ON p.id = d.person_id
@@ -28,6 +29,18 @@ TO_LOAD = text("""
 """)
 CRATES = text("SELECT zone, product_c FROM crate_reading WHERE visit_id = :visit_id")
 PHOTOS = text("SELECT count(*) FROM photo WHERE visit_id = :visit_id")
+TROUBLES = text("""
+    SELECT r.id, r.trouble, r.door, r.done_at, p.ref, (
+        SELECT count(*) FROM visit_record f WHERE f.visit_id = r.visit_id AND f.kind = 'photo' AND f.parcel_id = p.id
+    ) AS photos
+    FROM visit_record r JOIN parcel p ON p.id = r.parcel_id
+    WHERE r.visit_id = :visit_id AND r.kind = 'trouble' AND r.undone_at IS NULL ORDER BY r.done_at, r.id
+""")
+# Read by the phone while it had no network, and no locker has told of it since.
+SCANNED = text("""
+    SELECT p.ref, max(r.done_at) AS done_at FROM visit_record r JOIN parcel p ON p.id = r.parcel_id
+    WHERE r.visit_id = :visit_id AND r.kind = 'scan' AND p.state IN ('planned', 'packed') GROUP BY p.ref
+""")
 LAST_OPENING = text("""
     SELECT m.*, (
         SELECT array_agg(DISTINCT CAST(e.body->>'door' AS integer)) FROM site_event e
@@ -69,6 +82,8 @@ class VisitNow:
     others: Sequence[Row[Any]]
     photos: int
     crates: Mapping[str, float]  # how cold each zone's crate came, °C
+    troubles: Sequence[Row[Any]]  # with bags and doors, not taken back
+    scanned: Mapping[str, datetime]  # bags a phone read without a network, and nobody saw behind a door
 
     @property
     def crate_zones(self) -> list[str]:
@@ -84,6 +99,11 @@ class VisitNow:
     def packed(self) -> Sequence[Row[Any]]:
         """The bags that can be loaded now; the others of `to_load` are not packed yet."""
         return [bag for bag in self.to_load if bag.state == ParcelState.PACKED]
+
+    @property
+    def away(self) -> frozenset[str]:
+        """The bags that were told as missing or broken: nobody waits for them."""
+        return frozenset(row.ref for row in self.troubles if row.trouble in NOT_COMING)
 
     @property
     def gate(self) -> Gate:
@@ -110,6 +130,8 @@ def visit_now(conn: Connection, *, site_id: str, person_id: str, now: datetime, 
         others=in_hand_of_others(conn, site_id=site_id, person_id=person_id, now=now, rate=rate),
         photos=conn.execute(PHOTOS, mine).scalar_one(),
         crates={row.zone: row.product_c for row in conn.execute(CRATES, mine)},
+        troubles=conn.execute(TROUBLES, mine).all(),
+        scanned={row.ref: row.done_at for row in conn.execute(SCANNED, mine)},
     )
 
 

@@ -48,6 +48,7 @@ from app.db.tables.retention import pruned_log
 from app.db.tables.sandbox import sandbox_charge, sandbox_message, sandbox_refund, sandbox_switch
 from app.db.tables.sites import compartment, gateway, locker, site, site_calendar, zone_reading
 from app.db.tables.supply import line_lot, lot, lot_photo, lot_recall, lot_recall_order, supplier
+from app.db.tables.visit_records import visit_record
 from app.db.tables.webhooks import webhook_delivery, webhook_endpoint
 
 __all__ = [
@@ -126,6 +127,7 @@ __all__ = [
     "trouble_report",
     "visit",
     "visit_driver",
+    "visit_record",
     "web_session",
     "webhook_delivery",
     "webhook_endpoint",

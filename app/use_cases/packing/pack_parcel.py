@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
+from app.db.engine import announce
 from app.db.moves import move_order, move_parcels
 from app.db.outbox import put_entry
 from app.db.pick_lines import lock_order, read_lines, write_line
@@ -78,6 +79,8 @@ def record_packed(
     packed = {} if empty else {"packed_at": now, "packed_by": person_id, **values}
     move = {"order_id": order.id, "actor": actor, "now": now}
     move_parcels(conn, parcel_ids=[parcel_id], state=state, event=event, values=packed, **move)
+    for run_no in {line.run_no for line in lines}:
+        announce(conn, f"run:{run_no}")
     if order.state == OrderState.PAID:  # of a withdrawn order all money goes back anyway
         _give_back(conn, lines, actor, now, random)
     if ParcelState.PLANNED not in states.values():

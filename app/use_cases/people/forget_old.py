@@ -37,6 +37,7 @@ RULES = (
     Rule("rejected_message", "received_at", timedelta(days=30)),
     Rule("keeper_look", "at", timedelta(days=90)),
     Rule("trouble_report", "at", timedelta(days=400)),
+    Rule("visit_record", "received_at", timedelta(days=400)),
     Rule("alarm_answer", "at", timedelta(days=400)),
     # A gateway keeps what it told for 30 days, for a restored service; what it was told needs no longer.
     Rule("outbox", "made_at", timedelta(days=30), "acked_at IS NOT NULL AND (fault IS NULL OR fault = 'in_snapshot')"),

@@ -13,6 +13,7 @@ from app.domain.errors import NotFound
 from app.domain.visit import VisitOver
 from app.settings import Settings
 from app.use_cases.evening.offer_not_loaded import offer_not_loaded
+from app.use_cases.visiting.tell_troubles import tell_troubles
 from locker_protocol.ids import RandomBytes, random_bytes
 
 NOT_LOADED = text("""
@@ -48,6 +49,7 @@ def end_visit(
     told = {name: value for name, value in counts.items() if value is not None}
     conn.execute(update(visit).where(visit.c.id == visit_id).values(ended_at=now, **told))
     announce(conn, f"site:{found.site_id}")
+    tell_troubles(conn, visit_id=visit_id, site_id=found.site_id, now=now)
     left = list(conn.execute(NOT_LOADED, {"site_id": found.site_id, "now": now}).scalars())
     offer_not_loaded(conn, order_ids=left, actor=f"person:{person_id}", now=now, settings=settings, random=random)
     return left

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, insert, select
 from app.db.engine import announce
 from app.db.tables import photo, visit
 from app.domain.errors import NotFound
-from app.domain.visit import VisitOver
+from app.domain.visit import refuse_over
 from app.use_cases.site.wire_time import to_wire
 from locker_protocol.ids import RandomBytes, new_id, random_bytes
 
@@ -21,12 +21,14 @@ def keep_photo(
     now: datetime,
     random: RandomBytes = random_bytes,
 ) -> str:
-    """Keep it with a visit under way; returns its id. Raises NotFound or VisitOver."""
+    """Keep it with a visit that was under way at `now`, when it was taken. Gives its id.
+
+    Raises NotFound or VisitOver.
+    """
     found = conn.execute(select(visit).where(visit.c.id == visit_id).with_for_update()).one_or_none()
     if found is None:
         raise NotFound
-    if found.ended_at is not None:
-        raise VisitOver
+    refuse_over(found.ended_at, at=now)
     photo_id = new_id(to_wire(now), random)
     conn.execute(insert(photo).values(id=photo_id, at=now, person_id=person_id, visit_id=visit_id, jpeg=jpeg))
     announce(conn, f"site:{found.site_id}")

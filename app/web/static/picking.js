@@ -1,6 +1,6 @@
 /*
- * The picker's walk: send what was scanned, tapped or typed, show the answer in #loop, sound what it means. It remembers
- * nothing; without it the same forms are sent the ordinary way.
+ * The picker's walk: send what was scanned, tapped or typed, show the answer in #loop, sound what it means; look again when
+ * another picker changed something. It remembers nothing; without it the same forms are sent the ordinary way.
  */
 (() => {
   "use strict";
@@ -9,6 +9,9 @@
   const input = document.getElementById("code");
   let sound = null;
   let busy = false;
+  let turn = 0;
+  let heldUntil = 0; // a refusal stays readable whatever others do
+  const REFUSAL_MS = 4000;
 
   const play = (word) => {
     if (!sound || !TONES[word]) return;
@@ -25,6 +28,8 @@
   };
 
   const show = (answer, html) => {
+    turn += 1;
+    heldUntil = answer.ok ? 0 : performance.now() + REFUSAL_MS;
     const fresh = new DOMParser().parseFromString(html, "text/html").getElementById("loop");
     if (answer.ok && (!fresh || new URL(answer.url).pathname !== location.pathname)) {
       location.assign(answer.url); // a line to weigh, or the sign-in
@@ -61,6 +66,20 @@
       input.focus({ preventScroll: true });
     }
   };
+
+  // Another picker at the same wave: what they did shows, without a sound, and never under a code being typed.
+  document.body.addEventListener("changed", async () => {
+    if (busy || input.value || performance.now() < heldUntil) return;
+    const before = turn;
+    try {
+      const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("loop");
+      const loop = document.getElementById("loop");
+      if (turn === before && answer.ok && fresh && fresh.outerHTML !== loop.outerHTML) loop.replaceWith(fresh);
+    } catch (error) {
+      if (error.name !== "TypeError") throw error; // the network is gone; the page's own line says so
+    }
+  });
 
   document.addEventListener("submit", (event) => {
     const form = event.target;
