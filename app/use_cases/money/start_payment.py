@@ -6,9 +6,10 @@ So a repeat, or a crash between, finds the same charge again; and nothing is ask
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 
 from app.db.engine import each_alone, transaction
+from app.db.statement import Statement
 from app.domain.errors import NotFound
 from app.domain.holding import HOLD, refuse_unpayable
 from app.domain.order_state import OrderState
@@ -17,12 +18,12 @@ from app.payments.provider import PaymentProvider
 from app.use_cases.site.wire_time import to_wire
 from locker_protocol.ids import RandomBytes, new_id, random_bytes
 
-LOCK_ORDER = text("""
+LOCK_ORDER = Statement("""
     SELECT order_no, state, hold_until, total_minor, currency FROM customer_order
     WHERE id = :order_id AND person_id = :person FOR UPDATE
 """)
 # The hold is extended once, so that nobody keeps others' goods by beginning to pay again and again.
-INTEND = text("""
+INTEND = Statement("""
     WITH open_one AS (
         SELECT id FROM payment WHERE order_id = :order_id AND provider = :provider AND state = :open ORDER BY id LIMIT 1
     ), made AS (
@@ -36,7 +37,7 @@ INTEND = text("""
     SELECT id FROM made UNION ALL SELECT id FROM open_one
 """)
 # Need not be on disk before anybody goes on: were it lost, the same key would find the same charge (`poll_payments`).
-KEEP_REFERENCE = text("""
+KEEP_REFERENCE = Statement("""
     UPDATE payment SET provider_ref = :ref FROM set_config('synchronous_commit', 'off', true)
     WHERE id = :payment_id AND provider_ref IS NULL
 """)
@@ -79,13 +80,13 @@ def start_payment(
 
 def keep_reference(conn: Connection, *, payment_id: str, provider_ref: str) -> None:
     """Keep the provider's name for a payment; the same key always gives the same one."""
-    conn.execute(KEEP_REFERENCE, {"payment_id": payment_id, "ref": provider_ref})
+    KEEP_REFERENCE.run(conn, {"payment_id": payment_id, "ref": provider_ref})
 
 
 def _intend(
     conn: Connection, provider: str, order_id: str, person_id: str, now: datetime, random: RandomBytes
 ) -> _Intent:
-    order = conn.execute(LOCK_ORDER, {"order_id": order_id, "person": person_id}).one_or_none()
+    order = LOCK_ORDER.row(conn, {"order_id": order_id, "person": person_id})
     if order is None:
         raise NotFound
     refuse_unpayable(OrderState(order.state), hold_until=order.hold_until, now=now)
@@ -99,5 +100,5 @@ def _intend(
         "now": now,
         "until": now + HOLD,
     }
-    payment_id = conn.execute(INTEND, wish).scalar_one()
+    payment_id = INTEND.one(conn, wish).id
     return _Intent(payment_id, order.total_minor, order.currency, order.order_no)
