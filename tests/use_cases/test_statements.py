@@ -21,7 +21,7 @@ class OnPurpose(Exception):
     pass
 
 
-def undone() -> AbstractContextManager[object]:
+def undone() -> "AbstractContextManager[object, bool]":
     return pytest.raises(OnPurpose)
 
 
@@ -38,7 +38,7 @@ def engine(request: pytest.FixtureRequest, db: Engine, postgres_url: str) -> Ite
         conn.execute(text("DROP TABLE kept"))
 
 
-def lost_on_the_way() -> AbstractContextManager[pytest.ExceptionInfo[OperationalError]]:
+def lost_on_the_way() -> "AbstractContextManager[pytest.ExceptionInfo[OperationalError], bool]":
     return pytest.raises(OperationalError)
 
 
