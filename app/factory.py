@@ -13,6 +13,7 @@ from app.payments.sandbox import SandboxProvider
 from app.payments.stripe_provider import StripeProvider
 from app.settings import Settings, settings_from
 from app.web import register_web
+from app.web.cookie_session import CookieSessions
 from locker_protocol.clock import Clock, DemoClock, RealClock
 
 
@@ -42,6 +43,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or settings_from(os.environ)
     configure_logging("web")
     app = Flask("app.web")
+    app.session_interface = CookieSessions()
     app.config.update(
         SECRET_KEY=settings.secret_key,
         MAX_CONTENT_LENGTH=256 * 1024,

@@ -1,15 +1,21 @@
-"""Connections. One transaction is one `with transaction(engine)`: it commits whole or not at all."""
+"""Connections. One transaction is one `with transaction(engine)`: it commits whole or not at all.
+
+The driver's connections commit each statement by itself, and a transaction begins with a BEGIN of ours: to switch one
+between the two ways costs more than a statement.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 import structlog
-from psycopg import Error
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Dialect, Engine, create_engine, event
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
+from app.db.driver import driver_class
+from app.db.statement import ALONE, Statement, ask_driver, driver_of
 from locker_protocol.clock import RealClock
 
 log = structlog.get_logger()
@@ -24,9 +30,10 @@ NOTICES_LOSS: dict[str, Any] = {
     "tcp_user_timeout": 15_000,
 }
 LAST = "before_commit"
+EACH_BY_ITSELF = "AUTOCOMMIT"
 # A notice only saves a poll: it need not be on disk before anybody goes on.
-NOTIFY = text("""
-    SELECT pg_notify('caibox', topic)
+NOTIFY = Statement("""
+    SELECT pg_notify('caibox', topic) AS told
     FROM set_config('synchronous_commit', 'off', true), unnest(CAST(:topics AS text[])) AS topic
 """)
 # A connection that was used a moment ago is still there; one that rested is asked first.
@@ -42,8 +49,11 @@ def make_engine(database_url: str, *, pool_size: int = 8) -> Engine:
         database_url,
         pool_size=pool_size,
         max_overflow=pool_size,
+        isolation_level=EACH_BY_ITSELF,
         connect_args={"options": "-c statement_timeout=10000 -c lock_timeout=5000 -c timezone=UTC", **NOTICES_LOSS},
     )
+    event.listen(engine, "do_connect", _connect)
+    event.listen(engine, "begin", _begin)
     _ask_the_rested(engine)
     return engine
 
@@ -64,7 +74,26 @@ def transaction(engine: Engine) -> Iterator[Connection]:
 def each_alone(engine: Engine) -> Iterator[Connection]:
     """Let each statement be a transaction by itself: no BEGIN and no COMMIT go over the wire."""
     with engine.connect() as connection:
-        yield connection.execution_options(isolation_level="AUTOCOMMIT")
+        yield _alone(connection)
+
+
+def _alone(connection: Connection) -> Connection:
+    if not driver_of(connection).autocommit:  # of an engine that `make_engine` did not make
+        return connection.execution_options(**{ALONE: True}, isolation_level=EACH_BY_ITSELF)
+    return connection.execution_options(**{ALONE: True})
+
+
+def _begin(connection: Connection) -> None:
+    """Begin for the driver; where an isolation level was asked for, it does so itself."""
+    options = connection.get_execution_options()
+    if ALONE not in options and "isolation_level" not in options:
+        ask_driver(connection, "BEGIN")
+
+
+def _connect(
+    _dialect: Dialect, _record: ConnectionPoolEntry, args: tuple[Any, ...], options: dict[str, Any]
+) -> psycopg.Connection[Any]:
+    return driver_class().connect(*args, **options)
 
 
 def _ask_the_rested(engine: Engine) -> None:
@@ -80,7 +109,7 @@ def _ask_the_rested(engine: Engine) -> None:
             return
         try:
             engine.dialect.do_ping(driver)
-        except Error as error:
+        except psycopg.Error as error:
             raise InvalidatePoolError from error
 
     event.listen(engine, "checkin", lay_down)
@@ -107,7 +136,7 @@ def _tell(connection: Connection) -> None:
     # NOTIFY inside the business transaction halves throughput (it takes a global lock at commit).
     topics = connection.info.pop("topics", None)
     if topics:
-        connection.execution_options(isolation_level="AUTOCOMMIT").execute(NOTIFY, {"topics": list(topics)})
+        NOTIFY.run(_alone(connection), {"topics": list(topics)})
         for topic in topics:
             if topic.startswith(ORDER):
                 log.info("order_changed", order_id=topic.removeprefix(ORDER))

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Connection, Row
 
 from app.db.engine import announce
 from app.db.moves import MovedMeanwhile
+from app.db.statement import Statement, as_json
 from app.domain.ledger import Kind, postings
 from app.domain.order_state import ORDER_TABLE, OrderEvent, OrderState
 from app.domain.parcel_state import PARCEL_TABLE, ParcelEvent, ParcelState
@@ -22,7 +22,7 @@ from app.domain.webhook_event import WebhookKind
 
 # Locks the order's run last, as whoever plans doors does: two orders of a run are planned one after the other, or both
 # would find the same door free.
-PAY = text("""
+PAY = Statement("""
     WITH captured AS (
         UPDATE payment SET state = :captured, checked_at = :now WHERE id = :payment_id AND state = :open RETURNING id
     ), paid AS (
@@ -46,9 +46,9 @@ PAY = text("""
     )
     SELECT r.run_no, r.site_id, r.load_from, r.removal_from, paid.window_id, paid.low_door
     FROM paid JOIN load_run r USING (run_no) FOR NO KEY UPDATE OF r
-""").bindparams(bindparam("postings", type_=JSONB))
+""")
 
-PLAN = text("""
+PLAN = Statement("""
     WITH planned AS (
         UPDATE parcel p SET state = :planned, planned_doors = d.doors
         FROM jsonb_to_recordset(:doors) AS d(id text, doors smallint[])
@@ -69,7 +69,7 @@ PLAN = text("""
         SELECT id, :now, :entry, :order_id FROM gateway WHERE site_id = :site_id RETURNING id
     )
     SELECT (SELECT count(*) FROM planned) AS parcels, (SELECT count(*) FROM queued) AS entries
-""").bindparams(bindparam("doors", type_=JSONB), bindparam("notice", type_=JSONB))
+""")
 
 
 def move_to_paid(conn: Connection, *, payment: Row[Any], order_state: OrderState, now: datetime) -> Row[Any]:
@@ -91,13 +91,15 @@ def move_to_paid(conn: Connection, *, payment: Row[Any], order_state: OrderState
         "transaction_id": f"capture-{payment.id}",
         "kind": Kind.CAPTURE.value,
         "currency": payment.currency,
-        "postings": [
-            {"account": line.account.value, "amount_minor": line.amount_minor}
-            for line in postings(Kind.CAPTURE, payment.amount_minor)
-        ],
+        "postings": as_json(
+            [
+                {"account": line.account.value, "amount_minor": line.amount_minor}
+                for line in postings(Kind.CAPTURE, payment.amount_minor)
+            ]
+        ),
     }
     of = {"payment_id": payment.id, "order_id": payment.order_id, "actor": f"provider:{payment.provider}", "now": now}
-    run = conn.execute(PAY, {**moved, **booked, **of}).one_or_none()
+    run: Row[Any] | None = PAY.row(conn, {**moved, **booked, **of})
     if run is None:
         raise MovedMeanwhile
     announce(conn, f"order:{payment.order_id}")
@@ -120,21 +122,21 @@ def move_to_planned(
     Raises IllegalMove or MovedMeanwhile. A site without a gateway is our bug.
     """
     draft, event = ParcelState.DRAFT, ParcelEvent.PAID
-    done = conn.execute(
-        PLAN,
+    done = PLAN.one(
+        conn,
         {
             "order_id": order_id,
             "site_id": site_id,
-            "doors": [{"id": parcel_id, "doors": list(doors)} for parcel_id, doors in plan.items()],
+            "doors": as_json([{"id": parcel_id, "doors": doors} for parcel_id, doors in plan.items()]),
             "draft": draft.value,
             "event": event.value,
             "planned": step(PARCEL_TABLE, draft, event).value,
             "entry": entry,
-            "notice": dict(notice),
+            "notice": as_json(notice),
             "actor": actor,
             "now": now,
         },
-    ).one()
+    )
     if done.parcels != len(plan):
         raise MovedMeanwhile
     assert done.entries == 1, f"site {site_id} has no gateway"

@@ -4,12 +4,13 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
+from app.db.statement import Statement
 from app.domain.roles import Role
 
 # Asked with every request.
-OF_SESSION = text("""
+OF_SESSION = Statement("""
     SELECT p.id, p.role, p.guest, p.staff_no, p.display_name, p.site_id, p.language, p.phone, p.mail, p.substitution,
         p.low_door
     FROM web_session s JOIN person p ON p.id = s.person_id WHERE s.token_hash = :hash AND s.expires_at > :now
@@ -39,7 +40,7 @@ def token_hash(token: str) -> bytes:
 
 def person_of_session(conn: Connection, *, token: str, now: datetime) -> SessionPerson | None:
     """Whose session this is; `None` when it is unknown or over."""
-    row = conn.execute(OF_SESSION, {"hash": token_hash(token), "now": now}).one_or_none()
+    row = OF_SESSION.row(conn, {"hash": token_hash(token), "now": now})
     if row is None:
         return None
     return SessionPerson(

@@ -88,7 +88,8 @@ def choose_doors(
 ) -> Choice:
     """Give each parcel of an order its planned door and alternatives; `planned` are those that may get another."""
     lockers = sorted({door.locker_id for door in free}) or [""]
-    attempts = [_attempt(needs, free, home=locker, low_door=low_door) for locker in lockers]
+    fitting = [(need, [door for door in free if fits(need, door)]) for need in _largest_first(needs)]
+    attempts = [_attempt(fitting, home=locker, low_door=low_door) for locker in lockers]
     chosen, _ = min(attempts, key=lambda attempt: attempt[1])
     wall = _Wall(free, planned)
     for need in needs:
@@ -120,17 +121,17 @@ def fits(need: Need, door: FreeDoor) -> bool:
 
 
 def _attempt(
-    needs: Sequence[Need], free: Sequence[FreeDoor], *, home: str, low_door: bool
+    needs: Sequence[tuple[Need, Sequence[FreeDoor]]], *, home: str, low_door: bool
 ) -> tuple[dict[str, FreeDoor], Cost]:
-    """Place the parcels one by one around one locker, the largest first."""
+    """Place the parcels one by one around one locker, each behind one of the doors it fits."""
     chosen: dict[str, FreeDoor] = {}
     total: Cost = ()
-    for need in _largest_first(needs):
+    for need, fitting in needs:
         near = list(chosen.values())
         used = {door.door for door in near}
-        fitting = [door for door in free if door.door not in used and fits(need, door)]
-        if fitting:
-            best = min(fitting, key=lambda door: _cost(door, home=home, near=near, low_door=low_door))
+        left = [door for door in fitting if door.door not in used]
+        if left:
+            best = _cheapest(left, 1, home=home, near=near, low_door=low_door)[0]
             chosen[need.parcel_id] = best
             total = _add(total, _cost(best, home=home, near=near, low_door=low_door))
     return chosen, (len(needs) - len(chosen), *total)
@@ -170,12 +171,14 @@ class _Wall:
 
     def plan_of(self, need: Need, *, low_door: bool) -> tuple[int, ...]:
         """The door where a parcel stands, then the best of those where nobody does."""
-        plan = next((self.doors[door] for door, each in self.standing.items() if each.need == need), None)
+        plan = next(
+            (self.doors[door] for door, each in self.standing.items() if each.need.parcel_id == need.parcel_id), None
+        )
         if plan is None:
             return ()
         others = [door for door in self.doors.values() if door.door not in self.standing and fits(need, door)]
-        others.sort(key=lambda door: _cost(door, home=plan.locker_id, near=[plan], low_door=low_door))
-        return (plan.door, *(door.door for door in others[:ALTERNATIVES]))
+        best = _cheapest(others, ALTERNATIVES, home=plan.locker_id, near=[plan], low_door=low_door)
+        return (plan.door, *(door.door for door in best))
 
     def _path(self, first: _Standing, *, others_keep_theirs: bool) -> list[int]:
         """The shortest way to a door where nobody stands: each parcel on it takes the next one's. Breadth first."""
@@ -211,6 +214,22 @@ def _back(came_from: Mapping[int, int], last: int) -> Iterator[int]:
     if came_from[last]:
         yield from _back(came_from, came_from[last])
     yield last
+
+
+def _cheapest(
+    doors: Sequence[FreeDoor], count: int, *, home: str, near: Sequence[FreeDoor], low_door: bool
+) -> list[FreeDoor]:
+    """So many doors, the cheapest first. Most differ in the first goals already, so few are counted out in full."""
+    groups: dict[int, list[FreeDoor]] = {}
+    for door in doors:
+        first = 2 * (low_door and not door.is_low) + door.in_trouble
+        groups.setdefault(len(SIZES) * first + SIZES.index(door.size), []).append(door)
+    found: list[FreeDoor] = []
+    for group in sorted(groups):
+        found += sorted(groups[group], key=lambda door: _cost(door, home=home, near=near, low_door=low_door))
+        if len(found) >= count:
+            break
+    return found[:count]
 
 
 def _cost(door: FreeDoor, *, home: str, near: Sequence[FreeDoor], low_door: bool) -> Cost:

@@ -34,10 +34,11 @@ def totals(doors: Iterable[CounterKey]) -> dict[CounterKey, int]:
 
 def demand(parcels: Iterable[CounterKey]) -> dict[CounterKey, int]:
     """Count what parcels of these zones and sizes take of each counter."""
-    taken: Counter[CounterKey] = Counter()
+    taken: dict[CounterKey, int] = {}
     for zone, size in parcels:
-        taken.update((zone, smaller) for smaller in up_to(size))
-    return dict(taken)
+        for smaller in up_to(size):
+            taken[zone, smaller] = taken.get((zone, smaller), 0) + 1
+    return taken
 
 
 def has_room(left: Counters, wanted: Counters) -> bool:

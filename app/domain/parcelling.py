@@ -13,6 +13,7 @@ gives the same parcels.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import permutations
 
 from app.domain.capacity import CounterKey, Counters, RunFull, demand, has_room, up_to
@@ -77,24 +78,26 @@ Parcels = tuple[PlannedParcel, ...]
 Cost = tuple[int, ...]
 # The zones in which each line may open a door, in the order in which it tries them.
 Allowance = Mapping[int, tuple[Zone, ...]]
+# Where a line may stand, and its own zone.
+Kind = tuple[frozenset[Zone], Zone]
 
 
 def plan_parcels(goods: Sequence[Goods], *, doors: Sequence[DoorType], left: Counters, hours: float) -> Parcels:
     """Divide goods into parcels that the run still has doors for. Raises TooLargeForLockers or RunFull."""
     site = _Site(doors, left)
     choices = {item.line: _zones_for(item, site, hours) for item in goods}
-    best: Parcels | None = None
+    best: _Packed | None = None
     lowest: Cost = ()
     for count, allowed in _allowances(goods, _with_doors_left(choices, site)):
         if best is not None and len(best) < count:
             break  # every further choice uses more zones, so at least as many doors
         for found in _attempts(site, goods, allowed):
-            cost = _cost(found, goods, site)
+            cost = _cost(found, site)
             if best is None or cost < lowest:
                 best, lowest = found, cost
     if best is None:
         raise _full(goods, choices, site)
-    return best
+    return _parcels(best)
 
 
 def ways_to_parcel(
@@ -110,12 +113,12 @@ def ways_to_parcel(
     found = [way for _, allowed in possible for way in _attempts(site, goods, allowed)]
     if not found:
         raise _full(goods, choices, site)
-    kept: list[tuple[Parcels, Counters]] = []
-    for way in sorted(found, key=lambda way: _cost(way, goods, site)):
-        takes = demand((parcel.zone, parcel.size) for parcel in way)
+    kept: list[tuple[_Packed, Counters]] = []
+    for way in sorted(found, key=lambda way: _cost(way, site)):
+        takes = demand((door.zone, door.size) for _, door in way)
         if not any(has_room(takes, fewer) for _, fewer in kept):
             kept.append((way, takes))
-    return tuple(way for way, _ in kept)
+    return tuple(_parcels(way) for way, _ in kept)
 
 
 def may_stand_in(zone: Zone, *, own: Zone, tolerates: Mapping[Zone, int], hours: float) -> bool:
@@ -127,7 +130,10 @@ def may_stand_in(zone: Zone, *, own: Zone, tolerates: Mapping[Zone, int], hours:
 
 
 class _Site:
-    """The site's door types by zone, smallest first, and the counters' state."""
+    """The site's door types by zone, smallest first, and the counters' state.
+
+    `steps`: the same types, largest first, each with its size's rank and the counters that a door of it takes from.
+    """
 
     def __init__(self, doors: Sequence[DoorType], left: Counters) -> None:
         self.left = left
@@ -135,10 +141,17 @@ class _Site:
         for door in sorted(doors, key=lambda door: SIZES.index(door.size), reverse=True):
             larger = self.types.setdefault(door.zone, [])
             larger.insert(0, _no_more_than(door, larger[0]) if larger else door)
+        self.steps = {
+            zone: [(door, SIZES.index(door.size), _keys(door)) for door in reversed(types)]
+            for zone, types in self.types.items()
+        }
+        self.volumes = {(door.zone, door.size): door.volume_ml for types in self.types.values() for door in types[::-1]}
 
     def smallest_for(self, zone: Zone, *, volume_ml: int, longest_mm: int) -> DoorType | None:
-        fitting = (d for d in self.types.get(zone, ()) if d.volume_ml >= volume_ml and d.longest_mm >= longest_mm)
-        return next(fitting, None)
+        for door in self.types.get(zone, ()):
+            if door.volume_ml >= volume_ml and door.longest_mm >= longest_mm:
+                return door
+        return None
 
 
 def _no_more_than(door: DoorType, larger: DoorType) -> DoorType:
@@ -167,52 +180,46 @@ def _with_doors_left(choices: Mapping[int, frozenset[Zone]], site: _Site) -> Map
     return {line: zones & left for line, zones in choices.items()}
 
 
-def _zone_orders(choices: Sequence[frozenset[Zone]]) -> Iterator[tuple[Zone, ...]]:
-    """Every order of zones that has one for each line, fewest zones first; new doors are opened in this order."""
-    different = frozenset(choices)
-    every = sorted(frozenset().union(*different))
-    for count in range(1, len(every) + 1):
-        for zones in permutations(every, count):
-            if not any(allowed.isdisjoint(zones) for allowed in different):
-                yield zones
-
-
 def _allowances(goods: Sequence[Goods], choices: Mapping[int, frozenset[Zone]]) -> Iterator[tuple[int, Allowance]]:
     """How many zones are in use, and where each line may stand then: in its own only, where it is in use, or in any."""
+    kinds = {item.line: (choices[item.line], item.zone) for item in goods}
+    for count, zones_of in _allowed_kinds(frozenset(kinds.values())):
+        yield count, {line: zones_of[kind] for line, kind in kinds.items()}
+
+
+@lru_cache(maxsize=4_096)
+def _allowed_kinds(kinds: frozenset[Kind]) -> tuple[tuple[int, Mapping[Kind, tuple[Zone, ...]]], ...]:
+    """The same for kinds of lines, of which there are few: by the zones a line may stand in, and its own."""
     seen: set[tuple[tuple[Zone, ...], ...]] = set()
-    for zones in _zone_orders(list(choices.values())):
-        tried = {allowed: tuple(zone for zone in zones if zone in allowed) for allowed in choices.values()}
-        free = {line: tried[allowed] for line, allowed in choices.items()}
-        own = {item.line: (item.zone,) if item.zone in free[item.line] else free[item.line] for item in goods}
+    found: list[tuple[int, Mapping[Kind, tuple[Zone, ...]]]] = []
+    for zones in _zone_orders(frozenset(allowed for allowed, _ in kinds)):
+        free = {kind: tuple(zone for zone in zones if zone in kind[0]) for kind in kinds}
+        own = {kind: (kind[1],) if kind[1] in free[kind] else free[kind] for kind in kinds}
         for allowed in (own, free):
             if tuple(allowed.values()) not in seen:
                 seen.add(tuple(allowed.values()))
-                yield len(zones), allowed
+                found.append((len(zones), allowed))
+    return tuple(found)
 
 
-def _attempts(site: _Site, goods: Sequence[Goods], allowed: Allowance) -> Iterator[Parcels]:
-    """Pack with ever smaller doors, as long as that needs no more of them."""
-    largest: SizeClass | None = SizeClass.XL
-    doors = 0
-    while largest is not None:
-        found = _Packing(site, allowed, largest).pack(goods)
-        if found is None or (doors and len(found) > doors):
-            return
-        yield found
-        doors = len(found)
-        # Doors between the largest used and the largest allowed made no difference.
-        used = max(SIZES.index(parcel.size) for parcel in found)
-        largest = SIZES[used - 1] if used else None
+def _zone_orders(choices: frozenset[frozenset[Zone]]) -> Iterator[tuple[Zone, ...]]:
+    """Every order of zones that has one for each line, fewest zones first; new doors are opened in this order."""
+    every = sorted(frozenset[Zone]().union(*choices))
+    for count in range(1, len(every) + 1):
+        for zones in permutations(every, count):
+            if not any(allowed.isdisjoint(zones) for allowed in choices):
+                yield zones
 
 
 @dataclass(slots=True)
 class _Bin:
-    """A parcel being filled, and the door it may grow to."""
+    """A parcel being filled, and the door it may grow to; `astray`: pieces outside their own zone."""
 
     door: DoorType
     volume_ml: int = 0
     weight_g: int = 0
     longest_mm: int = 0
+    astray: int = 0
     portions: dict[int, int] = field(default_factory=dict)
 
     def room_for(self, item: Goods) -> int:
@@ -221,45 +228,64 @@ class _Bin:
             return 0
         by_volume = (self.door.volume_ml - self.volume_ml) // item.volume_ml
         by_weight = (MAX_PARCEL_G - self.weight_g) // item.weight_g
-        return min(by_volume, by_weight)
+        return min(by_weight, by_volume)
 
     def put(self, item: Goods, quantity: int) -> None:
         self.volume_ml += quantity * item.volume_ml
         self.weight_g += quantity * item.weight_g
         self.longest_mm = max(self.longest_mm, item.longest_mm)
+        if item.zone is not self.door.zone:
+            self.astray += quantity
         self.portions[item.line] = self.portions.get(item.line, 0) + quantity
 
 
-class _Packing:
-    """One attempt, for one allowance and one largest door."""
+# What an attempt came to: each parcel with the smallest type of door that takes it.
+_Packed = Sequence[tuple[_Bin, DoorType]]
 
-    def __init__(self, site: _Site, allowed: Allowance, largest: SizeClass) -> None:
+
+def _attempts(site: _Site, goods: Sequence[Goods], allowed: Allowance) -> Iterator[_Packed]:
+    """Pack with ever smaller doors, as long as that needs no more of them."""
+    largest = len(SIZES) - 1
+    doors = 0
+    while largest >= 0:
+        found = _Packing(site, allowed, largest).pack(goods)
+        if found is None or (doors and len(found) > doors):
+            return
+        yield found
+        doors = len(found)
+        # Doors between the largest used and the largest allowed made no difference.
+        largest = max(SIZES.index(door.size) for _, door in found) - 1
+
+
+class _Packing:
+    """One attempt, for one allowance and one largest door (its rank in `SIZES`)."""
+
+    def __init__(self, site: _Site, allowed: Allowance, largest: int) -> None:
         self._site = site
         self._left = dict(site.left)
-        self._sizes = up_to(largest)
+        self._largest = largest
         self._allowed = allowed
         self._bins: list[_Bin] = []
 
-    def pack(self, goods: Sequence[Goods]) -> Parcels | None:
+    def pack(self, goods: Sequence[Goods]) -> _Packed | None:
         """Place all goods, or `None` when the doors left do not take them."""
         for item in sorted(goods, key=self._hardest_first):
             if not self._place(item):
                 return None
-        return tuple(self._finished(found) for found in self._bins)
+        return [(found, self._door_of(found)) for found in self._bins]
 
     def _hardest_first(self, item: Goods) -> tuple[bool, int, int]:
         return len(self._allowed[item.line]) > 1, -item.volume_ml * item.quantity, item.line
 
     def _place(self, item: Goods) -> bool:
-        quantity = item.quantity
-        open_bins = [found for found in self._bins if found.door.zone in self._allowed[item.line]]
-        open_bins.sort(key=lambda found: (found.door.zone != item.zone, found.door.volume_ml - found.volume_ml))
-        whole = next((found for found in open_bins if found.room_for(item) >= quantity), None)
-        if whole is not None:
-            whole.put(item, quantity)
+        quantity, allowed = item.quantity, self._allowed[item.line]
+        rooms = [(found, found.room_for(item)) for found in self._bins if found.door.zone in allowed]
+        whole = [found for found, room in rooms if room >= quantity]
+        if whole:
+            min(whole, key=lambda found: _fullness(found, item)).put(item, quantity)
             return True
-        if sum(found.room_for(item) for found in open_bins) >= quantity:
-            for found in open_bins:
+        if sum(room for _, room in rooms) >= quantity:
+            for found in sorted((found for found, _ in rooms), key=lambda found: _fullness(found, item)):
                 quantity -= self._put_some(found, item, quantity)
         while quantity > 0:
             opened = self._open(item)
@@ -277,26 +303,37 @@ class _Packing:
     def _open(self, item: Goods) -> _Bin | None:
         """Start a parcel that takes at least one piece, in the first zone that has a door left for it."""
         for zone in self._allowed[item.line]:
-            door = self._largest_left(zone)
-            if door is None:
+            largest = self._largest_left(zone)
+            if largest is None:
                 continue
+            door, keys = largest
             opened = _Bin(door)
             if opened.room_for(item):
-                for key in _keys(door):
+                for key in keys:
                     self._left[key] -= 1
                 self._bins.append(opened)
                 return opened
         return None
 
-    def _largest_left(self, zone: Zone) -> DoorType | None:
-        types = [door for door in self._site.types[zone] if door.size in self._sizes]
-        usable = (door for door in reversed(types) if all(self._left.get(key, 0) > 0 for key in _keys(door)))
-        return next(usable, None)
+    def _largest_left(self, zone: Zone) -> tuple[DoorType, Sequence[CounterKey]] | None:
+        for door, rank, keys in self._site.steps[zone]:
+            if rank <= self._largest and all(self._left.get(key, 0) > 0 for key in keys):
+                return door, keys
+        return None
 
-    def _finished(self, found: _Bin) -> PlannedParcel:
+    def _door_of(self, found: _Bin) -> DoorType:
         door = self._site.smallest_for(found.door.zone, volume_ml=found.volume_ml, longest_mm=found.longest_mm)
         assert door is not None, "it fitted the door it was packed for"
-        return PlannedParcel(
+        return door
+
+
+def _fullness(found: _Bin, item: Goods) -> tuple[bool, int]:
+    return found.door.zone is not item.zone, found.door.volume_ml - found.volume_ml
+
+
+def _parcels(packed: _Packed) -> Parcels:
+    return tuple(
+        PlannedParcel(
             zone=door.zone,
             size=door.size,
             portions=tuple(Portion(line=line, quantity=count) for line, count in sorted(found.portions.items())),
@@ -304,22 +341,21 @@ class _Packing:
             longest_mm=found.longest_mm,
             weight_g=found.weight_g,
         )
+        for found, door in packed
+    )
 
 
 def _keys(door: DoorType) -> list[CounterKey]:
     return [(door.zone, size) for size in up_to(door.size)]
 
 
-def _cost(parcels: Sequence[PlannedParcel], goods: Sequence[Goods], site: _Site) -> Cost:
-    own = {item.line: item.zone for item in goods}
-    portions = [(parcel.zone, portion) for parcel in parcels for portion in parcel.portions]
-    astray = sum(portion.quantity for zone, portion in portions if zone != own[portion.line])
-    room = sum(_volume(site, parcel) for parcel in parcels)
-    return len(parcels), astray, room, len(portions)
-
-
-def _volume(site: _Site, parcel: PlannedParcel) -> int:
-    return next(door.volume_ml for door in site.types[parcel.zone] if door.size == parcel.size)
+def _cost(packed: _Packed, site: _Site) -> Cost:
+    astray = room = portions = 0
+    for found, door in packed:
+        astray += found.astray
+        room += site.volumes[door.zone, door.size]
+        portions += len(found.portions)
+    return len(packed), astray, room, portions
 
 
 def _full(goods: Sequence[Goods], choices: Mapping[int, frozenset[Zone]], site: _Site) -> RunFull:

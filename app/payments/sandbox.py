@@ -23,6 +23,7 @@ import structlog
 from sqlalchemy import Connection, Engine, Row, text
 
 from app.db.engine import each_alone
+from app.db.statement import Statement
 from app.domain.reconciling import Movement, MovementKind
 from app.payments.provider import (
     Charge,
@@ -58,13 +59,15 @@ BATCH = 50
 CHANGED, REFUNDED = "charge.changed", "charge.refunded"
 
 FAULTS = "(SELECT faults FROM sandbox_switch) AS faults"
-OPEN_CHARGE = text("""
+# One charge a key: a repeat is told of the first. On disk with whatever is decided about it, which is what counts.
+OPEN_CHARGE = Statement(f"""
     INSERT INTO sandbox_charge (ref, idempotency_key, amount_minor, currency, state, description, return_url, made_at)
-    VALUES (:ref, :key, :amount_minor, :currency, 'open', :description, :return_url, :now)
-    ON CONFLICT (idempotency_key) DO NOTHING
-""")
-BY_KEY = text(f"SELECT *, {FAULTS} FROM sandbox_charge WHERE idempotency_key = :key")  # noqa: S608  no input in it
-BY_REF = text(f"SELECT *, {FAULTS} FROM sandbox_charge WHERE ref = :ref")  # noqa: S608
+    SELECT :ref, :key, :amount_minor, :currency, 'open', :description, :return_url, :now
+    FROM set_config('synchronous_commit', 'off', true)
+    ON CONFLICT (idempotency_key) DO UPDATE SET idempotency_key = excluded.idempotency_key
+    RETURNING ref, amount_minor, currency, return_url, {FAULTS}
+""")  # noqa: S608  no input in it
+BY_REF = Statement(f"SELECT *, {FAULTS} FROM sandbox_charge WHERE ref = :ref")  # noqa: S608
 LOCK = text(f"SELECT *, {FAULTS} FROM sandbox_charge WHERE ref = :ref FOR UPDATE")  # noqa: S608
 REFUND_BY_KEY = text("SELECT ref, charge_ref, amount_minor FROM sandbox_refund WHERE idempotency_key = :key")
 REFUND = text("UPDATE sandbox_charge SET refunded_minor = refunded_minor + :amount_minor WHERE ref = :charge_ref")
@@ -72,7 +75,7 @@ KEEP_REFUND = text("""
     INSERT INTO sandbox_refund (ref, charge_ref, idempotency_key, amount_minor, made_at)
     VALUES (:ref, :charge_ref, :key, :amount_minor, :now)
 """)
-DECIDE = text("UPDATE sandbox_charge SET state = :state, decided_at = :now WHERE ref = :ref AND state = 'open'")
+DECIDE = Statement("UPDATE sandbox_charge SET state = :state, decided_at = :now WHERE ref = :ref AND state = 'open'")
 REPORT = text("""
     SELECT 'charge' AS kind, ref, idempotency_key, amount_minor, currency, decided_at AS at
     FROM sandbox_charge WHERE state = 'captured' AND decided_at >= :since AND decided_at < :until
@@ -154,8 +157,7 @@ class SandboxProvider:
             "now": self._clock.now().civil,
         }
         with self._answering() as answer, self._engine.begin() as conn:
-            conn.execute(OPEN_CHARGE, fresh)
-            charge = conn.execute(BY_KEY, {"key": idempotency_key}).one()
+            charge = OPEN_CHARGE.one(conn, fresh)
             if (charge.amount_minor, charge.currency) != (amount_minor, currency):
                 raise Unavailable("the key belongs to another amount", permanent=True)
             answer.decide(self._switched(charge.faults))
@@ -225,9 +227,8 @@ class SandboxProvider:
     def decide(self, ref: str, *, paid: bool) -> bool:
         """The person paid or declined; False when that was decided before."""
         state = ChargeState.CAPTURED if paid else ChargeState.DECLINED
-        with self._engine.begin() as conn:
-            decided = conn.execute(DECIDE, {"ref": ref, "state": state.value, "now": self._clock.now().civil})
-            return decided.rowcount == 1
+        with each_alone(self._engine) as conn:
+            return DECIDE.run(conn, {"ref": ref, "state": state.value, "now": self._clock.now().civil}) == 1
 
     def webhook(
         self, ref: str, *, event_id: str | None = None, kind: str = CHANGED, forged: bool = False
@@ -319,9 +320,9 @@ class SandboxProvider:
             log.warning("sandbox_webhook_not_taken", reason=str(error))
             return False
 
-    def _find(self, ref: str) -> Row[Any] | None:
+    def _find(self, ref: str) -> Any | None:  # noqa: ANN401  a row
         with each_alone(self._engine) as conn:
-            return conn.execute(BY_REF, {"ref": ref}).one_or_none()
+            return BY_REF.row(conn, {"ref": ref})
 
     def _page(self, ref: str, return_url: str) -> str:
         """The hosted page speaks the language of the address it sends people back to."""

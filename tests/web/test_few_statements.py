@@ -7,8 +7,9 @@ keeps for itself is counted apart.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+import psycopg
 import pytest
 from sqlalchemy import Engine, event
 
@@ -31,15 +32,27 @@ def statements(day: Day) -> Iterator[list[str]]:
     """What is asked of the database; a statement for many rows at once counts once, as it is sent once."""
     engine, sent = day.app.extensions["caibox"].engine, list[str]()
 
-    def note(_conn: object, _cursor: object, statement: str, *_rest: object) -> None:
-        if "sandbox_charge" not in statement:
+    def note(statement: str) -> None:
+        if statement != "BEGIN" and "sandbox_charge" not in statement:
             sent.append(" ".join(statement.split()))
 
-    event.listen(engine, "before_cursor_execute", note)
+    class Noting(psycopg.Cursor[Any]):
+        def execute(self, query: Any, *rest: Any, **more: Any) -> Self:
+            note(query)
+            return super().execute(query, *rest, **more)
+
+        def executemany(self, query: Any, *rest: Any, **more: Any) -> None:
+            note(query)
+            super().executemany(query, *rest, **more)
+
+    def let_it_note(driver: Any, *_rest: object) -> None:
+        driver.cursor_factory = Noting
+
+    event.listen(engine, "checkout", let_it_note)
     try:
         yield sent
     finally:
-        event.remove(engine, "before_cursor_execute", note)
+        event.remove(engine, "checkout", let_it_note)
 
 
 def capture(day: Day, client: Any, sent: list[str]) -> None:

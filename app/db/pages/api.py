@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, func, literal, select, text, tuple_
+import msgspec
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, literal, select, tuple_
 from sqlalchemy import Row as SqlRow
 
+from app.db.statement import Statement
 from app.db.tables import (
     compartment,
     customer_order,
@@ -31,22 +33,36 @@ NOBODYS_WORK = (ParcelState.DRAFT, ParcelState.CANCELLED)
 
 
 # With the lines in the same statement: whoever places an order waits for this answer.
-ONE_ORDER = text("""
+ONE_ORDER = Statement("""
     SELECT o.*, w.opens_at, w.closes_at, r.kind, r.local_date, (
         SELECT json_agg(json_build_object('product_id', l.product_id, 'quantity', l.quantity,
             'price_minor', l.price_minor, 'line_minor', l.line_minor, 'parcel_ref', p.ref) ORDER BY l.line_no)
         FROM order_line l LEFT JOIN parcel p ON p.id = l.parcel_id WHERE l.order_id = o.id
-    ) AS lines
+    )::text AS lines, (
+        SELECT json_agg(p ORDER BY p.ref) FROM (
+            SELECT b.ref, b.zone, b.size, b.state, b.door, b.loaded_at, b.collected_at, (
+                SELECT q.cause FROM quarantine q WHERE q.parcel_id = b.id AND q.state IN ('open', 'condemned')
+                ORDER BY q.found_at DESC LIMIT 1
+            ) AS kept_shut
+            FROM parcel b WHERE b.order_id = o.id
+        ) p
+    )::text AS parcels
     FROM customer_order o JOIN pickup_window w ON w.id = o.window_id JOIN load_run r ON r.run_no = o.run_no
     WHERE o.id = :order_id AND o.person_id = :person_id
 """)
-ITS_PARCELS = text("""
-    SELECT p.*, (
-        SELECT cause FROM quarantine q WHERE q.parcel_id = p.id AND q.state IN ('open', 'condemned')
-        ORDER BY found_at DESC LIMIT 1
-    ) AS kept_shut
-    FROM parcel p WHERE p.order_id = :order_id ORDER BY p.ref
-""")
+
+
+class OrderedParcel(msgspec.Struct, frozen=True):
+    """A parcel as its order shows it."""
+
+    ref: str
+    zone: str
+    size: str
+    state: str
+    door: int | None
+    loaded_at: datetime | None
+    collected_at: datetime | None
+    kept_shut: str | None
 
 
 def behind(
@@ -119,11 +135,12 @@ def orders_of(conn: Connection, *, person_id: str, after: After, limit: int) -> 
 
 def order_of(conn: Connection, *, person_id: str, order_id: str) -> Row | None:
     """One order with its lines and parcels; `None` when it is unknown or somebody else's: the same on purpose."""
-    found = conn.execute(ONE_ORDER, {"order_id": order_id, "person_id": person_id}).mappings().one_or_none()
+    found = ONE_ORDER.row(conn, {"order_id": order_id, "person_id": person_id})
     if found is None:
         return None
-    parcels = conn.execute(ITS_PARCELS, {"order_id": order_id}).mappings().all()
-    return {**found, "lines": found["lines"] or (), "parcels": parcels}
+    lines = msgspec.json.decode(found.lines or "[]")
+    parcels = msgspec.json.decode(found.parcels or "[]", type=list[OrderedParcel])
+    return {**found._asdict(), "lines": lines, "parcels": parcels}
 
 
 def parcels_of_run(conn: Connection, *, run_no: int, after: After, limit: int) -> Sequence[Row] | None:

@@ -1,13 +1,20 @@
 """A verified message of a provider is stored before anything else, once by its event id."""
 
-import json
 from datetime import datetime
 
 from sqlalchemy import Connection
-from sqlalchemy.dialects.postgresql import insert
 
-from app.db.tables import payment_webhook
+from app.db.statement import Statement
 from app.payments.provider import WebhookEvent
+
+# Need not be on disk before anybody goes on: what follows it is, and with it this. Were it lost before it was followed,
+# its payment is polled.
+STORE = Statement("""
+    INSERT INTO payment_webhook (provider, event_id, received_at, provider_ref, body)
+    SELECT :provider, :event_id, :now, :ref, CAST(:body AS jsonb)
+    FROM set_config('synchronous_commit', 'off', true)
+    ON CONFLICT DO NOTHING
+""")
 
 
 def record_webhook(conn: Connection, *, provider: str, event: WebhookEvent, body: bytes, now: datetime) -> bool:
@@ -15,9 +22,8 @@ def record_webhook(conn: Connection, *, provider: str, event: WebhookEvent, body
     row = {
         "provider": provider,
         "event_id": event.event_id,
-        "received_at": now,
-        "provider_ref": event.ref,
-        "body": json.loads(body),
+        "now": now,
+        "ref": event.ref,
+        "body": body.decode(),
     }
-    stored = insert(payment_webhook).values(row).on_conflict_do_nothing().returning(payment_webhook.c.event_id)
-    return conn.execute(stored).one_or_none() is not None
+    return STORE.run(conn, row) == 1

@@ -16,6 +16,7 @@ from app.db.holds import take_again
 from app.db.ledger import book
 from app.db.moves import move_order, move_payment
 from app.db.paid_moves import move_to_paid
+from app.db.statement import Statement
 from app.domain.basket import refuse_late
 from app.domain.errors import DomainError, NotFound
 from app.domain.ledger import Kind
@@ -33,7 +34,7 @@ from locker_protocol.ids import RandomBytes, random_bytes
 log = structlog.get_logger()
 
 # Whatever comes of it, the provider was asked now, and its messages up to now are followed by this transaction.
-LOCK = text("""
+LOCK = Statement("""
     WITH paid AS (
         UPDATE payment SET checked_at = :now WHERE provider = :provider AND provider_ref = :ref
         RETURNING id, order_id, state, amount_minor, currency, provider
@@ -67,7 +68,7 @@ def settle_payment(
 def _follow(
     conn: Connection, provider: str, charge: Charge, now: datetime, settings: Settings, random: RandomBytes
 ) -> None:
-    paid = conn.execute(LOCK, {"provider": provider, "ref": charge.ref, "now": now}).one_or_none()
+    paid = LOCK.row(conn, {"provider": provider, "ref": charge.ref, "now": now})
     if paid is None:
         raise NotFound
     if PaymentState(paid.state) is not PaymentState.OPEN:

@@ -5,14 +5,14 @@ takes money and never picks doors. Two statements, whatever the basket's size.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Connection, Row, text
 
+from app.db.statement import Statement, as_json
 from app.domain.basket import (
     BasketLine,
     IdempotencyKeyReused,
@@ -43,7 +43,7 @@ from locker_protocol.vocabulary import SizeClass, Zone
 # One statement claims the key, locks the run's counters (only for who got the key: a repeat must not hold them while it
 # waits) and reads what the plan needs. No row: the key was used before, or the account is erased; who erases it locks
 # the person.
-BEGIN = text("""
+BEGIN = Statement("""
     WITH claimed AS (
         INSERT INTO idempotent_request (person_id, key, request_hash, made_at)
         SELECT id, :key, :hash, :now FROM person WHERE id = :person AND erased_at IS NULL FOR KEY SHARE
@@ -57,15 +57,15 @@ BEGIN = text("""
     SELECT w.id, w.run_no, w.closes_at, r.site_id, r.load_from, r.removal_from, s.currency,
         least(r.order_by, r.called_off_at) AS order_by,
         nextval('order_number') AS number,
-        (SELECT json_agg(c) FROM counters c) AS counters,
+        (SELECT json_agg(c)::text FROM counters c) AS counters,
         (
-            SELECT json_agg(t) FROM (
+            SELECT json_agg(t)::text FROM (
                 SELECT zone, size, min(volume_ml) AS volume_ml, min(longest_mm) AS longest_mm
                 FROM compartment WHERE site_id = r.site_id GROUP BY zone, size
             ) t
         ) AS doors,
         (
-            SELECT json_agg(t ORDER BY t.id) FROM (
+            SELECT json_agg(t ORDER BY t.id)::text FROM (
                 SELECT p.id, p.name_zh, p.name_en, coalesce(p.cap_minor, p.price_minor) AS price_minor, p.zone,
                     p.tolerates, p.life_h, p.volume_ml, p.longest_mm, p.weight_g, p.flags
                 FROM product p JOIN run_stock s ON s.product_id = p.id AND s.run_no = r.run_no
@@ -79,7 +79,7 @@ EARLIER_ANSWER = text("SELECT request_hash, answer FROM idempotent_request WHERE
 
 # Takes stock, then a place, then writes everything else; each step only where the one before succeeded whole. The run's
 # counters are locked and were counted, so their doors are simply taken.
-WRITE = text("""
+WRITE = Statement("""
     WITH stock AS (
         UPDATE run_stock s SET taken = s.taken + w.quantity
         FROM (
@@ -126,7 +126,7 @@ WRITE = text("""
         UPDATE idempotent_request SET answer = :answer FROM place WHERE person_id = :person AND key = :key
     )
     SELECT EXISTS (SELECT FROM place) AS done, (SELECT array_agg(product_id) FROM stock) AS products
-""").bindparams(*(bindparam(name, type_=JSONB) for name in ("wanted", "parcels", "lines", "holds", "answer")))
+""")
 
 # After a WRITE that wrote no order. What our own transaction took is not among the products that are short.
 LEFT = text("""
@@ -220,7 +220,7 @@ def place_order(
         window_id=window_id, wanted=wanted, low_door=low_door, substitution=substitution, guest_contact=guest_contact
     )
     begin = {"person": person_id, "key": key, "hash": asked, "now": now, "window_id": window_id}
-    window = conn.execute(BEGIN, {**begin, "products": list(wanted)}).one_or_none()
+    window = BEGIN.row(conn, {**begin, "products": list(wanted)})
     if window is None:
         return _earlier_answer(conn, person_id=person_id, key=key, asked=asked)
     if window.id is None:
@@ -251,7 +251,7 @@ def _earlier_answer(conn: Connection, *, person_id: str, key: str, asked: bytes)
 
 
 def _suitable(window: Row[Any], wanted: Mapping[str, int]) -> list[_Product]:
-    products = msgspec.convert(window.products or [], list[_Product])
+    products = msgspec.json.decode(window.products or "[]", type=list[_Product])
     missing = wanted.keys() - {product.id for product in products}
     if missing:
         raise ProductUnavailable(product=min(missing))
@@ -266,7 +266,7 @@ def _suitable(window: Row[Any], wanted: Mapping[str, int]) -> list[_Product]:
 def _plan(checkout: _Checkout) -> tuple[PlannedParcel, ...]:
     window = checkout.window
     hours = (window.closes_at - window.load_from) / timedelta(hours=1)
-    doors = msgspec.convert(window.doors or [], list[DoorType])
+    doors = msgspec.json.decode(window.doors or "[]", type=list[DoorType])
     goods = [_goods(line, one, checkout.wanted[one.id]) for line, one in enumerate(checkout.products)]
     try:
         return plan_parcels(goods, doors=doors, left=_left(window), hours=hours)
@@ -275,7 +275,7 @@ def _plan(checkout: _Checkout) -> tuple[PlannedParcel, ...]:
 
 
 def _left(window: Row[Any]) -> dict[CounterKey, int]:
-    counters = msgspec.convert(window.counters or [], list[_Counter])
+    counters = msgspec.json.decode(window.counters or "[]", type=list[_Counter])
     return {(counter.zone, counter.size_or_larger): counter.left_over for counter in counters}
 
 
@@ -287,8 +287,9 @@ def _write(conn: Connection, checkout: _Checkout, parcels: Sequence[PlannedParce
     total = sum(line["quantity"] * line["price_minor"] for line in line_rows)
     placed = PlacedOrder(new_id(to_wire(now), random), number, total, window.currency)
     doors = demand((parcel.zone, parcel.size) for parcel in parcels)
-    written = conn.execute(
-        WRITE,
+    holds = [{"zone": zone, "size": size, "count": count} for (zone, size), count in sorted(doors.items())]
+    written = WRITE.one(
+        conn,
         {
             "order_id": placed.order_id,
             "order_no": number,
@@ -307,14 +308,14 @@ def _write(conn: Connection, checkout: _Checkout, parcels: Sequence[PlannedParce
             "hold_until": now + HOLD,
             "actor": f"person:{checkout.person_id}",
             "products": len(checkout.wanted),
-            "wanted": [{"product_id": one, "quantity": count} for one, count in checkout.wanted.items()],
-            "parcels": parcel_rows,
-            "lines": line_rows,
-            "holds": [{"zone": zone, "size": size, "count": count} for (zone, size), count in sorted(doors.items())],
-            "answer": asdict(placed),
+            "wanted": as_json([{"product_id": one, "quantity": count} for one, count in checkout.wanted.items()]),
+            "parcels": as_json(parcel_rows),
+            "lines": as_json(line_rows),
+            "holds": as_json(holds),
+            "answer": as_json(placed),
             "key": checkout.key,
         },
-    ).one()
+    )
     if not written.done:
         _refuse(conn, checkout, short=sorted(checkout.wanted.keys() - set(written.products or ())))
     return placed

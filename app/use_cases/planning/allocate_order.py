@@ -20,6 +20,7 @@ from app.db.food_classes import CLASSES, classes_of
 from app.db.moves import note
 from app.db.outbox import put_entry
 from app.db.paid_moves import move_to_planned
+from app.db.statement import Statement
 from app.domain.allocation import FreeDoor, Need, Planned, choose_doors, is_content
 from app.domain.capacity import Counters, totals
 from app.domain.order_state import OrderState
@@ -75,16 +76,16 @@ FREE_DOORS = """
 """
 
 # One read for a paid order: its parcels, the free doors of its run, and what its owner is told.
-TO_PLAN = text(f"""
+TO_PLAN = Statement(f"""
     SELECT facts.*,
         (
-            SELECT json_agg(p ORDER BY p.ref) FROM (
+            SELECT json_agg(p ORDER BY p.ref)::text FROM (
                 SELECT id, ref, order_id, zone, size, volume_ml, longest_mm, collect_until,
                     ({CLASSES}) AS food_classes
                 FROM parcel p WHERE order_id = :order_id AND state = 'draft'
             ) p
         ) AS parcels,
-        (SELECT json_agg(d) FROM ({FREE_DOORS}) d) AS doors
+        (SELECT json_agg(d)::text FROM ({FREE_DOORS}) d) AS doors
     FROM ({ORDER_FACTS}) facts
 """)  # noqa: S608  constants of ours
 
@@ -126,9 +127,9 @@ def allocate_order(
     random: RandomBytes = random_bytes,
 ) -> None:
     """Plan a paid order's parcels, and tell its site and its owner. `run` is its run, locked (`move_to_paid`)."""
-    found = conn.execute(TO_PLAN, {"order_id": order_id, **_asked(run, [])}).one()
-    parcels = msgspec.convert(found.parcels, list[DraftParcel])
-    free = msgspec.convert(found.doors or [], list[FreeDoor])
+    found = TO_PLAN.one(conn, {"order_id": order_id, **_asked(run, [])})
+    parcels = msgspec.json.decode(found.parcels, type=list[DraftParcel])
+    free = msgspec.json.decode(found.doors or "[]", type=list[FreeDoor])
     plan = _choose(conn, run, parcels, free, now)
     classes = {each.id: each.food_classes for each in parcels}
     move_to_planned(

@@ -2,9 +2,11 @@
 
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
+from babel import Locale
 from babel.numbers import format_currency, get_currency_precision, get_currency_symbol
 from sqlalchemy import Connection, Row, text
 
@@ -19,6 +21,7 @@ from app.use_cases.telling.queue_notification import notification_row, queue_not
 from locker_protocol.ids import RandomBytes, random_bytes
 from locker_protocol.typed_code import show_code
 
+ENGLISH, CHINESE = Locale.parse("en"), Locale.parse("zh_Hans")
 PREFIXES = {"zh": "zh-hans", "en": "en"}
 
 # What every notice about an order may say; `:order_id` is asked for.
@@ -264,11 +267,19 @@ def _facts(order: Row[Any]) -> dict[str, str]:
 
 def money_words(minor: int, currency: str) -> str:
     """Write minor units as money, the same in both languages: `¥3.90`."""
-    amount = Decimal(minor).scaleb(-get_currency_precision(currency))
-    written = str(format_currency(amount, currency, locale="en"))
-    # A site has one currency, so `CN¥` would tell an English reader nothing that `¥` does not.
-    local = get_currency_symbol(currency, locale="zh_Hans")
-    return written.replace(get_currency_symbol(currency, locale="en"), local)
+    digits, foreign, local = _currency(currency)
+    written = str(format_currency(Decimal(minor).scaleb(-digits), currency, locale=ENGLISH))
+    return written.replace(foreign, local)
+
+
+@cache
+def _currency(currency: str) -> tuple[int, str, str]:
+    """How many digits follow its point, and its sign abroad and at home.
+
+    A site has one currency, so `CN¥` would tell an English reader nothing that `¥` does not.
+    """
+    foreign, local = (str(get_currency_symbol(currency, locale=locale)) for locale in (ENGLISH, CHINESE))
+    return get_currency_precision(currency), foreign, local
 
 
 def _doors(order: Row[Any]) -> str:

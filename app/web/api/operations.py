@@ -94,7 +94,7 @@ class Operations(Blueprint):  # type: ignore[misc]  # flask-smorest has no types
 
     def arguments(self, schema: type[Schema], *, largest_bytes: int | None = None) -> Callable[[View], View]:
         """Give a view its checked body as `body=…`. `largest_bytes` is for bodies that may be larger than any form."""
-        library = super().arguments(schema, arg_name="body")
+        library = super().arguments(schema(), arg_name="body")  # made once: a class would be made anew each request
 
         def declare(view: View) -> View:
             @wraps(view)
@@ -128,7 +128,7 @@ class Operations(Blueprint):  # type: ignore[misc]  # flask-smorest has no types
         self, item: type[Schema], *, key: tuple[str, ...], query: type[PartWanted] = PartWanted
     ) -> Callable[[View], View]:
         """Answer with part of a list. The view gets `part=…`, returns at most `part.and_one` rows in order of `key`."""
-        library_query = super().arguments(query, location="query", arg_name="query")
+        library_query = super().arguments(query(), location="query", arg_name="query")
         library_answer = super().response(200, list_of(item))
 
         def declare(view: View) -> View:
