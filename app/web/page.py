@@ -39,6 +39,7 @@ def register(app: Flask) -> None:
         day,
         moment,
         calendar_day,
+        short_day,
         date_and_time,
         span,
         ago,
@@ -113,6 +114,11 @@ def moment(at: datetime, zone: str) -> str:
 def calendar_day(on: date) -> str:
     """Write a date with its year: `30 Nov 2026`."""
     return str(format_date(on, "yyyy年M月d日" if short() == "zh" else "d MMM yyyy", locale=locale()))
+
+
+def short_day(on: date) -> str:
+    """Write a date where there is little room: `23 Nov`."""
+    return str(format_date(on, "M月d日" if short() == "zh" else "d MMM", locale=locale()))
 
 
 def date_and_time(at: datetime, zone: str) -> str:
