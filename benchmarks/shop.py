@@ -16,6 +16,8 @@ from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
 from sqlalchemy import Connection, Engine, text
 
 from app.db.engine import make_engine, transaction
@@ -27,7 +29,7 @@ from app.demo.programs import web_command
 from app.demo.secrets import load_or_make
 from app.demo.seed import seed
 from app.payments.sandbox import WEBHOOK_PATH, SandboxProvider
-from app.settings import settings_from
+from app.settings import Settings, settings_from
 from app.use_cases.ordering.open_runs import open_runs
 from benchmarks.checkout import postgres_child
 from locker_protocol.clock import RealClock
@@ -59,6 +61,16 @@ class ServedShop:
     windows: Sequence[int]
     web: Child
     postgres: Child
+    settings: Settings
+
+    def cookie(self, token: str) -> str:
+        """The `Cookie` header of a browser that is signed in with this token, and looks at the site's goods."""
+        kept = {"token": token, "site": SITE, "basket": dict(BASKETS[0])}
+        interface, app = SecureCookieSessionInterface(), Flask("signs")
+        app.secret_key = self.settings.secret_key
+        signer = interface.get_signing_serializer(app)
+        assert signer is not None
+        return f"caibox={signer.dumps(kept)}"
 
 
 class Refused(Exception):
@@ -75,7 +87,8 @@ def served_shop(*, people: int, workers: int = 1) -> Iterator[ServedShop]:
         engine = make_engine(database_url)
         port = free_port()
         env = _environment(Path(folder), database_url, port)
-        provider = SandboxProvider(engine, RealClock(), settings_from(env))
+        settings = settings_from(env)
+        provider = SandboxProvider(engine, RealClock(), settings)
         who = _furnish(engine, people)
         web = Child(web_command(env, Path(folder) / "web.log", port=port, scratch=Path(folder), workers=workers))
         try:
@@ -83,7 +96,7 @@ def served_shop(*, people: int, workers: int = 1) -> Iterator[ServedShop]:
                 time.sleep(0.05)
             windows = _windows(engine)
             address = f"127.0.0.1:{port}"
-            yield ServedShop(address, database_url, engine, provider, *who, windows, web, postgres)
+            yield ServedShop(address, database_url, engine, provider, *who, windows, web, postgres, settings)
         finally:
             engine.dispose()
             web.ask_to_stop()
