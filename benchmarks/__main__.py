@@ -11,8 +11,11 @@ from benchmarks import (
     drain,
     many_orders,
     orders,
+    page_load,
+    pages,
     paid_orders,
     recall,
+    streams,
     telemetry,
     unlock_over_tls,
 )
@@ -33,6 +36,12 @@ def main() -> None:
     print(f"paid orders through HTTP: {paid}")
     history = many_orders.measure(SHORT_HISTORY)
     print(f"with a history of {SHORT_HISTORY} orders: {history}")
+    served = pages.measure(SHORT_HISTORY)  # the 100,000 orders: python -m benchmarks.pages
+    print(f"each page at {pages.A_SECOND} requests a second: {served}")
+    painted = page_load.measure()
+    print(f"pages on a slow line and an old phone: {painted}")
+    opened = streams.measure()
+    print(f"open event streams: {opened}")
     allocated = allocation.measure(baskets=None, runs=RUNS, seed=SEED, limit_s=SOLVER_S, say=lambda _: None)
     print(f"allocation beside an exact solver: {allocated}")
     start = demo.measure()
@@ -52,6 +61,9 @@ def main() -> None:
         "figures": [figure.as_json() for figure in figures],
         "paid_orders": paid,
         "many_orders": history,
+        "pages": served,
+        "page_load": painted,
+        "streams": opened,
         "allocation": allocated,
         "demo": start,
         "drain": drained,

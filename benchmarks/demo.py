@@ -20,14 +20,17 @@ def measure() -> dict[str, float]:
         try:
             before = time.perf_counter()
             second.start()
-            return {"second_start_s": round(time.perf_counter() - before, 1), "memory_mb": round(_memory_mb())}
+            return {
+                "second_start_s": round(time.perf_counter() - before, 1),
+                "memory_mb": round(family_memory_mb(os.getpid())),
+            }
         finally:
             second.stop()
 
 
-def _memory_mb() -> float:
+def family_memory_mb(pid: int) -> float:
     """Of this process and all below it; memory that processes share counts once."""
-    return sum(_pss_kib(pid) for pid in _family(os.getpid())) / 1024
+    return sum(_pss_kib(each) for each in _family(pid)) / 1024
 
 
 def _family(pid: int) -> list[int]:

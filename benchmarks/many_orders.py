@@ -40,8 +40,8 @@ def measure(orders: int = MANY, few: int = FEW) -> dict[str, object]:
     people = max(CLIENTS * 4, few // LISTED)
     began = time.perf_counter()
     with served_shop(people=people) as young, served_shop(people=people) as old:
-        _write_past(young, few)
-        _write_past(old, orders)
+        write_past(young, few)
+        write_past(old, orders)
         written_s = time.perf_counter() - began
         with_few, with_many = _Measured(young), _Measured(old)
         for _ in range(ROUNDS):
@@ -57,6 +57,18 @@ def measure(orders: int = MANY, few: int = FEW) -> dict[str, object]:
         **told,
         "ratio": {name: round(told[str(orders)][name] / value, 2) for name, value in told[str(few)].items()},
     }
+
+
+def write_past(shop: ServedShop, orders: int) -> None:
+    """Give a shop so many past orders, in batches, and let the database look at what it has."""
+    values = {"people": len(shop.people), "runs": RUNS}
+    _run(shop, "past_runs.sql", values)
+    for start in range(0, orders, BATCH):
+        _run(shop, "past_orders.sql", {**values, "first": start + 1, "last": min(start + BATCH, orders)})
+    with shop.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+        conn.execute(text("SET statement_timeout = 0"))
+        conn.execute(text("VACUUM ANALYZE"))
+        conn.execute(text("RESET statement_timeout"))
 
 
 class _Measured:
@@ -116,17 +128,6 @@ def _look(shop: ServedShop, placed: Sequence[tuple[int, str]]) -> list[float]:
                 answer.read()
             passed.append((time.perf_counter() - before) * 1000)
     return passed
-
-
-def _write_past(shop: ServedShop, orders: int) -> None:
-    values = {"people": len(shop.people), "runs": RUNS}
-    _run(shop, "past_runs.sql", values)
-    for start in range(0, orders, BATCH):
-        _run(shop, "past_orders.sql", {**values, "first": start + 1, "last": min(start + BATCH, orders)})
-    with shop.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
-        conn.execute(text("SET statement_timeout = 0"))
-        conn.execute(text("VACUUM ANALYZE"))
-        conn.execute(text("RESET statement_timeout"))
 
 
 def _run(shop: ServedShop, file: str, values: dict[str, int]) -> None:

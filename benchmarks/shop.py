@@ -16,6 +16,8 @@ from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
 from sqlalchemy import Connection, Engine, text
 
 from app.db.engine import make_engine, transaction
@@ -60,6 +62,15 @@ class ServedShop:
     web: Child
     postgres: Child
     settings: Settings
+
+    def cookie(self, token: str) -> str:
+        """The `Cookie` header of a browser that is signed in with this token, and looks at the site's goods."""
+        kept = {"token": token, "site": SITE, "basket": dict(BASKETS[0])}
+        interface, app = SecureCookieSessionInterface(), Flask("signs")
+        app.secret_key = self.settings.secret_key
+        signer = interface.get_signing_serializer(app)
+        assert signer is not None
+        return f"caibox={signer.dumps(kept)}"
 
 
 class Refused(Exception):

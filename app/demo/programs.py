@@ -27,7 +27,7 @@ def web_command(env: Mapping[str, str], log: Path, *, port: int, scratch: Path, 
         "--bind": f"127.0.0.1:{port}",
         "--worker-class": "gevent",
         "--workers": str(workers),
-        "--worker-connections": "2000",
+        "--worker-connections": "4000",  # 2,000 pages that lie open, and room for who asks meanwhile
         "--worker-tmp-dir": str(scratch),
         "--graceful-timeout": "2",  # an open event stream would hold the end up for as long as it is given
         "--log-level": "warning",

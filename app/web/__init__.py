@@ -13,6 +13,7 @@ from app.web import (
     claims,
     collect,
     collect_offline,
+    compressed,
     demo_clock,
     driver,
     front,
@@ -117,6 +118,7 @@ def register_web(app: Flask) -> None:
     access.guard(app)
     problems.register(app)
     uploads.register(app)
+    compressed.register(app)
     app.extensions["caibox_listener"] = Listener(app.extensions["caibox"].settings.database_url)
     for page in PAGES:
         app.register_blueprint(page.blueprint)

@@ -6,7 +6,7 @@ Decides how figures look to people, never which figures. Times are shown in the 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -40,6 +40,7 @@ def register(app: Flask) -> None:
         day,
         moment,
         calendar_day,
+        short_day,
         date_and_time,
         span,
         ago,
@@ -72,10 +73,15 @@ def _every_page() -> dict[str, Any]:
 
 def money(minor: int, currency: str) -> str:
     """Write minor units as money: `¥3.90`."""
+    return _money(minor, currency, locale())
+
+
+@lru_cache(maxsize=4096)  # a page of the shop writes a hundred amounts, and the same ones for everybody
+def _money(minor: int, currency: str, language: str) -> str:
     amount = Decimal(minor).scaleb(-get_currency_precision(currency))
-    written = str(format_currency(amount, currency, locale=locale()))
+    written = str(format_currency(amount, currency, locale=language))
     # A site has one currency, so `CN¥` would tell an English reader nothing that `¥` does not.
-    return written.replace(get_currency_symbol(currency, locale=locale()), get_currency_symbol(currency, "zh_Hans"))
+    return written.replace(get_currency_symbol(currency, locale=language), get_currency_symbol(currency, "zh_Hans"))
 
 
 def unit_price(product: Row[Any], currency: str) -> str:
@@ -115,6 +121,11 @@ def moment(at: datetime, zone: str) -> str:
 def calendar_day(on: date) -> str:
     """Write a date with its year: `30 Nov 2026`."""
     return str(format_date(on, "yyyy年M月d日" if short() == "zh" else "d MMM yyyy", locale=locale()))
+
+
+def short_day(on: date) -> str:
+    """Write a date where there is little room: `23 Nov`."""
+    return str(format_date(on, "M月d日" if short() == "zh" else "d MMM", locale=locale()))
 
 
 def date_and_time(at: datetime, zone: str) -> str:

@@ -987,6 +987,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_customer_order")),
         sa.UniqueConstraint("order_no", name=op.f("uq_customer_order_order_no")),
     )
+    op.create_index("ix_customer_order_age", "customer_order", ["placed_at"], unique=False, postgresql_using="brin")
     op.create_index(
         "ix_customer_order_guest_contact",
         "customer_order",
@@ -1008,7 +1009,7 @@ def upgrade() -> None:
         "customer_order",
         ["id"],
         unique=False,
-        postgresql_where=sa.text("state IN ('paid', 'packed', 'ready')"),
+        postgresql_where=sa.text("state IN ('awaiting_payment', 'paid', 'packed', 'ready', 'expiring')"),
     )
     op.create_table(
         "lot_photo",
@@ -1309,14 +1310,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_parcel")),
         sa.UniqueConstraint("ref", name=op.f("uq_parcel_ref")),
     )
-    op.create_index(
-        "ix_parcel_loaded", "parcel", ["order_id"], unique=False, postgresql_where=sa.text("state = 'loaded'")
-    )
     op.create_index(op.f("ix_parcel_order_id"), "parcel", ["order_id"], unique=False)
     op.create_index(
         "ix_parcel_rescued", "parcel", ["keep_until"], unique=False, postgresql_where=sa.text("state = 'rescued'")
     )
     op.create_index(op.f("ix_parcel_rescued_by"), "parcel", ["rescued_by"], unique=False)
+    op.create_index(
+        "ix_parcel_there",
+        "parcel",
+        ["order_id"],
+        unique=False,
+        postgresql_where=sa.text("state IN ('planned', 'packed', 'loaded', 'rescued')"),
+    )
     op.create_table(
         "payment",
         sa.Column("id", sa.Text(), nullable=False),

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, case, func, select
+from sqlalchemy import Connection, FromClause, Row, Select, case, func, select, true
 
 from app.db.tables import (
     customer_order,
@@ -79,22 +79,13 @@ class RunSheet:
 
 def runs_at_work(conn: Connection, *, now: datetime, site_id: str | None = None) -> Sequence[Row[Any]]:
     """Runs with parcels to pack or load, soonest first, with how far each is."""
-    counts = [
-        func.count(case((parcel.c.state.in_(states), 1))).label(f"parcels_{name}")
-        for name, states in {
-            "planned": [ParcelState.PLANNED],
-            "packed": [ParcelState.PACKED],
-            "loaded": [ParcelState.LOADED, ParcelState.COLLECTED],
-        }.items()
-    ]
+    bags = _bag_counts()
     query = (
-        _runs(func.count().label("parcels"), func.count(customer_order.c.id.distinct()).label("orders"), *counts)
-        .join(customer_order, customer_order.c.run_no == load_run.c.run_no)
-        .join(parcel, parcel.c.order_id == customer_order.c.id)
-        .where(parcel.c.state.in_(LIVE_PARCELS), customer_order.c.state.in_(AT_WORK))
+        _runs(*bags.c)
+        .join(bags, true())
+        .where(bags.c.parcels > 0)
         .where(func.coalesce(load_run.c.expected_at, load_run.c.load_until) > now - LATE_VAN)
         .where(load_run.c.called_off_at.is_(None))
-        .group_by(load_run.c.run_no, site.c.id)
         .order_by(load_run.c.load_from, site.c.site_no)
     )
     if site_id is not None:
@@ -143,6 +134,26 @@ def last_load(conn: Connection, *, site_id: str, person_id: str, now: datetime) 
 def _runs(*more: Any) -> Select[Any]:  # noqa: ANN401  whatever else is counted beside
     return select(load_run, site.c.site_no, site.c.name_zh, site.c.name_en, site.c.timezone, *more).join_from(
         load_run, site
+    )
+
+
+def _bag_counts() -> FromClause:
+    """Counted run by run: a plain join makes the planner read every order there ever was."""
+    counts = [
+        func.count(case((parcel.c.state.in_(states), 1))).label(f"parcels_{name}")
+        for name, states in {
+            "planned": [ParcelState.PLANNED],
+            "packed": [ParcelState.PACKED],
+            "loaded": [ParcelState.LOADED, ParcelState.COLLECTED],
+        }.items()
+    ]
+    return (
+        select(func.count().label("parcels"), func.count(customer_order.c.id.distinct()).label("orders"), *counts)
+        .join_from(customer_order, parcel)
+        .where(customer_order.c.run_no == load_run.c.run_no, customer_order.c.state.in_(AT_WORK))
+        .where(parcel.c.state.in_(LIVE_PARCELS))
+        .correlate(load_run)
+        .lateral("bags")
     )
 
 

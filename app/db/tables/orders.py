@@ -61,7 +61,12 @@ customer_order = Table(
         "placed_at",
         postgresql_where=text("guest_contact IS NOT NULL"),
     ),
-    Index("ix_customer_order_under_way", "id", postgresql_where=text("state IN ('paid', 'packed', 'ready')")),
+    Index(
+        "ix_customer_order_under_way",
+        "id",
+        postgresql_where=text("state IN ('awaiting_payment', 'paid', 'packed', 'ready', 'expiring')"),
+    ),
+    by_age("customer_order", "placed_at"),
     Index("ix_customer_order_open_holds", "hold_until", postgresql_where=text("state = 'awaiting_payment'")),
 )
 
@@ -97,8 +102,9 @@ parcel = Table(
     one_of("size", SizeClass),
     CheckConstraint("state NOT IN ('loaded', 'collected') OR door IS NOT NULL", name="loaded_has_door"),
     CheckConstraint("state <> 'rescued' OR keep_until IS NOT NULL", name="rescued_has_end"),
+    # What is on its way or behind a door is little beside what was collected, and pages ask for that alone.
+    Index("ix_parcel_there", "order_id", postgresql_where=text("state IN ('planned', 'packed', 'loaded', 'rescued')")),
     Index("ix_parcel_rescued", "keep_until", postgresql_where=text("state = 'rescued'")),
-    Index("ix_parcel_loaded", "order_id", postgresql_where=text("state = 'loaded'")),
 )
 
 order_line = Table(

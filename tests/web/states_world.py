@@ -1,0 +1,145 @@
+"""How each state a page can be in is reached: a few rows are written, and what is there already stays."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+
+from app.db import tables as t
+from app.db.engine import transaction
+from app.domain.collect_link import make_collect_link
+from app.domain.refunding import RefundCause
+from app.domain.roles import Role
+from app.use_cases.evening.delay_run import delay_run
+from app.use_cases.money.decide_refund import decide_refund
+from tests.web.after_world import paid_for
+from tests.web.cold_world import keep_shut, lay_down
+from tests.web.evening_world import last_hour
+from tests.web.shop_world import NOW
+from tests.web.staff_world import Day
+
+
+def nothing(_: Day) -> None:
+    """The day as it is."""
+
+
+def in_the_locker(day: Day) -> None:
+    """The order lies behind its doors and has its code."""
+    last_hour(day)
+
+
+def not_heard_of(day: Day) -> None:
+    """The locker has said nothing for fourteen minutes."""
+    last_hour(day)
+    with day.engine.begin() as conn:
+        conn.execute(update(t.zone_reading).values(read_at=NOW - timedelta(minutes=14)))
+
+
+def refunded(day: Day) -> None:
+    """What nobody collected was taken out and paid back."""
+    last_hour(day)
+    with day.engine.begin() as conn:
+        conn.execute(update(t.customer_order).values(state="refunded"))
+
+
+def shut(day: Day) -> None:
+    """It was too warm behind a door, and somebody will look."""
+    with day.engine.begin() as conn:
+        keep_shut(conn, day, lay_down(conn, day))
+
+
+def condemned(day: Day) -> None:
+    """It was too warm behind a door, and nobody may eat that."""
+    with day.engine.begin() as conn:
+        decided = {"state": "condemned", "decided_at": NOW, "decided_by": "clock"}
+        keep_shut(conn, day, lay_down(conn, day), **decided)
+
+
+def full(day: Day) -> None:
+    """Every place of the first window is taken."""
+    with day.engine.begin() as conn:
+        first = update(t.pickup_window).where(t.pickup_window.c.id == day.window_id)
+        conn.execute(first.values(orders_taken=t.pickup_window.c.order_cap))
+
+
+def late(day: Day) -> None:
+    """The van comes two hours late, and everybody is told."""
+    with day.engine.begin() as conn:
+        opens = select(t.pickup_window.c.opens_at).where(t.pickup_window.c.id == day.window_id)
+        expected = conn.execute(opens).scalar_one() + timedelta(minutes=25)
+    with transaction(day.engine) as conn:
+        settings = day.app.extensions["caibox"].settings
+        delay_run(conn, run_no=day.run_no, expected_at=expected, actor="person:x", now=NOW, settings=settings)
+
+
+def in_part(day: Day) -> None:
+    """One thing was not delivered to us; the rest lies in the locker."""
+    paid_for(day)
+    with transaction(day.engine) as conn:
+        line = _first_line(conn)
+        short = {"picked_quantity": 0, "picked_at": NOW, "short_reason": "not_delivered"}
+        mine = (t.order_line.c.order_id == day.order_id, t.order_line.c.line_no == line.line_no)
+        conn.execute(update(t.order_line).where(*mine).values(**short))
+        _refund(conn, day, RefundCause.SHORT, {line.line_no: line.line_minor})
+
+
+def weighed(day: Day) -> None:
+    """What is sold by weight weighed less than was charged."""
+    paid_for(day)
+    with transaction(day.engine) as conn:
+        line = _first_line(conn)
+        mine = (t.order_line.c.order_id == day.order_id, t.order_line.c.line_no == line.line_no)
+        conn.execute(update(t.order_line).where(*mine).values(weight_g=470, picked_quantity=line.quantity))
+        _refund(conn, day, RefundCause.WEIGHT, {line.line_no: 210})
+
+
+def paid_back(day: Day) -> None:
+    """The provider has sent the money back."""
+    paid_for(day)
+    with transaction(day.engine) as conn:
+        line = _first_line(conn)
+        _refund(conn, day, RefundCause.NOT_BROUGHT, {line.line_no: line.line_minor})
+        conn.execute(update(t.refund).values(done_at=NOW, asked_at=NOW, provider_ref="back"))
+        conn.execute(update(t.customer_order).values(state="collected"))
+
+
+def gone_meanwhile(day: Day) -> None:
+    """Somebody else takes the last tomatoes while this page lies open."""
+    with day.engine.begin() as conn:
+        of = update(t.run_stock).where(t.run_stock.c.product_id == "tomatoes")
+        conn.execute(of.values(taken=t.run_stock.c.total))
+
+
+def link_of(day: Day, *, days: int) -> str:
+    """The link of the order, that ends so many days from now (before now: it is too old)."""
+    key = day.app.extensions["caibox"].settings.secret_key
+    return make_collect_link(key, order_id=day.order_id, ends_at=NOW + timedelta(days=days))
+
+
+def door_stuck(day: Day) -> None:
+    """A door at the keeper's building was pulsed twice and stayed shut; another stands open."""
+    with day.engine.begin() as conn:
+        keeper = t.person.c.id == day.people[Role.KEEPER]
+        conn.execute(update(t.person).where(keeper).values(site_id=day.site_id))
+        here = t.compartment.c.site_id == day.site_id
+        stuck = {"trouble": "jammed", "trouble_at": NOW - timedelta(minutes=3)}
+        conn.execute(update(t.compartment).where(here, t.compartment.c.door == 12).values(**stuck))
+        opened = {"door_state": "open", "door_changed_at": NOW - timedelta(minutes=4)}
+        conn.execute(update(t.compartment).where(here, t.compartment.c.door == 7).values(**opened))
+
+
+def loading(day: Day) -> None:
+    """The van is there, and its bags are packed."""
+    with day.engine.begin() as conn:
+        conn.execute(update(t.parcel).values(state="packed", packed_at=NOW))
+        conn.execute(update(t.customer_order).values(state="packed"))
+        early = t.load_run.c.load_from - timedelta(hours=26)
+        conn.execute(update(t.load_run).values(order_by=early, load_from=early))
+
+
+def _first_line(conn: Any) -> Any:
+    return conn.execute(select(t.order_line).order_by(t.order_line.c.line_no).limit(1)).one()
+
+
+def _refund(conn: Any, day: Day, cause: RefundCause, lines: dict[int, int]) -> None:
+    decide_refund(conn, order_id=day.order_id, cause=cause, cause_key="state", lines=lines, actor="clock", now=NOW)
