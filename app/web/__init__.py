@@ -13,6 +13,7 @@ from app.web import (
     collect,
     demo_clock,
     driver,
+    favicon,
     front,
     health,
     inbox,
@@ -96,6 +97,7 @@ PAGES = (
     inbox,  # the demo's mail and text messages
     demo_clock,
     streams,
+    favicon,
     health,
 )
 

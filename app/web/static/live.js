@@ -19,9 +19,14 @@
       clearTimeout(gatherTimer);
       gatherTimer = setTimeout(() => document.body.dispatchEvent(new CustomEvent("changed")), GATHER_MS);
     };
+    let heardAt = new Date();
     const showLost = (lost) => {
+      document.documentElement.dataset.liveState = lost ? "lost" : "heard"; // the style sheet makes old numbers look old
       const line = document.getElementById("live-lost");
-      if (line) line.hidden = !lost;
+      if (!line) return;
+      const time = line.querySelector("time");
+      if (time) time.textContent = heardAt.toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+      line.hidden = !lost;
     };
     const found = () => {
       clearTimeout(lostTimer);
@@ -34,6 +39,7 @@
     };
     const lost = () => {
       if (lostTimer || pollTimer) return;
+      heardAt = new Date();
       lostTimer = setTimeout(() => {
         lostTimer = 0;
         showLost(true);
