@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -54,17 +55,32 @@ def test_a_lost_stream_is_told_with_its_time_and_comes_back(day: Day, url: str, 
     assert "gradient" not in look_of(page, ".degrees")
 
 
-def test_a_change_leaves_the_focus_and_what_is_unfolded(day: Day, url: str, browser: Browser) -> None:
-    page = fleet(browser, url)
-    page.goto(f"{url}/en/ops")
-    page.locator("article details summary").first.click()
-    link = page.locator("article details a").nth(4)
-    link.focus()
-    shut = page.locator("#door-G1-5")
-    expect(shut).not_to_have_class("leaf open")
+def turn(day: Day, state: str) -> None:
+    """Door 5 does something, and the page's stream hears of it."""
     with day.engine.begin() as conn:
         five = (t.compartment.c.locker_id == "G1") & (t.compartment.c.door == 5)
-        conn.execute(update(t.compartment).where(five).values(door_state="open", door_changed_at=NOW))
+        since = NOW - timedelta(minutes=10)
+        conn.execute(update(t.compartment).where(five).values(door_state=state, door_changed_at=since))
         conn.execute(text("SELECT pg_notify('caibox', :topic)"), {"topic": f"site:{day.site_id}"})
-    expect(shut).to_have_class("leaf open")  # nobody asked for the page again
-    expect(link).to_be_focused()
+
+
+def test_a_change_leaves_the_focus_where_it_is(day: Day, url: str, browser: Browser) -> None:
+    page = fleet(browser, url)
+    page.goto(f"{url}/en/ops")
+    summary = page.locator("article details summary").first
+    summary.focus()
+    expect(page.locator("#door-G1-5")).not_to_have_class("leaf open")
+    turn(day, "open")
+    expect(page.locator("#door-G1-5")).to_have_class("leaf open")  # nobody asked for the page again
+    expect(summary).to_be_focused()
+
+
+def test_who_stood_on_what_is_gone_stands_at_the_head_of_its_part(day: Day, url: str, browser: Browser) -> None:
+    turn(day, "open")
+    page = fleet(browser, url)
+    page.goto(f"{url}/en/ops")
+    link = page.locator(".troubles a", has_text="5").first
+    link.focus()
+    turn(day, "shut")
+    expect(link).to_have_count(0)
+    expect(page.locator("#fleet")).to_be_focused()

@@ -73,6 +73,20 @@
     });
   };
 
+  // Who stood on something that is gone now stands at the head of its part, not at the top of the page.
+  let stoodIn = null;
+  document.addEventListener("htmx:before:swap", () => {
+    const part = document.activeElement && document.activeElement.closest("[hx-get][id]");
+    stoodIn = part ? part.id : null;
+  });
+  document.addEventListener("htmx:after:swap", () => {
+    const part = stoodIn && document.getElementById(stoodIn);
+    stoodIn = null;
+    if (!part || (document.activeElement && document.activeElement !== document.body)) return;
+    part.tabIndex = -1;
+    part.focus({ preventScroll: true });
+  });
+
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
   else start();
 })();
