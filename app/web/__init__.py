@@ -16,6 +16,7 @@ from app.web import (
     compressed,
     demo_clock,
     driver,
+    favicon,
     front,
     health,
     inbox,
@@ -107,6 +108,7 @@ PAGES = (
     inbox,  # the demo's mail and text messages
     demo_clock,
     streams,
+    favicon,
     health,
 )
 

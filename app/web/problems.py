@@ -34,6 +34,8 @@ CONTENT_POLICY: Mapping[str, str] = {
     "form-action": "'self'",
     "frame-ancestors": "'none'",
 }
+# What a browser says it wants a page for; who says nothing is taken for a reader.
+PAGE_DESTINATIONS = {"document", "iframe", "frame", "empty"}
 HTTP_CODES: Mapping[int, str] = {
     400: "bad_request",
     404: "not_found",
@@ -113,7 +115,18 @@ def problem(status: int, code: str, detail: str, facts: Mapping[str, Any] | None
     _take_language_from_path()
     if request.headers.get("HX-Request"):
         return _as_line(status, detail)
+    if not _is_for_reading():
+        return Response(detail, status, mimetype="text/plain")
     return make_response(render_template("problem.html", status=status, code=code, detail=detail), status)
+
+
+def _is_for_reading() -> bool:
+    """Whether the answer is shown as a page.
+
+    A page has forms and so begins a session: an answer to a picture's request, sent before the first page had its
+    cookie, would end the session of that page and its forms with it.
+    """
+    return request.headers.get("Sec-Fetch-Dest", "document") in PAGE_DESTINATIONS
 
 
 def _on_refusal(error: DomainError) -> Response:

@@ -40,6 +40,20 @@ def test_an_address_that_leads_nowhere_says_so_in_its_language(day: Day) -> None
     assert "这里没有内容" in chinese.text
 
 
+def test_a_picture_that_is_not_there_begins_no_session(day: Day) -> None:
+    """Asked for beside the first page, its answer's cookie would end that page's session and all its forms."""
+    answer = day.client().get("/en/nothing.png", headers={"Sec-Fetch-Dest": "image"})
+    assert (answer.status_code, answer.mimetype) == (404, "text/plain")
+    assert "Set-Cookie" not in answer.headers
+    assert "Set-Cookie" in day.client().get("/en/nothing", headers={"Sec-Fetch-Dest": "document"}).headers
+
+
+def test_the_picture_browsers_ask_for_by_themselves_is_there(day: Day) -> None:
+    answer = day.client().get("/favicon.ico")
+    assert (answer.status_code, answer.mimetype) == (200, "image/svg+xml")
+    assert "Set-Cookie" not in answer.headers
+
+
 def test_a_language_we_do_not_speak_is_not_found(day: Day) -> None:
     assert day.client().get("/fr/shop").status_code == 404
 

@@ -99,3 +99,48 @@ def test_residents_do_not_see_what_others_have(web: Flask, front: tuple[Any, lis
     drawing = draw(web, front, yours=(4,), private=True)
     assert drawing.count("quiet-door") == 23
     assert not re.search(r'class="leaf (loaded|open|out)', drawing)
+
+
+STATES = ("reserved", "loaded", "check", "jammed", "warm", "out", "unknown")
+
+
+@pytest.mark.parametrize("mark", STATES)
+def test_every_state_is_told_by_a_mark_and_what_is_not_well_by_a_pattern_too(
+    web: Flask, front: tuple[Any, list[Any]], mark: str
+) -> None:
+    front[1][0].mark = mark
+    drawing = door(draw(web, front), 1)
+    assert 'class="glyph"' in drawing
+    assert ("pattern" in drawing) is (mark in {"jammed", "warm", "out", "unknown"})
+    if "pattern" in drawing:
+        assert f'id="{mark}-G1"' in draw(web, front), "the pattern is defined"
+
+
+def test_what_is_wrong_with_a_door_is_shown_before_whose_it_is(web: Flask, front: tuple[Any, list[Any]]) -> None:
+    front[1][6].mark = "jammed"
+    front[1][7].mark = "loaded"
+    drawing = draw(web, front, yours=(7, 8))
+    assert "M14 14 86 86" in door(drawing, 7)
+    assert "M95 50H10" in door(drawing, 8)
+
+
+def test_the_wall_says_in_words_what_it_draws(web: Flask, front: tuple[Any, list[Any]]) -> None:
+    front[1][2].mark = front[1][4].mark = "jammed"
+    front[1][8].mark = "open"
+    said = draw(web, front, yours=(9,)).partition("<desc")[2].partition("</desc>")[0]
+    assert "Your doors: 9. 24 doors. open: 9. jammed: 3, 5." in " ".join(said.split())
+
+
+def test_a_residents_wall_says_nothing_of_others(web: Flask, front: tuple[Any, list[Any]]) -> None:
+    front[1][2].mark = "jammed"
+    said = draw(web, front, yours=(9,), private=True).partition("<desc")[2].partition("</desc>")[0]
+    assert "jammed" not in said
+
+
+@pytest.mark.parametrize("state", ["yours", "empty", "open", *STATES])
+def test_the_legend_draws_each_state_as_the_doors_do(web: Flask, state: str) -> None:
+    with web.test_request_context("/en/shop"):
+        web.preprocess_request()
+        drawn = render_template_string("{% from 'wall.html' import legend %}{{ legend([state]) }}", state=state)
+    assert re.search(rf'class="leaf [a-z ]*{state}', drawn)
+    assert not re.search(r'id="door-', drawn)

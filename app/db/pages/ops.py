@@ -32,6 +32,7 @@ from app.db.tables import (
 )
 from app.domain.order_state import FINAL_ORDER_STATES, OrderState
 from app.domain.parcel_state import ParcelState
+from locker_protocol.vocabulary import DoorTrouble
 
 LATEST = 50
 MOST_ORDERS = 50
@@ -76,6 +77,8 @@ class DoorNow:
     @property
     def mark(self) -> str:
         """How the wall draws it; what is told now goes before what was planned."""
+        if self.trouble == DoorTrouble.JAMMED:
+            return "jammed"
         if self.door_state != "shut":
             return self.door_state
         if self.condition == "broken":

@@ -19,9 +19,14 @@
       clearTimeout(gatherTimer);
       gatherTimer = setTimeout(() => document.body.dispatchEvent(new CustomEvent("changed")), GATHER_MS);
     };
+    let heardAt = new Date();
     const showLost = (lost) => {
+      document.documentElement.dataset.liveState = lost ? "lost" : "heard"; // the style sheet makes old numbers look old
       const line = document.getElementById("live-lost");
-      if (line) line.hidden = !lost;
+      if (!line) return;
+      const time = line.querySelector("time");
+      if (time) time.textContent = heardAt.toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+      line.hidden = !lost;
     };
     const found = () => {
       clearTimeout(lostTimer);
@@ -34,6 +39,7 @@
     };
     const lost = () => {
       if (lostTimer || pollTimer) return;
+      heardAt = new Date();
       lostTimer = setTimeout(() => {
         lostTimer = 0;
         showLost(true);
@@ -66,6 +72,20 @@
       if (event.persisted) listen();
     });
   };
+
+  // Who stood on something that is gone now stands at the head of its part, not at the top of the page.
+  let stoodIn = null;
+  document.addEventListener("htmx:before:swap", () => {
+    const part = document.activeElement && document.activeElement.closest("[hx-get][id]");
+    stoodIn = part ? part.id : null;
+  });
+  document.addEventListener("htmx:after:swap", () => {
+    const part = stoodIn && document.getElementById(stoodIn);
+    stoodIn = null;
+    if (!part || (document.activeElement && document.activeElement !== document.body)) return;
+    part.tabIndex = -1;
+    part.focus({ preventScroll: true });
+  });
 
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
   else start();

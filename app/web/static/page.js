@@ -9,7 +9,14 @@
     if (target) target.focus();
   };
 
-  document.addEventListener("DOMContentLoaded", () => focusFirst(document));
+  document.addEventListener("DOMContentLoaded", () => {
+    focusFirst(document);
+    // Where one is, in a row of links too long for the screen.
+    document.querySelectorAll(".chips, .top nav").forEach((row) => {
+      const here = row.querySelector("[aria-current]");
+      if (here) row.scrollLeft = here.offsetLeft - row.offsetLeft - (row.clientWidth - here.clientWidth) / 2;
+    });
+  });
 
   // A double tap on "pay" must not ask twice. The server would answer the same, but the second answer is the slower one.
   document.addEventListener("submit", (event) => {
