@@ -77,19 +77,16 @@ class DoorNow:
     @property
     def mark(self) -> str:
         """How the wall draws it; what is told now goes before what was planned."""
-        if self.trouble == DoorTrouble.JAMMED:
-            return "jammed"
-        if self.door_state != "shut":
-            return self.door_state
-        if self.condition == "broken":
-            return "out"
-        if self.kept_shut:
-            return "warm"
-        if self.condition == "to_check" and self.parcel_ref is None:
-            return "check"
-        if self.parcel_ref is not None:
-            return "loaded"
-        return "reserved" if self.planned else "empty"
+        told = (
+            ("jammed", self.trouble == DoorTrouble.JAMMED),
+            (self.door_state, self.door_state != "shut"),
+            ("out", self.condition == "broken"),
+            ("warm", self.kept_shut),
+            ("loaded", self.parcel_ref is not None),
+            ("check", self.condition == "to_check"),
+            ("reserved", self.planned),
+        )
+        return next((mark for mark, holds in told if holds), "empty")
 
 
 @dataclass(frozen=True, slots=True)
