@@ -64,6 +64,19 @@ def test_starting_twice_is_one_charge(shop: Shop) -> None:
     assert shop.one("SELECT count(*) FROM payment") == 1
 
 
+def test_ten_taps_at_once_are_one_charge_and_extend_the_hold_once(shop: Shop) -> None:
+    order = shop.order()
+    later = NOW + timedelta(minutes=8)
+    refs = list[str]()
+
+    assert at_once(*[lambda: refs.append(shop.start(order, now=later))] * 10) == [None] * 10
+
+    assert len(refs) == 10
+    assert shop.rows("SELECT provider_ref FROM payment") == [(ref,) for ref in set(refs)]
+    assert shop.one("SELECT count(*) FROM sandbox_charge") == 1
+    assert shop.one("SELECT hold_until FROM customer_order") == later + timedelta(minutes=10)
+
+
 def test_the_hold_is_extended_once_when_payment_starts(shop: Shop) -> None:
     order = shop.order()
     shop.start(order, now=NOW + timedelta(minutes=8))
