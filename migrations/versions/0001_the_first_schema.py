@@ -371,6 +371,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("phone", name=op.f("uq_person_phone")),
         sa.UniqueConstraint("staff_no", name=op.f("uq_person_staff_no")),
     )
+    op.create_index("ix_person_guests", "person", ["created_at"], unique=False, postgresql_where=sa.text("guest"))
     op.create_table(
         "product",
         sa.Column("id", sa.Text(), nullable=False),

@@ -76,10 +76,10 @@ def choose_goods(place: Place, page: Page, products: list[str]) -> None:
 
 
 def order_and_pay(place: Place, page: Page, contact: str) -> str:
-    """Choose the soonest window, sign in when asked, pay at the provider; the order's path."""
+    """Choose the soonest window, sign in from the basket, pay at the provider; the order's path."""
     page.locator("input[name=window_id]:enabled").first.check()
     place.picture(page, "basket")
-    page.click("button[form=order]")
+    page.click("#order a[href*='/sign-in']")
     page.wait_for_url("**/sign-in**")
     place.picture(page, "sign-in")
     sign_in(place, page, contact)

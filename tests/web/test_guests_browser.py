@@ -125,9 +125,9 @@ def test_home_says_in_words_how_long_one_can_order_and_counts_on(browser: Browse
         page.inner_text(".cutoff")
     )
     page.evaluate("document.querySelector('.left').dataset.leftS = '150'")
-    page.wait_for_function("/^[12] min left$/.test(document.querySelector('.left').textContent)")
+    page.wait_for_selector(".left:text-matches('^[12] min left$')")
     page.evaluate("document.querySelector('.left').dataset.leftS = '-5'")
-    page.wait_for_function("document.querySelector('.left').textContent.includes('reload')")
+    page.wait_for_selector(".left:has-text('reload')")
 
 
 def past_cut_off(day: Day) -> None:
@@ -150,7 +150,7 @@ def past_cut_off(day: Day) -> None:
 @pytest.mark.parametrize(
     ("language", "words"),
     [
-        ("zh-hans", "明天的订单已在11:00 今天截单，现在下单是"),
+        ("zh-hans", "明天的订单已在今天 11:00截单，现在下单是11月24日"),
         ("en", "Orders closed at 11:00 today for tomorrow. Order now for"),
     ],
 )

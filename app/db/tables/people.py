@@ -35,6 +35,7 @@ person = Table(
     Column("created_at", TIME, nullable=False),
     Column("erased_at", TIME),  # their account is gone; what books must keep hangs on this row without a name
     one_of("role", Role),
+    Index("ix_person_guests", "created_at", postgresql_where=text("guest")),
     CheckConstraint("(erased_at IS NULL) = (phone IS NOT NULL OR mail IS NOT NULL OR guest)", name="reachable"),
     CheckConstraint(
         "NOT guest OR (phone IS NULL AND mail IS NULL AND role = 'resident' AND staff_no IS NULL)",

@@ -57,9 +57,12 @@ END_EMPTY = (
     """),
 )
 WAITING = text("""
-    SELECT o.id, o.order_no FROM customer_order o JOIN person p ON p.id = o.person_id AND p.guest
-    WHERE o.person_id IN (SELECT person_id FROM web_session WHERE token_hash = :token_hash)
-        OR o.guest_contact IN (SELECT unnest(ARRAY[phone, mail]) FROM person WHERE id = :person)
+    SELECT o.id, o.order_no FROM (
+        SELECT x.id, x.order_no, x.person_id FROM web_session s JOIN customer_order x ON x.person_id = s.person_id
+        WHERE s.token_hash = :token_hash
+        UNION SELECT x.id, x.order_no, x.person_id FROM person me
+        JOIN customer_order x ON x.guest_contact IN (me.phone, me.mail) WHERE me.id = :person
+    ) o JOIN person p ON p.id = o.person_id AND p.guest
     ORDER BY o.id DESC LIMIT :most
 """)
 MOST_SHOWN = 9
