@@ -71,7 +71,7 @@ def fleet_page() -> str:
         tiles=_tiles(found),
         causes=_lockers_by_cause(found),
         lines=found.lines[:MOST_LINES],
-        more=max(0, len(found.lines) - MOST_LINES),
+        others=[line.key for line in found.lines[MOST_LINES:]],
         show=show,
         cause=cause,
         listed=listed,

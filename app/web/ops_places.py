@@ -3,6 +3,7 @@
 Decides which of the lines of all lockers belong to the place. What is too old to be believed is shown as unknown.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,6 @@ from flask import Blueprint, render_template, request
 from app.db.pages import fleet as fleet_pages
 from app.db.pages import ops as pages
 from app.db.pages import places
-from app.db.pages.ops import LockerNow
 from app.domain.errors import NotFound
 from app.domain.fleet import FleetLine, Standing
 from app.domain.roles import Role
@@ -64,35 +64,31 @@ def locker_page(locker_id: str) -> str:
         inside = places.inside(conn, site_id=site_id, locker_id=locker_id)
         events = pages.events(conn, now=now, site_id=site_id, locker_id=locker_id)
     locker = next(each for each in site.lockers if each.id == locker_id)
-    zones = [zone.zone for zone in locker.zones]
+    zones, lines = [zone.zone for zone in locker.zones], found.narrowed(locker_id).lines
     return render_template(
         "staff/ops_locker.html",
         site=site,
         locker=locker,
         found=found,
         standing=found.standing.get(locker_id, Standing.FINE),
-        lines=lines_at(found, locker),
+        lines=lines,
         keeper=found.keepers.get(site_id),
         inside=inside,
         events=events,
         zones=zones,
-        zone_shown=_zone_shown(zones),
+        zone_shown=_zone_shown(zones, lines),
         since=now - timedelta(hours=CHART_HOURS),
         until=now,
     )
 
 
-def lines_at(found: fleet_pages.FleetNow, locker: LockerNow, door: int | None = None) -> list[FleetLine]:
-    """The lines that concern a locker, or one of its doors: with what is wrong there alone."""
-    return [line for line in found.narrowed(locker.id, door).lines if line.facts]
-
-
-def _zone_shown(zones: list[str]) -> str:
-    """The zone somebody chose, else the first that is measured."""
+def _zone_shown(zones: Sequence[str], lines: Sequence[FleetLine]) -> str:
+    """The zone somebody chose, else the first that something is wrong with, else the first that is measured."""
     chosen = request.args.get("zone", "")
     if chosen and chosen not in zones:
         raise NotFound
-    return chosen or (zones[0] if zones else "")
+    wrong = (fact.zone for line in lines for fact in line.facts if fact.zone in zones)
+    return chosen or next(wrong, None) or next(iter(zones), "")
 
 
 @blueprint.context_processor

@@ -131,6 +131,16 @@ def tops(page: Page) -> dict[str, float]:
     return found
 
 
+def a_fine_site(day: Day, fleet: fleet_world.Fleet) -> str:
+    """A locker at a site where nothing is wrong yet."""
+    wrong = [each for some in fleet.by_cause.values() for each in some]
+    with day.engine.begin() as conn:
+        bad = select(t.locker.c.site_id).where(t.locker.c.id.in_(wrong))
+        warm = select(t.zone_alarm.c.site_id)
+        fine = t.locker.c.site_id.not_in(bad) & t.locker.c.site_id.not_in(warm) & t.locker.c.id.in_(fleet.lockers)
+        return str(conn.execute(select(t.locker.c.id).where(fine).order_by(t.locker.c.id).limit(1)).scalar_one())
+
+
 def test_lines_stay_where_they_are_and_new_ones_wait_in_a_bar(
     day: Day, fleet: fleet_world.Fleet, url: str, browser: Browser
 ) -> None:
@@ -140,7 +150,7 @@ def test_lines_stay_where_they_are_and_new_ones_wait_in_a_bar(
     third.hover()
     before, news = tops(page), page.locator("#fleet-news")
     expect(news).to_be_hidden()
-    fresh = next(one for one in fleet.lockers if one not in {each for some in fleet.by_cause.values() for each in some})
+    fresh = a_fine_site(day, fleet)
     over = fleet.by_cause["quarantined"][0]
     with day.engine.begin() as conn:
         fleet_world.warm(conn, fresh, at=NOW)
@@ -152,6 +162,11 @@ def test_lines_stay_where_they_are_and_new_ones_wait_in_a_bar(
     expect(page.locator(".fleet-line.over")).to_have_count(1)
     expect(page.locator(".fleet-line.over .fleet-over")).to_have_text("over")
     expect(page.locator(".mosaic .h")).to_have_count(18)  # one more, one less
+    with day.engine.begin() as conn:
+        fleet_world.warm(conn, a_fine_site(day, fleet), at=NOW)
+    told(day)
+    expect(news).to_have_text("2 new")
+    expect(page.locator(".fleet-line.over")).to_have_count(1)  # what has no place among the first twenty is not over
     assert tops(page) == before
     expect(third).to_be_focused()
     seen(page, "one-new")
@@ -161,7 +176,8 @@ def test_lines_stay_where_they_are_and_new_ones_wait_in_a_bar(
     expect(news).to_be_hidden()
     with day.engine.begin() as conn:
         site_id = conn.execute(select(t.locker.c.site_id).where(t.locker.c.id == fresh)).scalar_one()
-    expect(page.locator(f'[data-key="too_warm:{site_id}"] .button')).to_be_focused()
+    expect(page.locator(f'[data-key="too_warm:{site_id}"]')).to_be_visible()
+    assert page.evaluate("document.activeElement.closest('.fleet-line').dataset.key.startsWith('too_warm:')")
     page.context.close()
 
 

@@ -35,6 +35,9 @@
     const kept = (node, name) => name === "tabindex" || (name === "hidden" && node.id === "fleet-news");
 
     const rows = (of) => new Map([...(of ? of.children : [])].map((row) => [row.dataset.key, row]));
+    /* Also of the lines that have no place among those shown: what only moved down is not over, what moved up not new. */
+    const keys = (of) => new Set([...rows(of).keys(), ...((of && of.dataset.more) || "").split(" ").filter(Boolean)]);
+    let known = keys(list());
 
     const show = (page) => {
       for (const id of ["fleet-head", "mosaic"]) {
@@ -42,13 +45,14 @@
         if (old && fresh) sync(old, fresh);
       }
       const fresh = rows(page.getElementById("fleet-lines"));
+      const all = keys(page.getElementById("fleet-lines"));
       const here = rows(list());
       for (const [key, row] of here) {
         const now = fresh.get(key);
-        if (now) {
+        if (all.has(key)) {
           row.querySelector(".fleet-over")?.remove();
           row.classList.remove("over");
-          sync(row, now);
+          if (now) sync(row, now);
         } else if (!row.classList.contains("over")) {
           const word = document.createElement("span");
           word.className = "pill ok fleet-over";
@@ -57,7 +61,7 @@
           row.append(word);
         }
       }
-      const count = [...fresh.keys()].filter((key) => !here.has(key)).length;
+      const count = [...all].filter((key) => !known.has(key)).length;
       waiting = page;
       news.hidden = count === 0;
       const words = count === 1 ? fleet.dataset.newOne : fleet.dataset.newMany.replace("#", String(count));
@@ -90,10 +94,10 @@
     news.addEventListener("click", () => {
       const fresh = waiting && waiting.getElementById("fleet-lines");
       if (!fresh) return;
-      const before = rows(list());
       const found = document.importNode(fresh, true);
-      const first = [...found.children].find((row) => !before.has(row.dataset.key));
+      const first = [...found.children].find((row) => !known.has(row.dataset.key));
       list().replaceWith(found);
+      known = keys(found);
       news.hidden = true;
       first?.querySelector("a, button")?.focus();
     });
