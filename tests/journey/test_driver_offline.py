@@ -90,6 +90,7 @@ class Driver:
         self.place = place
         self.doors = LOCKERS[site_id]
         self.lockers = VirtualLocker(place, self.doors)
+        jump_to_load(place)
         self.page = place.person()
         self.page.set_default_timeout(PATIENCE)
         self.page.goto(place.url("/driver"))
@@ -210,7 +211,6 @@ def test_twenty_bags_are_recorded_once_though_the_phone_lost_its_network_in_the_
 ) -> None:
     place = place_at(wired, browser, tmp_path, "zh-hans")
     run_no = packed_run(wired[0].urls["web"].rstrip("/"), "osmanthus", 10)
-    jump_to_load(place)
     driver = Driver(place, "osmanthus", run_no)
     labels = labels_of(engine, run_no)
     assert len(driver.refs) == 20
@@ -248,7 +248,6 @@ def test_the_site_may_be_cut_off_too_and_all_is_recorded_once_when_both_are_back
 ) -> None:
     place = place_at(wired, browser, tmp_path, "en")
     run_no = packed_run(wired[0].urls["web"].rstrip("/"), "sunny", 3)
-    jump_to_load(place)
     driver = Driver(place, "sunny", run_no)
     labels = labels_of(engine, run_no)
     driver.shows_code()
