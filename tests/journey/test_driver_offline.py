@@ -206,6 +206,7 @@ def all_sent(page: Page) -> None:
     expect(page.locator("#unsent")).to_be_hidden(timeout=PATIENCE)
 
 
+@pytest.mark.timeout(1200)  # twenty bags by hand and a stack of its own, on a machine that may be busy
 def test_twenty_bags_are_recorded_once_though_the_phone_lost_its_network_in_the_middle(
     wired: tuple[Stack, Cables], engine: Engine, browser: Browser, tmp_path: Path
 ) -> None:
@@ -243,6 +244,7 @@ def test_twenty_bags_are_recorded_once_though_the_phone_lost_its_network_in_the_
     driver.page.context.close()
 
 
+@pytest.mark.timeout(900)
 def test_the_site_may_be_cut_off_too_and_all_is_recorded_once_when_both_are_back(
     wired: tuple[Stack, Cables], engine: Engine, browser: Browser, tmp_path: Path
 ) -> None:
