@@ -54,6 +54,11 @@ def kept(page: Page) -> int:
     return int(page.evaluate(KEPT))
 
 
+def nothing_kept(page: Page) -> None:
+    """Wait until the phone has sent all it had."""
+    page.wait_for_function(f"async () => await ({KEPT})() === 0")
+
+
 def rows(day: Day, kind: str) -> int:
     return int(one(day, "SELECT count(*) FROM visit_record WHERE kind = :kind", kind=kind))
 
@@ -166,6 +171,7 @@ def test_a_refused_record_stays_with_its_reason_until_somebody_throws_it_away(
     assert rows(day, "scan") == 0
     change(day, update(t.visit).values(ended_at=None))
     page.get_by_role("button", name="Send again").click()
+    nothing_kept(page)
     expect(page.locator("#kept li")).to_have_count(0)
     assert rows(day, "scan") == 1
 
@@ -200,7 +206,7 @@ def test_another_drivers_records_wait_for_them(day: Day, url: str, browser: Brow
     assert rows(day, "scan") == 0
     page.goto(f"{url}/be/driver")
     page.goto(f"{url}/en/driver/{day.site_id}/{day.run_no}")
-    expect(page.locator("#unsent")).to_be_hidden()
+    nothing_kept(page)
     assert rows(day, "scan") == 1
 
 

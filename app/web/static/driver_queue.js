@@ -195,12 +195,15 @@
     flush();
   };
 
-  const showRefused = (record) =>
-    entry(
+  const showRefused = (record) => {
+    const item = entry(
       `${nameOf(record)}: ${record.refused}`,
       button(words.again, () => change((db) => db.put("records", { ...record, refused: undefined }))),
       button(words.remove, () => change((db) => db.delete("records", record.seq))),
     );
+    item.className = "refused";
+    return item;
+  };
 
   const showTrouble = (record) => entry(nameOf(record), button(words.undo, () => keep("undo", { of: record.id })));
 
