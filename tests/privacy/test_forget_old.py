@@ -25,6 +25,8 @@ ROWS: Mapping[str, str] = {
     "rejected_message": "(received_at, topic, fault, reason, payload) VALUES (:at, 'x', 'x', 'x', '')",
     "keeper_look": "('{n}', :at, '" + PICKER + "', '" + SITE + "')",
     "trouble_report": "(at, site_id, person_id, words) VALUES (:at, '" + SITE + "', '" + PICKER + "', 'x')",
+    "visit_record": "(id, visit_id, person_id, kind, seq, digest, device_at, done_at, received_at)"
+    " VALUES ('{n}', 'v1', '" + PICKER + "', 'scan', 1, '', :at, :at, :at)",
     "alarm_answer": "(cause, at, site_id, person_id) VALUES ('sensor', :at, '" + SITE + "', '" + PICKER + "')",
     "outbox": "(gateway_id, made_at, entry, acked_at) VALUES ('" + SITE + "', :at, '', :at)",
     "payment_webhook": "('sandbox', '{n}', :at, 'x', '{{}}', :at)",
