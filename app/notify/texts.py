@@ -290,8 +290,11 @@ class DoorMatter(StrEnum):
 
 # For those who can come.
 DOOR_WORDS: Mapping[tuple[DoorMatter, str], str] = {
-    (DoorMatter.JAMMED, "zh"): "门打不开，住户就在柜前（订单 {order_no}）。请马上联系或过去。",
-    (DoorMatter.JAMMED, "en"): "the door does not open, and its owner stands there (order {order_no}). Please go now.",
+    (DoorMatter.JAMMED, "zh"): "门打不开，订单 {order_no} 的菜还在里面，住户可能就在柜前。请马上过去。",
+    (
+        DoorMatter.JAMMED,
+        "en",
+    ): "the door does not open with food of order {order_no} behind it; its owner may stand there. Go now.",
     (DoorMatter.WRONG_BAG, "zh"): "里面不是订单 {order_no} 的菜。门已关着不再开，请去看是谁的。",
     (DoorMatter.WRONG_BAG, "en"): "what lies there is not of order {order_no}. It stays shut; look whose it is.",
 }

@@ -247,8 +247,8 @@ def _show(way: Way, *, refused: str = "", status: int = HTTPStatus.OK) -> Answer
     )
     answer = make_response(page, status)
     if shown is not None and way.link and status == HTTPStatus.OK:
-        # Until then a phone may keep this page for a lobby without a network (`collect_worker.js`); else never.
-        answer.headers["Collect-Keep-Until"] = str(int(shown.expires_at.timestamp()))
+        # So many seconds a phone may keep this page for a lobby without a network (`collect_worker.js`).
+        answer.headers["Collect-Keep-For"] = str(int((shown.expires_at - civil_now()).total_seconds()))
     return answer
 
 

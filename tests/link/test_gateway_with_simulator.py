@@ -16,6 +16,7 @@ from locker_protocol.uplink_messages import (
     CredentialManifest,
     DoorConditionChanged,
     DoorSpec,
+    DoorStayedShut,
     DoorTroubleFound,
     DoorWasOpened,
     DoorWasShut,
@@ -24,6 +25,7 @@ from locker_protocol.uplink_messages import (
     LoadParcel,
     LoadUnsure,
     OpenDoors,
+    OpenForOwner,
     ParcelCollected,
     ParcelLoaded,
     PlanOrder,
@@ -162,6 +164,23 @@ def test_a_door_whose_contact_is_wired_to_another_loads_nothing_and_puts_both_in
 def miswired(service: Service) -> set[tuple[int, int | None]]:
     found = service.told(DoorTroubleFound)
     return {(each.door, each.other_door) for each in found if each.trouble is DoorTrouble.MISWIRED}
+
+
+def test_a_code_shown_on_a_page_opens_the_real_door_and_a_jammed_one_after_a_second_pulse(
+    service: Service, locker: Simulator
+) -> None:
+    load(service, locker)
+    shown = (1).to_bytes(8).hex()
+    locker.do("doors/2", action="jam")
+    service.send(OpenForOwner("c2", "o1", shown, 1, NOW_MS + DAY_MS))
+    until(lambda: service.told(DoorStayedShut), what="it stayed shut")
+    locker.do("doors/2", action="unjam")
+    service.send(OpenForOwner("c3", "o1", shown, 1, NOW_MS + DAY_MS))
+    until_open(service, locker, times=2)
+    locker.do("doors/2", action="take")
+    locker.do("doors/2", action="shut")
+    until(lambda: service.told(ParcelCollected), what="it is collected")
+    assert [each.doors for each in service.heard(CommandAnswered)] == [[2]] * 3
 
 
 def test_an_emptied_door_is_checked_and_free_again(service: Service, locker: Simulator) -> None:

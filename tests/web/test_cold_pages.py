@@ -151,3 +151,10 @@ def test_nobody_sees_the_temperature_of_anothers_food(day: Day) -> None:
     answer = stranger.get(f"/en/orders/{day.order_id}")
     assert answer.status_code == 404
     assert "2.9 °C" not in answer.text
+
+
+def test_the_api_says_which_bag_is_kept_shut_and_why(day: Day) -> None:
+    with day.engine.begin() as conn:
+        keep_shut(conn, day, lay_down(conn, day))
+    told = day.client().get(f"/api/v1/orders/{day.order_id}", headers=day.bearer(Role.RESIDENT)).json
+    assert [bag["kept_shut"] for bag in told["parcels"]] == ["too_warm"] + [None] * (len(day.parcels) - 1)

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, insert, select, update
 
 from app.db import tables as t
 from app.domain.roles import Role
+from tests.web.claims_world import paid
 from tests.web.collect_world import CREDENTIAL, happen, link, make_ready, pulse_in_vain
 from tests.web.shop_world import NOW
 from tests.web.staff_world import Day, ask, day_at
@@ -209,7 +210,7 @@ def test_refund_now_is_one_decision_and_the_code_is_gone(ready: Day) -> None:
     shown = client.get(address)
     assert "Your money is on its way" in shown.text
     assert "code-digits" not in shown.text
-    assert "Collect-Keep-Until" not in shown.headers
+    assert "Collect-Keep-For" not in shown.headers
 
 
 def test_a_refusal_of_the_locker_is_said_in_its_words(ready: Day) -> None:
@@ -270,12 +271,11 @@ def test_past_its_time_the_page_shows_no_code_and_says_what_happens(ready: Day) 
 
 def test_only_the_linked_page_may_be_kept_by_the_phone_and_only_while_its_code_lives(ready: Day) -> None:
     address = f"/en/c/{link(ready)}"
-    until = str(int((NOW + timedelta(hours=20)).timestamp()))
-    assert ready.client().get(address).headers["Collect-Keep-Until"] == until
-    assert "Collect-Keep-Until" not in ready.client(Role.RESIDENT).get(f"/en/orders/{ready.order_id}/collect").headers
+    assert 0 < int(ready.client().get(address).headers["Collect-Keep-For"]) <= 20 * 3600
+    assert "Collect-Keep-For" not in ready.client(Role.RESIDENT).get(f"/en/orders/{ready.order_id}/collect").headers
     with ready.engine.begin() as conn:
         conn.execute(update(t.credential).values(ended_at=NOW - timedelta(days=1)))
-    assert "Collect-Keep-Until" not in ready.client().get(address).headers
+    assert "Collect-Keep-For" not in ready.client().get(address).headers
 
 
 def test_somebody_elses_bag_is_reported_in_one_tap_and_the_code_ends(ready: Day) -> None:
@@ -306,3 +306,20 @@ def test_the_owner_finds_their_choices_behind_the_link_too_and_a_stranger_does_n
     address = f"/en/c/{link(ready)}"
     assert "See your choices" in ready.client(Role.RESIDENT).get(address).text
     assert "See your choices" not in ready.client().get(address).text
+
+
+def test_what_was_not_kept_cold_is_named_by_item_and_the_rest_can_be_collected(ready: Day) -> None:
+    paid(ready, ready.order_id)
+    with ready.engine.begin() as conn:
+        line = conn.execute(select(t.order_line).where(t.order_line.c.order_id == ready.order_id)).first()
+        assert line is not None
+        row: dict[str, Any] = {"id": "r1", "refund_no": "R-1", "order_id": ready.order_id, "currency": "CNY"}
+        row |= {"payment_id": f"pay-{ready.order_id}", "cause": "cold_chain", "cause_key": "cold:1"}
+        row |= {"amount_minor": 100, "decided_at": NOW, "decided_by": "clock", "next_try_at": NOW}
+        conn.execute(insert(t.refund).values(**row))
+        part = {"refund_id": "r1", "order_id": ready.order_id, "line_no": line.line_no, "amount_minor": 100}
+        conn.execute(insert(t.refund_line).values(**part))
+    shown = page(ready)
+    assert shown.count("not kept cold: do not eat it") == 1
+    assert "¥1.00 goes back" in shown
+    assert "code-digits" in shown

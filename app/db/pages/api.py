@@ -40,7 +40,13 @@ ONE_ORDER = text("""
     FROM customer_order o JOIN pickup_window w ON w.id = o.window_id JOIN load_run r ON r.run_no = o.run_no
     WHERE o.id = :order_id AND o.person_id = :person_id
 """)
-ITS_PARCELS = text("SELECT * FROM parcel WHERE order_id = :order_id ORDER BY ref")
+ITS_PARCELS = text("""
+    SELECT p.*, (
+        SELECT cause FROM quarantine q WHERE q.parcel_id = p.id AND q.state IN ('open', 'condemned')
+        ORDER BY found_at DESC LIMIT 1
+    ) AS kept_shut
+    FROM parcel p WHERE p.order_id = :order_id ORDER BY p.ref
+""")
 
 
 def behind(

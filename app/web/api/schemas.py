@@ -11,7 +11,7 @@ from app.domain.parcel_state import ParcelState
 from app.domain.picking import InnerBag, ShortReason
 from app.domain.visit import MOST_DOORS, Why
 from app.web.api.fields import Body, OneOf, Several, SeveralNumbers, Whole, Words, YesNo
-from locker_protocol.vocabulary import DoorFault, Refusal, Right, SizeClass, Zone
+from locker_protocol.vocabulary import ColdCause, DoorFault, Refusal, Right, SizeClass, Zone
 
 LARGEST_KEY = 2**31 - 1
 MOST_LINES = 60
@@ -187,6 +187,12 @@ class Parcel(Schema):
     door = fields.Integer(required=True, allow_none=True, metadata={"description": "Known once it was loaded."})
     loaded_at = fields.AwareDateTime(required=True, allow_none=True)
     collected_at = fields.AwareDateTime(required=True, allow_none=True)
+    kept_shut = word(
+        ColdCause,
+        required=True,
+        allow_none=True,
+        metadata={"description": "Why its door opens for staff only, for food safety; null: it does not stay shut."},
+    )
 
 
 class OrderInList(Schema):

@@ -23,6 +23,8 @@
     };
     window.addEventListener("offline", offline);
     window.addEventListener("online", online);
+    // Some networks come back without saying so: what the service has answered is no copy any more.
+    document.addEventListener("htmx:after:swap", () => navigator.onLine && root.removeAttribute("data-kept"));
     if (!page || !page.dataset.worker || !navigator.serviceWorker) return;
     const address = location.origin + location.pathname;
     const scope = location.pathname;

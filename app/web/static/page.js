@@ -31,7 +31,14 @@
 
   // Whoever signs out may hand the phone on: what it kept of collect pages goes, too.
   document.addEventListener("submit", (event) => {
-    if (event.target.action.endsWith("/sign-out") && window.caches) caches.delete("collect-kept");
+    if (!event.target.action.endsWith("/sign-out") || !navigator.serviceWorker) return;
+    caches.delete("collect-kept");
+    navigator.serviceWorker.getRegistrations().then((all) => {
+      for (const one of all.filter((each) => each.scope.includes("/c/"))) {
+        if (one.active) one.active.postMessage({ forget: true });
+        one.unregister();
+      }
+    });
   });
 
   // Radios and switches that may send their form by themselves; without script their button does.
