@@ -288,65 +288,58 @@ REFUSALS = {
 }
 
 
-def refused(name: str) -> Callable[[Lobby], str]:
-    def reach(lobby: Lobby) -> str:
-        refusal, wait_s = REFUSALS[name]
-        lobby.gateway.command(Show("refused", refusal=refusal, wait_s=wait_s))
-        return f'#display[data-refusal="{refusal}"]'
-
-    return reach
+def nothing(_lobby: Lobby) -> None:
+    """It is like this by itself."""
 
 
-def idle(_lobby: Lobby) -> str:
-    return "#display[data-screen=idle]"
-
-
-def typing(lobby: Lobby) -> str:
-    for key in ("0", "7", "4"):
+def typed(lobby: Lobby) -> None:
+    for key in ("clear", "0", "7", "4"):
         lobby.simulator.do("keys", key=key)
-    return "#display.typed"
 
 
-def opening(lobby: Lobby) -> str:
+def two_open(lobby: Lobby) -> None:
     lobby.opens(6, 12)
-    return "#display[data-screen=opening]"
 
 
-def stuck(lobby: Lobby) -> str:
+def one_sticks(lobby: Lobby) -> None:
     lobby.simulator.do("doors/7", action="jam")
     lobby.opens(6)
     lobby.gateway.unlock("c7", 7)
-    lobby.gateway.command(Show("opening", [6, 7]))
-    return "#display[data-screen=stuck]"
 
 
-def left_open(lobby: Lobby) -> str:
-    lobby.opens(6)
-    lobby.gateway.command(Show("left_open", [6]))
-    return "#display[data-screen=left_open]"
-
-
-def done(lobby: Lobby) -> str:
-    lobby.gateway.command(Show("done", [6]))
-    return "#display[data-screen=done]"
-
-
-def offline(lobby: Lobby) -> str:
+def cut_off(lobby: Lobby) -> None:
     lobby.simulator.do("network", on=False)
-    return "#display[data-screen=offline]"
 
 
-def dark(lobby: Lobby) -> str:
+def unplugged(lobby: Lobby) -> None:
     lobby.simulator.do("power", on=False)
-    return "#display[data-screen=dark]"
 
 
-STATES: dict[str, Callable[[Lobby], str]] = {
-    **{each.__name__.replace("_", "-"): each for each in (idle, typing, opening, stuck, left_open, done)},
-    **{each.__name__: each for each in (offline, dark)},
-    "leaving": typing,
-    "help": idle,
-    **{name: refused(name) for name in REFUSALS},
+@dataclass(frozen=True, slots=True)
+class State:
+    """How a state is reached: what happens once, what is done and shown for each look, and how it is known."""
+
+    known_by: str
+    begins: Callable[[Lobby], None] = nothing
+    show: Show | None = None
+    does: Callable[[Lobby], None] = nothing
+
+
+STATES: dict[str, State] = {
+    "idle": State("idle"),
+    "help": State("idle"),
+    "typing": State("typing", does=typed),
+    "leaving": State("typing", does=typed),
+    "opening": State("opening", two_open, Show("opening", [6, 12])),
+    "stuck": State("stuck", one_sticks, Show("opening", [6, 7])),
+    "left-open": State("left_open", two_open, Show("left_open", [6])),
+    "done": State("done", show=Show("done", [6])),
+    "offline": State("offline", cut_off),
+    "dark": State("dark", unplugged),
+    **{
+        name: State("refused", show=Show("refused", refusal=refusal, wait_s=wait_s))
+        for name, (refusal, wait_s) in REFUSALS.items()
+    },
 }
 LOOKS: dict[str, tuple[tuple[int, int], str, Literal["light", "dark"], bool]] = {
     "portrait-zh": (PORTRAIT, "?kiosk&lang=zh", "light", False),
@@ -361,24 +354,25 @@ LOOKS: dict[str, tuple[tuple[int, int], str, Literal["light", "dark"], bool]] = 
 @pytest.mark.parametrize("state", STATES)
 def test_every_state_is_readable_for_everybody(lobby: Lobby, state: str) -> None:
     pages = {look: lobby.screen(size, query, color_scheme=scheme) for look, (size, query, scheme, _) in LOOKS.items()}
-    for look, page in pages.items():
-        if LOOKS[look][3]:
-            page.click("#letters")
-    shown = STATES[state](lobby)
-    for page in pages.values():
-        page.wait_for_selector(shown)
+    STATES[state].begins(lobby)
     SCREENS.mkdir(parents=True, exist_ok=True)
-    found = {look: look_at(page, state, look) for look, page in pages.items()}
+    found = {look: look_at(lobby, page, state, look) for look, page in pages.items()}
     assert {look: faults for look, faults in found.items() if faults} == {}
 
 
-def look_at(page: Page, state: str, look: str) -> list[str]:
-    """Keep a picture; what is wrong with what it shows."""
+def look_at(lobby: Lobby, page: Page, state: str, look: str) -> list[str]:
+    """Have it shown (a screen lasts 30 s), keep a picture, and tell what is wrong with it."""
+    if LOOKS[look][3]:
+        page.click("#letters")
+    STATES[state].does(lobby)
+    if show := STATES[state].show:
+        lobby.gateway.command(show)
+    page.wait_for_selector(f"#display[data-screen={STATES[state].known_by}]", timeout=15_000)
     if state == "leaving":
         page.clock.fast_forward(45_000)
         page.wait_for_selector("#leaving:not([hidden])")
     if state == "help":
         page.click("#help-open")
     page.screenshot(path=SCREENS / f"kiosk-{state}-{look}.png", full_page=look.startswith("phone"))
-    cut_off = page.evaluate(CUT_OFF) if look.startswith("portrait") else []
-    return [*faults_of(page), *(f"{part} is cut off" for part in cut_off)]
+    beyond = page.evaluate(CUT_OFF) if look.startswith("portrait") else []
+    return [*faults_of(page), *(f"{part} is cut off" for part in beyond)]
