@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from locker_gateway.outputs import ReadMinutes, StoredMinute
+from locker_gateway.outputs import ReadEvents, ReadMinutes, StoredMinute
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,9 @@ class StoredEvent:
 
 @dataclass(frozen=True, slots=True)
 class EventsRead:
-    """The store's answer to `ReadEvents`."""
+    """The store's answer to `ReadEvents`: what was asked, and what is there."""
 
+    asked: ReadEvents
     events: tuple[StoredEvent, ...]
 
 

@@ -102,7 +102,7 @@ class Loop:
             case Publish():
                 self._send(output)
             case ReadEvents():
-                return EventsRead(self._store.read_events(output.first, output.limit))
+                return EventsRead(output, self._store.read_events(output.first, output.limit))
             case ReadMinutes():
                 return MinutesRead(output, self._store.read_minutes(output))
             case Said():

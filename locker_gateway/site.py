@@ -123,8 +123,8 @@ def step(site: Site, given: Input, *, now: Now, random: RandomBytes) -> list[Out
             _hear_service(turn, given)
         case BusMessage():
             _hear_bus(turn, given)
-        case EventsRead(events):
-            uplink_log.take_read(turn, events)
+        case EventsRead(asked, events):
+            uplink_log.take_read(turn, asked.first, events)
         case MinutesRead():
             minutes.take_read(turn, given)
             sending.take_read(turn, given)

@@ -176,11 +176,14 @@ def keep_mark(turn: Turn) -> None:
         turn.put(site.marks, ONLY, Mark(site.mark))
 
 
-def take_read(turn: Turn, events: Sequence[StoredEvent]) -> None:
-    """The store's events from where we asked; they replace a cache that had a hole."""
+def take_read(turn: Turn, asked: int, events: Sequence[StoredEvent]) -> None:
+    """The store's events from where we asked; they replace a cache that had a hole.
+
+    The mark may have gone back meanwhile: then what the answer lacks was not asked for, and nothing is forgotten.
+    """
     site, sending = turn.site, turn.site.sending
-    asked = sending.sent_through + 1
-    if site.mark + 1 == asked <= site.up.seq and (not events or events[0].seq > asked):
+    wanted = sending.sent_through + 1
+    if site.mark + 1 == wanted == asked <= site.up.seq and (not events or events[0].seq > asked):
         _leave_forgotten(turn, events[0].seq - 1 if events else site.up.seq)
     if events and events[0].seq <= sending.sent_through + 1:
         sending.reading_since_ms = None

@@ -82,6 +82,9 @@ class ColdBook:
                 if row is not None and row.state is QuarantineState.OPEN:
                     row.state = step(QUARANTINE_TABLE, row.state, QuarantineEvent.CLEARED)
             case ParcelCondemned(parcel_id):
+                stays = row.kept if row else frozenset[str]()
+                if stays and event.food_class in set(book.parcels[parcel_id].lines) - stays:
+                    return  # condemned before the site heard that staff took it out
                 if row is None or row.state not in SHUT:
                     row = self._keep_shut(parcel_id, now)
                 self.condemn(book, row, {event.food_class}, QuarantineEvent.CONDEMNED)

@@ -89,8 +89,6 @@ def plan_parcels(goods: Sequence[Goods], *, doors: Sequence[DoorType], left: Cou
         if best is not None and len(best) < count:
             break  # every further choice uses more zones, so at least as many doors
         for found in _attempts(site, goods, allowed):
-            if best is not None and len(found) > len(best):
-                break  # smaller doors never make it fewer
             cost = _cost(found, goods, site)
             if best is None or cost < lowest:
                 best, lowest = found, cost

@@ -34,7 +34,7 @@ class StoredWorld(World):
         """Reads come from the file."""
         for output in outputs:
             if isinstance(output, ReadEvents):
-                self.give(EventsRead(self.store.read_events(output.first, output.limit)))
+                self.give(EventsRead(output, self.store.read_events(output.first, output.limit)))
             elif isinstance(output, ReadMinutes):
                 self.give(MinutesRead(output, self.store.read_minutes(output)))
             else:

@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from locker_gateway.inputs import Tick, UplinkDown, UplinkUp
-from locker_gateway.outputs import Publish, Put
+from locker_gateway.inputs import EventsRead, StoredEvent, Tick, UplinkDown, UplinkUp
+from locker_gateway.outputs import Publish, Put, ReadEvents
 from locker_protocol.bus_messages import DoorOpened
 from locker_protocol.codec import MAX_MESSAGE_BYTES
 from locker_protocol.cold_messages import ZoneAlarmFound
@@ -338,6 +338,23 @@ def test_what_a_restored_service_asks_for_and_nobody_has_is_left_out_by_a_new_lo
     assert batches(world)[-1].events[-1].seq == world.site.up.seq - world.site.up.base
     world.down(EventsApplied(world.site.up.log_id, world.site.up.seq - world.site.up.base))
     assert world.site.mark == world.site.up.seq
+
+
+def test_an_answer_to_an_earlier_reading_makes_nobody_forget_what_is_asked_for_since() -> None:
+    world = World()
+    fill(world, 20)
+    world.acknowledge(10)
+    earlier = ReadEvents(11, 512)
+    world.acknowledge(4)  # as it comes out of a connection that had stalled, older than what was acknowledged since
+    log_id = world.site.up.log_id
+    world.site.sending.sent_through = 4  # gone back, and not yet sent on
+    rows = [StoredEvent(each.seq, each.at, each.body) for each in world.events if each.seq >= earlier.first]
+    world.give(EventsRead(earlier, tuple(rows)))
+
+    assert world.site.up.log_id == log_id
+    world.pass_ms(2_000)
+    world.give(Tick())
+    assert {5, 20} <= {event.seq for batch in batches(world)[-4:] for event in batch.events}
 
 
 # --- status -----------------------------------------------------------------------------------------------------------

@@ -380,7 +380,7 @@ class World:
                 self.deliver(output)
             elif isinstance(output, ReadEvents):
                 rows = [StoredEvent(each.seq, each.at, each.body) for each in self.events if each.seq >= output.first]
-                self.give(EventsRead(tuple(rows[: output.limit])))
+                self.give(EventsRead(output, tuple(rows[: output.limit])))
             elif isinstance(output, ReadMinutes):
                 self.give(MinutesRead(output, self.read_minutes(output)))
             elif isinstance(output, Said):

@@ -161,6 +161,7 @@ def load_everything(place: Place, locker: "VirtualLocker") -> None:
     page.fill("#f-ice_packs_back", "8")
     page.click(".bar button")
     page.click(".bar .button")
+    expect(page.locator("ul.bags .bag-ref").first).to_be_attached()
     refs = [ref for ref in page.locator("ul.bags .bag-ref").all_text_contents() if ref]
     for ref in refs:
         page.fill("#label", ref)

@@ -117,7 +117,7 @@ class Site:
             self.store.commit(records)
         for output in outputs:
             if isinstance(output, ReadEvents):
-                self.give(EventsRead(self.store.read_events(output.first, output.limit)))
+                self.give(EventsRead(output, self.store.read_events(output.first, output.limit)))
             elif isinstance(output, ReadMinutes):
                 self.give(MinutesRead(output, self.store.read_minutes(output)))
             elif isinstance(output, Publish) and output.link == "uplink" and self.linked:

@@ -242,6 +242,22 @@ def test_what_was_released_and_grows_warm_again_is_another_quarantine(cold: Cold
     assert cold.broken() == []
 
 
+def test_what_staff_took_out_is_not_condemned_again_by_a_site_that_had_not_heard_of_it(cold: Cold) -> None:
+    cold.shop.run_sql("UPDATE product SET food_class = :c WHERE id = 'pak-choi'", c=STRICT)
+    order = cold.shop.packed(("milk", 1), ("pak-choi", 1))
+    cold.load(order)
+    cold.quarantine(order, food_class=STRICT)
+    cold.look(lines(cold)["milk"][0])
+    before = (cold.quarantines(), cold.refunds())
+    cold.condemn(order, food_class=STRICT, at=SOON + timedelta(minutes=1))
+
+    assert (cold.quarantines(), cold.refunds()) == before
+    assert before == ([("released", [], f"person:{PICKER}")], [("cold_chain", lines(cold)["pak-choi"][1])])
+    cold.clear(order, actor=PICKER, at=SOON + timedelta(minutes=2))
+    assert cold.shop.state(order) == "ready"
+    assert cold.broken() == []
+
+
 def test_staff_discard_it_all_and_the_sites_word_afterwards_refunds_nothing_twice(
     cold: Cold, order: PlacedOrder
 ) -> None:

@@ -138,9 +138,12 @@ def test_the_same_walk_finds_them_where_an_operator_may_look(evening: Evening) -
 
 
 def test_operators_pages_are_closed_to_keepers(evening: Evening) -> None:
-    ops = [url for rule, url in addresses(evening, "en") if rule.endpoint.partition(".")[0].startswith("ops")]
+    # What is kept shut waits for the keeper of the building, too.
+    named = [(rule.endpoint.partition(".")[0], url) for rule, url in addresses(evening, "en")]
+    ops = [url for room, url in named if room.startswith("ops") and room != "ops_cold"]
     assert ops
-    assert {evening.keeper().get(url).status_code for url in ops} == {403}
+    got = {url: evening.keeper().get(url).status_code for url in ops}
+    assert {url: code for url, code in got.items() if code != 403} == {}
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ The site judges; the service writes it down, tells the owner in the same transac
 not be eaten. Raises a DomainError for what cannot be true of the parcel, and then nothing of the event has an effect.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, Row, text
 
 from app.db.cold_policy import policy_now
 from app.db.engine import announce
+from app.db.food_classes import lines_in_bag
 from app.db.quarantines import latest_quarantine
 from app.domain.errors import DomainError
 from app.domain.order_state import OrderState
@@ -171,6 +173,8 @@ def _condemn(
 ) -> None:
     """What was released or cleared and is past its discard line now is another quarantine, condemned at once."""
     kept = latest_quarantine(conn, parcel_id=event.parcel_id)
+    if kept is not None and _was_taken_out(conn, event, kept.kept or ()):
+        return
     if kept is None or kept.state in (QuarantineState.RELEASED, QuarantineState.CLEARED):
         kept = _keep_shut(conn, event, site_id, at, at, random)
     condemn_food(
@@ -182,6 +186,13 @@ def _condemn(
         now=now,
         random=random,
     )
+
+
+def _was_taken_out(conn: Connection, event: ParcelCondemned, stays: Collection[str]) -> bool:
+    """The site condemned it before it heard that staff took it out; its money went back then."""
+    if not stays or event.food_class in stays:
+        return False
+    return any(event.food_class in line.food_classes for line in lines_in_bag(conn, parcel_id=event.parcel_id))
 
 
 def _alarm(
