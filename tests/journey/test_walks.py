@@ -46,9 +46,9 @@ def test_an_order_is_walked_from_the_shop_to_an_empty_door(walk: Walk) -> None:
     order = order_and_pay(resident, home, contact)
     resident.picture(home, "05-paid")
 
+    locker = VirtualLocker(walk.by("locker"), DOORS)
     pack_everything(walk.by("picker"))
     jump_to_load(walk.by("demo"))
-    locker = VirtualLocker(walk.by("locker"), DOORS)
     load_everything(walk.by("driver"), locker)
 
     collect(walk, contact, locker)

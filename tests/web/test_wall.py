@@ -122,6 +122,7 @@ def test_what_is_wrong_with_a_door_is_shown_before_whose_it_is(web: Flask, front
     drawing = draw(web, front, yours=(7, 8))
     assert "M14 14 86 86" in door(drawing, 7)
     assert "M95 50H10" in door(drawing, 8)
+    assert "M95 50H10" in door(draw(web, front, yours=(3,), private=True), 3)
 
 
 def test_the_wall_says_in_words_what_it_draws(web: Flask, front: tuple[Any, list[Any]]) -> None:
