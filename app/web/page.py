@@ -124,8 +124,8 @@ def calendar_day(on: date) -> str:
 
 
 def short_day(on: date) -> str:
-    """Write a date where there is little room: `23 Nov`."""
-    return str(format_date(on, "M月d日" if short() == "zh" else "d MMM", locale=locale()))
+    """Write a date where there is little room, as on a label: `11-23`."""
+    return str(format_date(on, "MM-dd", locale=locale()))
 
 
 def date_and_time(at: datetime, zone: str) -> str:

@@ -50,11 +50,13 @@ globalThis.caibox = (() => {
     const box = label && ["checkbox", "radio"].includes(one.type) ? label.getBoundingClientRect() : own;
     return box;
   };
+  // A link's width is its word's; WCAG asks for 24 px (2.5.8). What is no word has to be as wide as it is high.
+  const widthFor = (one, least) => (one.matches("a") && one.textContent.trim() ? 24 : least);
   const small = (least) =>
     [...document.querySelectorAll(TARGETS)]
       .filter((one) => shown(one) && !one.matches(".skip") && !one.disabled && !withinSentence(one))
       .map((one) => [boxOf(one), one])
-      .filter(([box]) => box.height < least - 0.5 || box.width < least - 0.5)
+      .filter(([box, one]) => box.height < least - 0.5 || box.width < widthFor(one, least) - 0.5)
       .map(([box, one]) => `${Math.round(box.width)}×${Math.round(box.height)}: ${named(one)}`);
 
   /* Where the focus is, something of it can be seen: not all behind a bar (2.4.11), and a ring around it (2.4.7). */
@@ -139,6 +141,11 @@ globalThis.caibox = (() => {
     spaced: () => under(SPACED, readable),
     doubled: () => under(DOUBLED, readable),
     large: (on) => document.documentElement.classList.toggle("large", on),
+    settled: () =>
+      document.getAnimations().forEach((one) => {
+        if (one.effect.getComputedTiming().endTime === Infinity) one.cancel();
+        else one.finish();
+      }),
     axe: async (...only) =>
       (await axe.run(document, { runOnly: only })).violations.flatMap((found) =>
         found.nodes.map((node) => `${found.id}: ${node.html.replace(/\s+/g, " ").slice(0, 160)} ${(node.any[0] || {}).message || ""}`),

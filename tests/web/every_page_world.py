@@ -48,7 +48,7 @@ class Furnished:
     places: Places
     of: dict[str, Places]
     # Names of people and what people typed: they have no language (WCAG 3.1.2).
-    names: Sequence[str] = ("阿珍", "沈家田", "中文")
+    names: Sequence[str] = ("阿珍", "沈家田", "中文", "the zone is warm")
 
 
 @contextmanager
@@ -103,6 +103,7 @@ def _furnish(day: Day) -> Furnished:
         "locker_id": locker_id,
         "zone": "chilled",
         "door_no": 7,
+        "key": "waste",
         "product_id": "tomatoes",
         "category_id": "vegetables",
         "supplier_id": "kunshan",

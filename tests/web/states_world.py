@@ -7,7 +7,9 @@ from sqlalchemy import select, update
 
 from app.db import tables as t
 from app.db.engine import transaction
+from app.db.ledger import book
 from app.domain.collect_link import make_collect_link
+from app.domain.ledger import Kind
 from app.domain.refunding import RefundCause
 from app.domain.roles import Role
 from app.use_cases.evening.delay_run import delay_run
@@ -16,7 +18,7 @@ from tests.web.after_world import paid_for
 from tests.web.cold_world import keep_shut, lay_down
 from tests.web.evening_world import last_hour
 from tests.web.shop_world import NOW
-from tests.web.staff_world import Day
+from tests.web.staff_world import Day, pack_all
 
 
 def nothing(_: Day) -> None:
@@ -76,6 +78,7 @@ def in_part(day: Day) -> None:
     """One thing was not delivered to us; the rest lies in the locker."""
     paid_for(day)
     with transaction(day.engine) as conn:
+        pack_all(conn, day.order_id)
         line = _first_line(conn)
         short = {"picked_quantity": 0, "picked_at": NOW, "short_reason": "not_delivered"}
         mine = (t.order_line.c.order_id == day.order_id, t.order_line.c.line_no == line.line_no)
@@ -87,20 +90,26 @@ def weighed(day: Day) -> None:
     """What is sold by weight weighed less than was charged."""
     paid_for(day)
     with transaction(day.engine) as conn:
+        pack_all(conn, day.order_id)
         line = _first_line(conn)
         mine = (t.order_line.c.order_id == day.order_id, t.order_line.c.line_no == line.line_no)
-        conn.execute(update(t.order_line).where(*mine).values(weight_g=470, picked_quantity=line.quantity))
+        conn.execute(
+            update(t.order_line).where(*mine).values(weight_g=470, picked_quantity=line.quantity, picked_at=NOW)
+        )
         _refund(conn, day, RefundCause.WEIGHT, {line.line_no: 210})
 
 
 def paid_back(day: Day) -> None:
-    """The provider has sent the money back."""
+    """Nobody collected it, and the provider has sent the money back."""
     paid_for(day)
     with transaction(day.engine) as conn:
-        line = _first_line(conn)
-        _refund(conn, day, RefundCause.NOT_BROUGHT, {line.line_no: line.line_minor})
+        lines = conn.execute(select(t.order_line).where(t.order_line.c.order_id == day.order_id)).all()
+        _refund(conn, day, RefundCause.NOT_COLLECTED, {line.line_no: line.line_minor for line in lines})
         conn.execute(update(t.refund).values(done_at=NOW, asked_at=NOW, provider_ref="back"))
-        conn.execute(update(t.customer_order).values(state="collected"))
+        conn.execute(update(t.customer_order).values(state="refunded"))
+        minor = sum(line.line_minor for line in lines)
+        money = {"order_id": day.order_id, "amount_minor": minor, "currency": "CNY"}
+        book(conn, transaction_id="back", kind=Kind.REFUND, **money, now=NOW)
 
 
 def gone_meanwhile(day: Day) -> None:

@@ -60,7 +60,6 @@ def scans_another_bag(page: Page, _: Day) -> None:
 ORDER, COLLECT = "/orders/{order}", "/orders/{order}/collect"
 STATES = (
     State("empty", None, "/orders", "还没有订单", "No orders yet"),
-    State("basket-empty", None, "/basket", "还是空的", "Nothing in it yet"),
     State("form-error", None, "/sign-in", "有 1 处要改", "There is a problem", act=types_half_a_number),
     State("server-error", None, "/broken", "订单没有丢。编号 E-", "Your order is safe. Ref E-", status=500),
     State("nothing-here", None, "/nowhere", "这里没有内容", "Nothing here", status=404),
@@ -123,7 +122,7 @@ def day(db: Engine, tmp_path: Path) -> Iterator[Day]:
 
 
 def address_of(state: State, day: Day, language: str) -> str:
-    places = {"order": day.order_id, "site": day.site_id, "run": day.run_no, "old_link": made.link_of(day, days=-1)}
+    places = {"order": day.order_id, "site": day.site_id, "run": day.run_no, "old_link": made.link_of(day, days=-3)}
     return f"/{LANGUAGES[language]}{state.path.format(**places)}"
 
 
