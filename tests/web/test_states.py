@@ -134,7 +134,7 @@ def test_a_state_is_reached_and_says_what_it_means(browser: Browser, day: Day, s
             page = open_state(browser, day, url, state, language)
             words = re.compile(re.escape(state.zh if language == "zh" else state.en))
             expect(page.locator("body")).to_contain_text(words)
-            assert page.get_by_text(words).first.is_visible(), "it is said where nobody sees it"
+            expect(page.get_by_text(words).locator("visible=true").first).to_be_visible()
             assert faults_of(page) == []
             picture(page, f"states/{state.name}-{language}")
             page.context.close()
