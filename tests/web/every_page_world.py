@@ -78,6 +78,8 @@ def _furnish(day: Day) -> Furnished:
     with_receipts(day)
     collect(day, earlier)
     with day.engine.begin() as conn:
+        receipt = select(t.receipt.c.number).where(t.receipt.c.order_id == day.order_id)
+        receipt_no = conn.execute(receipt).scalar_one()
         locker_id = _in_the_locker(conn, day)
         quarantine = _shut(conn, day, locker_id)
         look = _look(conn, day)
@@ -115,7 +117,7 @@ def _furnish(day: Day) -> Furnished:
         "claim_id": claim,
         "alarm_id": claim_alarm,
         "photo_id": photo,
-        "number": 1,
+        "number": receipt_no,
         "ref": _sandbox(day, unpaid),
         "link": make_collect_link(key, order_id=day.order_id, ends_at=NOW + timedelta(days=1)),
     }
