@@ -167,6 +167,7 @@ def load_everything(place: Place, locker: "VirtualLocker") -> None:
     for ref in refs:
         page.fill("#label", ref)
         page.press("#label", "Enter")
+        expect(page.locator("#loop")).to_have_attribute("data-word", "put")
         door = int(page.locator("#loop[data-word=put] .word-door").inner_text().split()[-1])
         place.picture(page, "driver")
         locker.at(door).put_and_shut(door)
@@ -178,7 +179,7 @@ def load_everything(place: Place, locker: "VirtualLocker") -> None:
     page.goto(place.url("/driver/osmanthus/leave"))
     place.picture(page, "leave")
     page.click(".bar button")
-    page.wait_for_url(re.compile(r"/driver(\?|$)"))
+    page.wait_for_url(re.compile("ended="))
     expect(page.locator(".notice.ok")).to_be_visible()
     page.context.close()
 

@@ -63,7 +63,9 @@ def known(day: Day) -> Mapping[str, Any]:
 @pytest.mark.parametrize("role", [None, *(role for role in Role if role is not Role.KEEPER)])
 def test_every_answer_is_one_that_the_description_names(day: Day, role: Role | None) -> None:
     schema = schemathesis.openapi.from_wsgi("/api/openapi.json", day.app)
-    headers, there = day.bearer(role) if role else {}, known(day)
+    there = known(day)
+    # Packed answers are for clients that unpack them; this one does not.
+    headers = {"Accept-Encoding": "identity", **(day.bearer(role) if role else {})}
     wrong, asked = [], 0
     for each in schema.get_all_operations():
         assert isinstance(each, Ok)

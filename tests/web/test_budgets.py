@@ -17,7 +17,7 @@ from tests.web.every_page import PHONE, cookie_of
 from tests.web.every_page_world import Furnished, furnished
 from tests.web.served import served
 
-KB = 1_000
+KB = 1024
 # A resident's first view; a font is one of the words' own sizes, pictures are what the window shows.
 MOST = {"total": 120 * KB, "Script": 30 * KB, "Stylesheet": 15 * KB, "Document": 15 * KB, "Font": 18 * KB}
 DRIVER_MOST = 650 * KB
