@@ -77,9 +77,9 @@ def test_a_change_leaves_the_focus_where_it_is(day: Day, url: str, browser: Brow
 def test_who_stood_on_what_is_gone_stands_at_the_head_of_its_part(day: Day, url: str, browser: Browser) -> None:
     turn(day, "open")
     page = fleet(browser, url)
-    page.goto(f"{url}/en/ops")
-    link = page.locator(".troubles a", has_text="5").first
-    link.focus()
+    page.goto(f"{url}/en/ops/sites/{day.site_id}")
+    link = page.locator(".places-wrong a")
+    link.first.focus()
     turn(day, "shut")
     expect(link).to_have_count(0)
-    expect(page.locator("#fleet")).to_be_focused()
+    expect(page.locator("#place")).to_be_focused()

@@ -40,7 +40,7 @@
     let known = keys(list());
 
     const show = (page) => {
-      for (const id of ["fleet-head", "mosaic"]) {
+      for (const id of ["fleet-held", "fleet-head", "mosaic"]) {
         const [old, fresh] = [document.getElementById(id), page.getElementById(id)];
         if (old && fresh) sync(old, fresh);
       }
