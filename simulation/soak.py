@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from hashlib import blake2b
 from multiprocessing import get_context
-from time import perf_counter
+from threading import Thread
+from time import perf_counter, sleep
 
 import msgspec
 
@@ -104,8 +105,20 @@ def _outcomes(seeds: Sequence[int], processes: int) -> Iterator[Outcome]:
         yield from map(_run, seeds)
         return
     # Fresh processes: a fork of a program with threads can hang.
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    here = os.getpid()
+    with ProcessPoolExecutor(processes, get_context("spawn"), initializer=_end_with, initargs=(here,)) as pool:
         yield from pool.map(_run, seeds, chunksize=WORLDS_AT_ONCE)
+
+
+def _end_with(parent: int) -> None:
+    """Let a soak that is killed leave nobody simulating behind it."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            sleep(1)
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 def _run(seed: int) -> Outcome:

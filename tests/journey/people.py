@@ -177,6 +177,7 @@ def load_everything(place: Place, locker: "VirtualLocker") -> None:
     page.goto(place.url("/driver/osmanthus/leave"))
     place.picture(page, "leave")
     page.click(".bar button")
+    page.wait_for_url(re.compile("ended="))
     expect(page.locator(".notice.ok")).to_be_visible()
     page.context.close()
 
