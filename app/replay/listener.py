@@ -55,7 +55,8 @@ class Listener:
             self.violations.append("a message came whose signature does not hold")
             return web.Response(status=401)
         event_id = str(json.loads(body)["id"])
-        if event_id not in self.bodies and event_id not in self._refused and self._refuses(event_id):
+        is_new = event_id not in self.bodies and event_id not in self._refused
+        if is_new and (not self._refused or self._refuses(event_id)):  # at least once in a run, however short
             self._refused.add(event_id)
             self.deeds["events_refused_first"] += 1
             return web.Response(status=503)
