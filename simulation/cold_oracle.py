@@ -33,8 +33,6 @@ SILENT_MS = 11_500
 UNSURE_MIN = 5
 # Minutes of now that may still be on their way.
 UNTOLD_MIN = 3
-# What a controller holds at most, as far as the calendar counts.
-HELD_MS = 3_600_000
 # Two hours, by the gateway's calendar, and how long it may take to see that they are over.
 DECIDED_WITHIN_MS, OVERDUE_MS = 2 * 3_600_000 + 120_000, 5_000
 TOLERATED_C = 0.1
@@ -281,8 +279,6 @@ class ColdOracle:
         """I17: a sample that counts as taken is in the gateway's minutes."""
         if self.doubted or self.world.disturbed:
             return
-        # Between two samples the calendar may have leapt: their minutes are not one after the other then.
-        leapt = min(self.world.leapt_ms, HELD_MS) // MINUTE_MS
         for name, node in self.world.controllers.items():
             row = self.world.gateway.disk.rows.get(("sampling", name))
             if row is None or node.state is None:
@@ -294,6 +290,6 @@ class ColdOracle:
             for place in range(len(held.held)):
                 number = (held.at_ms - (len(held.held) - 1 - place) * MINUTE_MS) // MINUTE_MS
                 is_taken = any(low <= first + place <= high for low, high in taken.runs)
-                kept = any((name, each) in self._measured for each in range(number - leapt, number + leapt + 2))
+                kept = any((name, each) in self._measured for each in (number, number + 1))
                 if is_taken and not kept and (name, number) not in self._lost and number <= taken.settled - 1:
                     raise Violation("I17", f"sample {first + place} of {name} was taken and is in no minute", name)

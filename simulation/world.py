@@ -119,7 +119,7 @@ class World:
         self.given_back: Counter[str] = Counter()
         self.disturbed: set[str] = set()
         self.uplink_was_down = False
-        self.leapt_at_ms, self.leapt_ms = -1, 0
+        self.leapt_at_ms = -1
         # Where an uplink may be gone for days, bags are kept for days.
         self.kept_ms = 4 * HOUR_MS
         self.policy = self.service.book.policy
@@ -195,7 +195,6 @@ class World:
         for clock in (self.service.clock, self.gateway.clock, *(each.clock for each in self.controllers.values())):
             clock.leapt_ms += lasts_ms
         self.leapt_at_ms = self.kernel.ms
-        self.leapt_ms += lasts_ms
         for controller in self.controllers.values():
             controller.fridge.advance()
 
