@@ -20,6 +20,7 @@ HTML_LANGUAGE = {"en": "en", "zh-hans": "zh-Hans"}
 CUT_OFF = """() => [...document.querySelectorAll('main *, .bar *')].filter((each) => {
   const box = each.getBoundingClientRect();
   if (!box.width || !box.height || !each.textContent.trim() || each.closest('.hidden, .skip')) return false;
+  if (!each.checkVisibility()) return false; // what is folded away has a box too
   for (let up = each; up; up = up.parentElement) if (getComputedStyle(up).overflowX !== 'visible') return false;
   return box.right > innerWidth + 1 || box.left < -1;
 }).map((each) => each.outerHTML.slice(0, 120))"""

@@ -39,6 +39,7 @@ NO_PAGES = frozenset(
         "api.docs",  # drawn by a program of others
         "front.root",
         "front.home",
+        "at_locker.printed",
         "inbox.short_address",
         "demo_clock.clock_without_language",
     }

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, insert, select, text, update
 
 from app.db import tables as t
 from app.domain.collect_link import make_collect_link
+from app.domain.column_code import ColumnPlace, write_column_code
 from app.domain.roles import Role
 from locker_protocol.ids import random_id
 from tests.web.after_world import with_receipts
@@ -120,6 +121,7 @@ def _furnish(day: Day) -> Furnished:
         "number": receipt_no,
         "ref": _sandbox(day, unpaid),
         "link": make_collect_link(key, order_id=day.order_id, ends_at=NOW + timedelta(days=1)),
+        "code": write_column_code(key, ColumnPlace(locker_id, 2)),
     }
     loading = {"site_id": soon.site_id, "run_no": soon.run_no}
     of: dict[str, Places] = {

@@ -95,7 +95,7 @@ def test_a_wrong_bag_stops_the_driver_in_words(day: Day, url: str, browser: Brow
 
 def test_the_drivers_own_code_is_a_picture_that_can_be_scanned(day: Day, url: str, browser: Browser) -> None:
     page = open_page(browser, url, Role.DRIVER, f"/en/driver/{day.site_id}/{day.run_no}")
-    page.get_by_text("Without network").click()
+    page.get_by_text("Without network: at the").click()
     expect(page.locator("#my-code")).to_be_visible()
     assert page.locator("#my-code").evaluate("(picture) => picture.decode().then(() => picture.naturalWidth)") > 0
     page.context.close()
