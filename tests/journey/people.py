@@ -128,6 +128,7 @@ def pick_wave(place: Place, page: Page) -> None:
             page.locator(f"#f-gross, #loop[data-word=done], #loop[data-word=put]:has-text('{ref}')").first.wait_for()
             if page.locator("#f-gross").count():
                 weigh(page)
+        expect(page.locator(".pick-stop .id", has_text=re.compile(f"^{product}$"))).to_have_count(0)
 
 
 def weigh(page: Page) -> None:
@@ -158,6 +159,7 @@ def load_everything(place: Place, locker: "VirtualLocker") -> None:
     page.wait_for_url(re.compile("/driver/osmanthus$"))
     place.picture(page, "visit")
     page.click(".bar .button")
+    sweep(page, locker)
     wipe(place, page, locker)
     page.fill("#f-crates_back", "3")
     page.fill("#f-ice_packs_back", "8")
@@ -194,6 +196,21 @@ def ask_for_door(page: Page, ref: str) -> None:
         if put.count():
             return
     expect(put).to_be_attached()
+
+
+def sweep(page: Page, locker: "VirtualLocker") -> None:
+    """Take out what nobody came for, door by door; nothing where there is none."""
+    page.wait_for_url(re.compile("/(sweep|check|count)$"))
+    word = page.locator("#loop")
+    while page.url.endswith("/sweep"):
+        expect(word).to_have_attribute("data-word", re.compile("open|done"))
+        if word.get_attribute("data-word") == "done":
+            page.click("#acts .button")
+            page.wait_for_url(re.compile("/(check|count)$"))
+            return
+        door = int(page.locator(".word-door").first.inner_text().split()[-1])
+        page.click("#acts button")
+        locker.at(door).take_and_shut(door)
 
 
 def wipe(place: Place, page: Page, locker: "VirtualLocker") -> None:

@@ -52,9 +52,10 @@ globalThis.caibox = (() => {
   };
   // A link's width is its word's; WCAG asks for 24 px (2.5.8). What is no word has to be as wide as it is high.
   const widthFor = (one, least) => (one.matches("a") && one.textContent.trim() ? 24 : least);
+  // Tiles of a map may be 24 px: each stands in a list too, at full size (2.5.8, equivalent). Nobody touches what is hidden.
   const small = (least) =>
     [...document.querySelectorAll(TARGETS)]
-      .filter((one) => shown(one) && !one.matches(".skip") && !one.disabled && !withinSentence(one))
+      .filter((one) => shown(one) && !one.matches(".skip, .mosaic a, [aria-hidden=true]") && !one.disabled && !withinSentence(one))
       .map((one) => [boxOf(one), one])
       .filter(([box, one]) => box.height < least - 0.5 || box.width < widthFor(one, least) - 0.5)
       .map(([box, one]) => `${Math.round(box.width)}×${Math.round(box.height)}: ${named(one)}`);

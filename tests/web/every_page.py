@@ -27,6 +27,7 @@ PHONE, NARROW = ViewportSize(width=390, height=844), ViewportSize(width=320, hei
 HALF, WIDE = ViewportSize(width=640, height=800), ViewportSize(width=1280, height=900)
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
 THUMB, LARGE_THUMB = 44, 60
+CHART_FOLLOWS_MS = 300  # a chart is drawn anew once its window has stopped changing
 # What is no page: files, programs' own doors, streams; and addresses that only lead on.
 NO_PAGES = frozenset(
     {
@@ -147,21 +148,21 @@ class Surveyor:
         self._measure("large(true)")
         self._axe("axe, large letters", "target-size")
         self._note("small for a large thumb", *self._measure(f"small({LARGE_THUMB})"))
-        self._page.set_viewport_size(NARROW)
+        self._resize(NARROW)
         self._note("large letters at 320 px", *self._measure("readable()"))
         self._measure("large(false)")
-        self._page.set_viewport_size(PHONE)
+        self._resize(PHONE)
 
     def _as_it_stands(self) -> None:
         """Sizes and places, in the language with the longer words."""
         self._note("small for a thumb", *self._measure(f"small({THUMB})"))
         self._note("focus", *self._measure("hiddenFocus()"))
         for size in (NARROW, PHONE, WIDE):
-            self._page.set_viewport_size(size)
+            self._resize(size)
             self._note(f"{size['width']} px", *self._measure("readable()"))
-        self._page.set_viewport_size(HALF)
+        self._resize(HALF)
         self._note("letters of 200 %", *self._measure("doubled()"))
-        self._page.set_viewport_size(PHONE)
+        self._resize(PHONE)
         self._note("wide spacing", *self._measure("spaced()"))
 
     def close(self) -> None:
@@ -169,6 +170,7 @@ class Surveyor:
 
     def _open(self, seat: Seat, path: str) -> bool:
         if seat.role != self._role:
+            self._page.goto("about:blank")  # or the page before would ask again as somebody whose it is not
             self._page.context.add_cookies([cookie_of(self._day, seat.role, self._address)])
             self._role = seat.role
         self._at = seat.endpoint
@@ -180,6 +182,11 @@ class Surveyor:
         for script in (AXE, MEASURES):
             self._devtools.send("Runtime.evaluate", {"expression": script.read_text(encoding="utf-8")})
         return True
+
+    def _resize(self, size: ViewportSize) -> None:
+        self._page.set_viewport_size(size)
+        if self._page.locator(".u-wrap").count():
+            self._page.wait_for_timeout(CHART_FOLLOWS_MS)
 
     def _axe(self, what: str, *rules: str) -> None:
         self._note(what, *self._measure(f"axe({', '.join(repr(rule) for rule in rules)})"))

@@ -70,8 +70,9 @@ def _furnish(day: Day) -> Furnished:
         soon, later = _second_site(conn, day)
         tomorrow = place(conn, person_id=day.people[Role.RESIDENT], window_id=later.window_id, products=4)
         packed = place(conn, person_id=day.people[Role.RESIDENT], window_id=soon.window_id, products=3)
-        pay(conn, tomorrow)
-        pay(conn, packed)
+        theirs = place(conn, person_id=day.people[Role.DRIVER], window_id=soon.window_id, products=2)
+        for order_id in (tomorrow, packed, theirs):
+            pay(conn, order_id)
         pack_all(conn, packed)
         unpaid = place(conn, person_id=day.people[Role.RESIDENT], window_id=later.window_id, products=1)
     for order_id in (day.order_id, earlier, tomorrow, packed):
@@ -127,6 +128,7 @@ def _furnish(day: Day) -> Furnished:
     of: dict[str, Places] = {
         "api.explain": {"code": "not_found"},
         "choice.choice_page": {"link": choice},
+        "orders.linked_page": {"link": make_collect_link(key, order_id=theirs, ends_at=NOW + timedelta(days=1))},
         "order_edit.edit": {"order_id": tomorrow},
         "order_edit.ask_cancel": {"order_id": tomorrow},
         "claims.claim_page": {"order_id": earlier},

@@ -18,6 +18,11 @@
     });
   });
 
+  // A browser thinks half a link is enough to see of the one that has the focus.
+  document.addEventListener("focusin", (event) => {
+    if (event.target.closest(".chips, .top nav")) event.target.scrollIntoView({ block: "nearest", inline: "nearest" });
+  });
+
   // A double tap on "pay" must not ask twice. The server would answer the same, but the second answer is the slower one.
   document.addEventListener("submit", (event) => {
     const form = event.target;
