@@ -22,6 +22,8 @@ pytestmark = pytest.mark.timeout(1200)  # all pages are visited for the first te
 ROOT = Path(__file__).resolve().parents[2]
 CSS = (ROOT / "app/web/static/caibox.css").read_text(encoding="utf-8")
 LIST = ROOT / "build/every_page.json"  # all of them, for whoever puts them right
+
+
 @pytest.fixture(scope="module")
 def world(db_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Furnished]:
     with db_engine.begin() as conn:

@@ -22,14 +22,16 @@ LOADED = _sums("""
     SELECT o.site_id, (w.closes_at AT TIME ZONE t.timezone)::date AS day, 1 AS whole,
         (p.collected_at IS NULL OR (p.collected_at AT TIME ZONE t.timezone)::date
             > (w.closes_at AT TIME ZONE t.timezone)::date)::int AS part
-    FROM pickup_window w JOIN customer_order o ON o.window_id = w.id JOIN parcel p ON p.order_id = o.id
+    FROM pickup_window w JOIN customer_order o ON o.window_id = w.id AND o.run_no = w.run_no
+    JOIN parcel p ON p.order_id = o.id
     JOIN today t ON t.site_id = o.site_id
     WHERE w.closes_at > :since AND p.loaded_at IS NOT NULL
 """)
 IN_TIME = _sums("""
     SELECT o.site_id, (w.opens_at AT TIME ZONE t.timezone)::date AS day, 1 AS whole,
         coalesce(p.loaded_at < w.opens_at, false)::int AS part
-    FROM pickup_window w JOIN customer_order o ON o.window_id = w.id JOIN parcel p ON p.order_id = o.id
+    FROM pickup_window w JOIN customer_order o ON o.window_id = w.id AND o.run_no = w.run_no
+    JOIN parcel p ON p.order_id = o.id
     JOIN today t ON t.site_id = o.site_id
     WHERE w.opens_at > :since AND w.opens_at <= :now AND p.state NOT IN ('draft', 'cancelled')
 """)
@@ -147,9 +149,14 @@ HOUSEHOLDS = text("""
 # Of those whose first order lies 14 to 27 days back: who ordered again within 14 days of it.
 SECOND = text("""
     WITH first AS (
-        SELECT DISTINCT ON (o.person_id) o.person_id, o.site_id, o.placed_at, s.timezone
+        SELECT o.person_id, o.site_id, o.placed_at, s.timezone
         FROM customer_order o JOIN site s ON s.id = o.site_id
-        WHERE o.state NOT IN ('awaiting_payment', 'released') ORDER BY o.person_id, o.placed_at, o.id
+        WHERE o.placed_at BETWEEN CAST(:now AS timestamptz) - interval '29 days'
+                AND CAST(:now AS timestamptz) - interval '12 days'
+            AND o.state NOT IN ('awaiting_payment', 'released') AND NOT EXISTS (
+                SELECT FROM customer_order e WHERE e.person_id = o.person_id
+                    AND (e.placed_at, e.id) < (o.placed_at, o.id) AND e.state NOT IN ('awaiting_payment', 'released')
+            )
     )
     SELECT site_id, count(*) AS whole, count(*) FILTER (WHERE EXISTS (
         SELECT FROM customer_order n WHERE n.person_id = first.person_id AND n.placed_at > first.placed_at
