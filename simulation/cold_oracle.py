@@ -173,7 +173,8 @@ class ColdOracle:
         """What was sampled in minutes not ended yet was in its memory alone, and is not taken again."""
         for name, node in self.world.controllers.items():
             now = node.clock.true_ms() // MINUTE_MS
-            self._lost |= {(name, each) for each in range(max(self._last.get(name, 0), now - 60), now + 2)}
+            # A gateway that hung while the calendar leapt had not ended a minute of hours ago.
+            self._lost |= {(name, each) for each in range(self._last.get(name, now - 60), now + 2)}
 
     def beat_stands_in(self, name: str) -> None:
         """Until a birth was heard a beat's values count as of now, and the calendar may have leapt since they were."""

@@ -32,6 +32,9 @@ OPEN_S = 45  # of an opening that warms the air: a driver's, or one of somebody 
 UNMOVED_K = 0.25
 WARMED_K = 0.7  # more than two minutes of rest for the compressor do
 OTHERS_SHUT_MIN = 10
+DEFROST_OVER_MIN = 30  # its heat moves through the zone's air after the heater is off
+REST_BEGINS_MIN = 2
+RESTED_K = 1.5  # air at −18 °C warms by almost as much in the first minutes after its compressor stopped
 SWAPS_SEEN = 3
 
 _NEVER = -1_000_000
@@ -70,6 +73,7 @@ class SensorWatch(msgspec.Struct):
     air: ProbeWatch = msgspec.field(default_factory=ProbeWatch)
     product: ProbeWatch = msgspec.field(default_factory=ProbeWatch)
     opened_at: int = _NEVER
+    defrosted_at: int = _NEVER
     ran_at: int = _NEVER
     rested_at: int = _NEVER
     apart_hour_k: float = 0.0
@@ -125,12 +129,14 @@ def _watch_zone(zone: SensorWatch, seen: Seen) -> None:
         zone.ran_at = seen.minute
     if False in running:
         zone.rested_at = seen.minute
+    if True in [sample.defrosting for sample in seen.samples]:
+        zone.defrosted_at = seen.minute
     shut = seen.minute - zone.opened_at >= SETTLE_MIN
     air = _watch_probe(zone.air, [sample.air_c for sample in seen.samples], seen.minute, shut=shut, product=False)
     product = _watch_probe(
         zone.product, [sample.product_c for sample in seen.samples], seen.minute, shut=shut, product=True
     )
-    steady = shut and True not in [sample.defrosting for sample in seen.samples]
+    steady = shut and zone.defrosted_at != seen.minute
     _watch_distance(zone, seen.minute, air, product, steady=steady)
 
 
@@ -226,15 +232,21 @@ def _warms_another(opened: Zone, zones: Mapping[Zone, SensorWatch], seen: Mappin
     return any(
         name != opened
         and minute.minute - zones[name].opened_at >= OTHERS_SHUT_MIN
-        and _jolted(zones[name].air)
-        and not any(sample.defrosting for sample in minute.samples)
+        and minute.minute - zones[name].defrosted_at >= DEFROST_OVER_MIN
+        and _jolted(zones[name].air, RESTED_K if _has_just_stopped(zones[name], minute) else WARMED_K)
         for name, minute in seen.items()
     )
 
 
-def _jolted(probe: ProbeWatch) -> bool:
+def _has_just_stopped(zone: SensorWatch, seen: Seen) -> bool:
+    """Say whether its compressor did."""
+    rests = bool(seen.samples) and seen.samples[-1].cooling is False
+    return rests and seen.minute - zone.ran_at <= REST_BEGINS_MIN
+
+
+def _jolted(probe: ProbeWatch, by_k: float = WARMED_K) -> bool:
     """Say whether it warmed in two minutes, and not because it was warming anyhow."""
-    return probe.risen_k[0] - max(0.0, probe.risen_k[2]) >= WARMED_K
+    return probe.risen_k[0] - max(0.0, probe.risen_k[2]) >= by_k
 
 
 def _all_still_since(zones: Mapping[Zone, SensorWatch], seen: Mapping[Zone, Seen]) -> int | None:

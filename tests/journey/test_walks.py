@@ -105,9 +105,11 @@ def link_in_inbox(walk: Walk, contact: str) -> str:
     """The address in the newest message that holds one."""
     page = walk.person()
     page.goto(walk.url(f"/inbox?contact={contact}"))
-    texts = page.locator("article .message-body").all_inner_texts()
+    newest = page.locator("article .message-body", has_text="/c/").first
+    newest.wait_for()
+    found = COLLECT_LINK.search(newest.inner_text())
     page.context.close()
-    found = next(link for link in map(COLLECT_LINK.search, texts) if link)
+    assert found, "the message has the link"
     return walk.url(found[0])
 
 

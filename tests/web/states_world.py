@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
 from app.db import tables as t
 from app.db.engine import transaction
@@ -14,8 +14,10 @@ from app.domain.refunding import RefundCause
 from app.domain.roles import Role
 from app.use_cases.evening.delay_run import delay_run
 from app.use_cases.money.decide_refund import decide_refund
+from app.use_cases.visiting.begin_visit import begin_visit
 from tests.web.after_world import paid_for
 from tests.web.cold_world import keep_shut, lay_down
+from tests.web.collect_world import happen, make_ready, pulse_in_vain
 from tests.web.evening_world import last_hour
 from tests.web.shop_world import NOW
 from tests.web.staff_world import Day, pack_all
@@ -117,6 +119,80 @@ def gone_meanwhile(day: Day) -> None:
     with day.engine.begin() as conn:
         of = update(t.run_stock).where(t.run_stock.c.product_id == "tomatoes")
         conn.execute(of.values(taken=t.run_stock.c.total))
+
+
+def past_cut_off(day: Day) -> None:
+    """Tomorrow's orders closed an hour ago; the day after tomorrow can be had."""
+    with day.engine.begin() as conn:
+        run = conn.execute(select(t.load_run).where(t.load_run.c.run_no == day.run_no)).one()
+        later = {**run._mapping, "order_by": run.order_by + timedelta(days=1)}
+        later.pop("run_no")
+        for name in ("load_from", "load_until", "removal_from"):
+            later[name] += timedelta(days=1)
+        later["local_date"] += timedelta(days=1)
+        no = conn.execute(insert(t.load_run).values(later).returning(t.load_run.c.run_no)).scalar_one()
+        for window in conn.execute(select(t.pickup_window).where(t.pickup_window.c.run_no == day.run_no)).all():
+            moved = {"opens_at": window.opens_at + timedelta(days=1), "closes_at": window.closes_at + timedelta(days=1)}
+            conn.execute(insert(t.pickup_window).values(run_no=no, order_cap=9, **moved))
+        closed = update(t.load_run).where(t.load_run.c.run_no == day.run_no)
+        conn.execute(closed.values(order_by=NOW - timedelta(hours=1)))
+
+
+def opening(day: Day) -> None:
+    """The locker was asked to open a door this moment."""
+    make_ready(day)
+    happen(day, "UnlockGranted")
+
+
+def opening_slowly(day: Day) -> None:
+    """It was asked eight seconds ago."""
+    make_ready(day)
+    happen(day, "UnlockGranted", seconds=8)
+
+
+def left_open(day: Day) -> None:
+    """A door has been standing open for forty seconds."""
+    make_ready(day)
+    happen(day, "UnlockGranted", seconds=45)
+    happen(day, "DoorWasOpened", seconds=40)
+
+
+def stuck_once(day: Day) -> None:
+    """A lock was released and its door stayed shut."""
+    pulse_in_vain(make_ready(day), 1)
+
+
+def stuck_twice(day: Day) -> None:
+    """It was released again, and stayed shut again."""
+    pulse_in_vain(make_ready(day), 2)
+
+
+def opened_by_its_owner(day: Day) -> None:
+    """Somebody opened their door and looks into it."""
+    make_ready(day)
+    with day.engine.begin() as conn:
+        conn.execute(update(t.parcel).where(t.parcel.c.id == day.parcels[0]).values(opened_at=NOW))
+
+
+def time_is_over(day: Day) -> None:
+    """The food has been lying there for as long as food may."""
+    make_ready(day)
+    with day.engine.begin() as conn:
+        conn.execute(update(t.credential).values(expires_at=NOW - timedelta(minutes=5)))
+
+
+def visit_begun(day: Day) -> None:
+    """The driver stands at the lockers with packed bags."""
+    loading(day)
+    with day.engine.begin() as conn:
+        begin_visit(conn, site_id=day.site_id, person_id=day.people[Role.DRIVER], now=NOW)
+
+
+def bag_of(day: Day) -> str:
+    """What is printed on a bag of the order."""
+    with day.engine.connect() as conn:
+        mine = select(t.parcel.c.ref).where(t.parcel.c.order_id == day.order_id)
+        return str(conn.execute(mine.order_by(t.parcel.c.ref)).scalars().first())
 
 
 def link_of(day: Day, *, days: int) -> str:

@@ -1,20 +1,19 @@
 """The way to an order in a real browser: without an account, by keyboard, without script; home's words."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import session
 from playwright.sync_api import Browser, Page
-from sqlalchemy import Engine, insert, select, update
+from sqlalchemy import Engine, select, update
 
 from app.db import tables as t
 from app.domain.roles import Role
 from tests.web.served import served
-from tests.web.shop_world import NOW
 from tests.web.staff_world import Day, day_at
+from tests.web.states_world import past_cut_off
 from tests.web.test_resident_pages import FITS, violations
 
 CONTACT = "13800000042"
@@ -128,23 +127,6 @@ def test_home_says_in_words_how_long_one_can_order_and_counts_on(browser: Browse
     page.wait_for_selector(".left:text-matches('^[12] min left$')")
     page.evaluate("document.querySelector('.left').dataset.leftS = '-5'")
     page.wait_for_selector(".left:has-text('reload')")
-
-
-def past_cut_off(day: Day) -> None:
-    """Tomorrow's orders closed an hour ago; the day after tomorrow can be had."""
-    with day.engine.begin() as conn:
-        run = conn.execute(select(t.load_run).where(t.load_run.c.run_no == day.run_no)).one()
-        later = {**run._mapping, "order_by": run.order_by + timedelta(days=1)}
-        later.pop("run_no")
-        for name in ("load_from", "load_until", "removal_from"):
-            later[name] += timedelta(days=1)
-        later["local_date"] += timedelta(days=1)
-        no = conn.execute(insert(t.load_run).values(later).returning(t.load_run.c.run_no)).scalar_one()
-        for window in conn.execute(select(t.pickup_window).where(t.pickup_window.c.run_no == day.run_no)).all():
-            moved = {"opens_at": window.opens_at + timedelta(days=1), "closes_at": window.closes_at + timedelta(days=1)}
-            conn.execute(insert(t.pickup_window).values(run_no=no, order_cap=9, **moved))
-        closed = update(t.load_run).where(t.load_run.c.run_no == day.run_no)
-        conn.execute(closed.values(order_by=NOW - timedelta(hours=1)))
 
 
 @pytest.mark.parametrize(

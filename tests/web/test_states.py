@@ -48,6 +48,30 @@ def orders_what_is_gone(page: Page, day: Day) -> None:
     page.click(".bar-button, .bar button")
 
 
+def loses_the_network(page: Page, _: Day) -> None:
+    for _try in range(150):  # until the phone has its copy
+        if page.evaluate("caches.open('collect-kept').then((kept) => kept.keys()).then((all) => all.length)") >= 2:
+            break
+        page.wait_for_timeout(100)
+    page.context.set_offline(True)
+    page.reload()
+
+
+def loads_without_network(page: Page, day: Day) -> None:
+    expect(page.locator("#works-offline")).to_be_visible()
+    page.context.set_offline(True)
+    page.keyboard.type(made.bag_of(day))
+    page.keyboard.press("Enter")
+
+
+def finds_somebody_elses_food(page: Page, _: Day) -> None:
+    if page.locator("#wrong-bag").count():
+        page.click("#wrong-bag summary")
+        page.click("#wrong-bag button")
+    else:  # it was said in the other language
+        page.goto(f"{page.url}?wrong=6")
+
+
 def scans_another_bag(page: Page, _: Day) -> None:
     page.keyboard.type("P1-9-9-ZZZZZZZZ")
     page.keyboard.press("Enter")
@@ -93,6 +117,43 @@ STATES = (
     State(
         "sold-out", Role.RESIDENT, "/basket", "番茄刚卖完", "Tomatoes just sold out", made.nothing, orders_what_is_gone
     ),
+    State("opening", Role.RESIDENT, COLLECT, "正在打开 6 号门", "Opening door 6", made.opening),
+    State("opening-slowly", Role.RESIDENT, COLLECT, "比平时慢，请稍等", "slower than usual", made.opening_slowly),
+    State("door-left-open-by-me", Role.RESIDENT, COLLECT, "6 号门还开着", "Door 6 is still open", made.left_open),
+    State(
+        "door-stuck", Role.RESIDENT, COLLECT, "按一下门边，再试一次", "Press its edge and try again", made.stuck_once
+    ),
+    State("door-stuck-again", Role.RESIDENT, COLLECT, "已通知值班的人", "Staff have been told", made.stuck_twice),
+    State("time-is-over", Role.RESIDENT, COLLECT, "取菜时间已过", "The time to collect it is over", made.time_is_over),
+    State(
+        "not-my-food",
+        Role.RESIDENT,
+        COLLECT,
+        "留给它的主人",
+        "stays shut for whoever it belongs to",
+        made.opened_by_its_owner,
+        finds_somebody_elses_food,
+    ),
+    State(
+        "offline",
+        None,
+        "/c/{link}",
+        "到柜机输入取件码照样能开",
+        "The code still opens the door",
+        made.in_the_locker,
+        loses_the_network,
+    ),
+    State(
+        "offline-driver",
+        Role.DRIVER,
+        "/driver/{site}/{run}",
+        "离线：1 条已存在本机",
+        "Offline: 1 record saved on this phone",
+        made.visit_begun,
+        loads_without_network,
+    ),
+    State("past-cut-off", None, "/basket", "已在今天 11:00截单", "Orders closed at 11:00 today", made.past_cut_off),
+    State("session-over", None, "/sign-in?over=1", "为了安全已退出", "Signed out for safety"),
     State("door-jammed", Role.KEEPER, "/keeper", "12 号门卡住了", "Door 12 is jammed", made.door_stuck),
     State("door-left-open", Role.OPERATOR, "/ops/sites/{site}/doors/7", "开着", "open", made.door_stuck),
     State(
@@ -115,7 +176,8 @@ def day(db: Engine, tmp_path: Path) -> Iterator[Day]:
 
 
 def address_of(state: State, day: Day, language: str) -> str:
-    places = {"order": day.order_id, "site": day.site_id, "run": day.run_no, "old_link": made.link_of(day, days=-3)}
+    places = {"order": day.order_id, "site": day.site_id, "run": day.run_no}
+    places |= {"link": made.link_of(day, days=2), "old_link": made.link_of(day, days=-3)}
     return f"/{LANGUAGES[language]}{state.path.format(**places)}"
 
 
