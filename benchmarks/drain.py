@@ -24,7 +24,7 @@ from locker_gateway.state import ONLY
 from locker_gateway.store import Store
 from locker_protocol.clock import RealClock
 from locker_protocol.codec import encode
-from locker_protocol.uplink_messages import DoorWasOpened, DoorWasShut, SiteEvent, UnlockGranted
+from locker_protocol.site_events import DoorWasOpened, DoorWasShut, SiteEvent, UnlockGranted
 from locker_protocol.vocabulary import Right, Via
 
 EVENTS = 10_000

@@ -10,7 +10,7 @@ from locker_gateway.codes import code_of
 from locker_gateway.records import Cancellation
 from locker_gateway.state import Site
 from locker_gateway.turn import Turn
-from locker_protocol.uplink_messages import OrderCancelled
+from locker_protocol.site_events import OrderCancelled
 
 
 def cancel(turn: Turn, order_id: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from locker_gateway import conditions, grants, troubles
 from locker_gateway.doors import DoorState
 from locker_gateway.state import Site
-from locker_protocol.uplink_messages import DoorSpec, ParcelManifest
+from locker_protocol.site_entries import DoorSpec, ParcelManifest
 from locker_protocol.vocabulary import SIZES, DoorCondition, DoorTrouble
 
 

@@ -12,6 +12,7 @@ from locker_gateway.records import Code
 from locker_gateway.refusals import Refused
 from locker_gateway.state import Keypad, Site
 from locker_gateway.turn import Turn
+from locker_protocol.site_entries import CredentialManifest
 from locker_protocol.token import (
     RIGHT_COLLECT,
     RIGHT_LOAD,
@@ -22,7 +23,7 @@ from locker_protocol.token import (
     read_token,
 )
 from locker_protocol.typed_code import secret_matches, split_code
-from locker_protocol.uplink_messages import CredentialManifest, OpenForOwner
+from locker_protocol.uplink_messages import OpenForOwner
 from locker_protocol.vocabulary import Refusal
 
 # Staff codes rotate every 30 s and are made for 60 s of real time: one that lives longer is no rotating code. Twice

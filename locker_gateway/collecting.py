@@ -18,7 +18,7 @@ from locker_gateway.refusals import Refused
 from locker_gateway.state import Site
 from locker_gateway.turn import Turn, keep
 from locker_protocol.bus_messages import Show
-from locker_protocol.uplink_messages import ParcelCollected
+from locker_protocol.site_events import ParcelCollected
 from locker_protocol.vocabulary import Refusal, Right, Via
 
 REOPEN_MS = 900_000

@@ -10,7 +10,8 @@ from enum import StrEnum
 from locker_gateway.records import Condition
 from locker_gateway.state import Site
 from locker_gateway.turn import Turn
-from locker_protocol.uplink_messages import DoorConditionChanged, DoorSpec
+from locker_protocol.site_entries import DoorSpec
+from locker_protocol.site_events import DoorConditionChanged
 from locker_protocol.vocabulary import DoorCondition
 
 

@@ -19,8 +19,8 @@ from locker_protocol.bus_messages import (
     NumberedEvent,
     Report,
 )
+from locker_protocol.site_events import ControllerCameUp, ControllerWentSilent
 from locker_protocol.telemetry import Samples
-from locker_protocol.uplink_messages import ControllerCameUp, ControllerWentSilent
 
 SILENT_AFTER_MS = 10_000
 OLD_BY_THE_CALENDAR_MS = 60_000

@@ -12,7 +12,7 @@ from locker_gateway.records import Grant, GrantDoor
 from locker_gateway.state import Site
 from locker_gateway.turn import Turn
 from locker_protocol.bus_messages import Beat, ControllerBirth, DoorReading, Show
-from locker_protocol.uplink_messages import DoorLeftOpen, DoorWasOpened, DoorWasShut
+from locker_protocol.site_events import DoorLeftOpen, DoorWasOpened, DoorWasShut
 from locker_protocol.vocabulary import DoorTrouble, Right
 
 LEFT_OPEN_S = (30, 60, 120)

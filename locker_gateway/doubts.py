@@ -9,7 +9,7 @@ from locker_gateway.codes import code_of
 from locker_gateway.conditions import Finding
 from locker_gateway.records import Doubt, Grant, GrantDoor
 from locker_gateway.turn import Turn
-from locker_protocol.uplink_messages import LoadUnsure
+from locker_protocol.site_events import LoadUnsure
 
 
 def remember(turn: Turn, grant: Grant, door: GrantDoor) -> None:

@@ -17,7 +17,7 @@ from locker_gateway.records import DoorPhase, Grant, GrantDoor
 from locker_gateway.state import Site
 from locker_gateway.turn import Turn
 from locker_protocol.bus_messages import FRESH_BEATS, Unlock, UnlockDone
-from locker_protocol.uplink_messages import DoorStayedShut, UnlockGranted
+from locker_protocol.site_events import DoorStayedShut, UnlockGranted
 from locker_protocol.vocabulary import Right, Via
 
 LAPSE_AFTER_MS = 10_000

@@ -19,7 +19,8 @@ from locker_gateway.state import Site
 from locker_gateway.turn import Turn
 from locker_protocol.bus_messages import Show
 from locker_protocol.label import Label, read_label
-from locker_protocol.uplink_messages import ParcelLoaded, ParcelManifest, ParcelTakenBack
+from locker_protocol.site_entries import ParcelManifest
+from locker_protocol.site_events import ParcelLoaded, ParcelTakenBack
 from locker_protocol.vocabulary import DoorFault, Refusal, Right, Via
 
 FINDINGS = {DoorFault.BROKEN: Finding.BROKE, DoorFault.DIRTY: Finding.DOUBTED}

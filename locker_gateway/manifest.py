@@ -13,7 +13,7 @@ from locker_gateway.turn import Turn
 from locker_protocol.cold_chain.policy import ColdPolicy, PolicyInvalid, check_policy
 from locker_protocol.cold_messages import CondemnParcel, ReleaseParcel, SetColdPolicy
 from locker_protocol.errors import ProtocolError, ProtocolFault
-from locker_protocol.uplink_messages import (
+from locker_protocol.site_entries import (
     BelieveLoaded,
     CancelOrder,
     CredentialManifest,

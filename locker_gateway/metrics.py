@@ -3,7 +3,7 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 from locker_gateway.outputs import AppendEvent, Output, PutMinutes, Said
-from locker_protocol.uplink_messages import AccessRefused, UnlockGranted
+from locker_protocol.site_events import AccessRefused, UnlockGranted
 
 
 class Metrics:

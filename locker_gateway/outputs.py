@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from locker_protocol.uplink_messages import SiteEvent
+from locker_protocol.site_events import SiteEvent
 from locker_protocol.vocabulary import Zone
 
 Link = Literal["uplink", "bus"]

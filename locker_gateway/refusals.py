@@ -7,7 +7,7 @@ that no flood can fill the disk.
 from locker_gateway.state import RefusalCount, RefusalKey
 from locker_gateway.turn import Turn
 from locker_protocol.bus_messages import Show
-from locker_protocol.uplink_messages import AccessRefused
+from locker_protocol.site_events import AccessRefused
 from locker_protocol.vocabulary import Refusal, Via
 
 AGGREGATE_MS = 60_000

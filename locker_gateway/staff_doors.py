@@ -19,8 +19,8 @@ from locker_gateway.refusals import Refused
 from locker_gateway.state import Site
 from locker_gateway.turn import Turn, keep
 from locker_protocol.bus_messages import Show
+from locker_protocol.site_events import ParcelRemoved
 from locker_protocol.token import SKEW_S
-from locker_protocol.uplink_messages import ParcelRemoved
 from locker_protocol.vocabulary import DoorCondition, Refusal, Right, Via
 
 

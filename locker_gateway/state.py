@@ -35,7 +35,8 @@ from locker_gateway.records import (
 )
 from locker_protocol.bus_messages import ZoneReading
 from locker_protocol.cold_chain.policy import DEFAULT_POLICY, ColdPolicy
-from locker_protocol.uplink_messages import AuditHead, CredentialManifest, DoorSpec, ParcelManifest, ServiceKey
+from locker_protocol.site_entries import CredentialManifest, DoorSpec, ParcelManifest, ServiceKey
+from locker_protocol.uplink_messages import AuditHead
 from locker_protocol.vocabulary import Refusal, Via
 
 ONLY = "only"

@@ -7,7 +7,8 @@ from locker_gateway import uplink_log
 from locker_gateway.state import ControllerSeen
 from locker_gateway.turn import Turn
 from locker_protocol.bus_messages import DoorReading, DoorState
-from locker_protocol.uplink_messages import ControllerStatus, LogPosition, SiteStatus
+from locker_protocol.site_entries import LogPosition
+from locker_protocol.uplink_messages import ControllerStatus, SiteStatus
 
 EVERY_MS = 5_000
 # A burst of changes (three doors opening) is one message.

@@ -10,7 +10,8 @@ from locker_gateway.conditions import Finding
 from locker_gateway.records import Trouble
 from locker_gateway.state import DoorNow, Site
 from locker_gateway.turn import Turn
-from locker_protocol.uplink_messages import DoorSpec, DoorTroubleEnded, DoorTroubleFound
+from locker_protocol.site_entries import DoorSpec
+from locker_protocol.site_events import DoorTroubleEnded, DoorTroubleFound
 from locker_protocol.vocabulary import DoorTrouble
 
 # Once is a bag that leans against the door; twice somebody must come.

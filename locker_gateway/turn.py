@@ -14,8 +14,9 @@ from locker_protocol.clock import Now
 from locker_protocol.codec import encode
 from locker_protocol.ids import RandomBytes, random_id
 from locker_protocol.signing import Direction, seal
+from locker_protocol.site_events import SiteEvent, UnlockGranted
 from locker_protocol.topics import bus_topic, uplink_topic
-from locker_protocol.uplink_messages import Presence, SiteEvent, UnlockGranted, Up
+from locker_protocol.uplink_messages import Presence, Up
 
 # The gateway's own key; the service knows it by this number.
 OWN_KEY_ID = 1

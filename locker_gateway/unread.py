@@ -12,7 +12,7 @@ from locker_gateway.turn import Turn
 from locker_protocol.bus_messages import NumberedEvent
 from locker_protocol.codec import decode
 from locker_protocol.errors import ProtocolError
-from locker_protocol.uplink_messages import ControllerEventRefused
+from locker_protocol.site_events import ControllerEventRefused
 from locker_protocol.vocabulary import Identifier
 
 # Beyond so many different kinds in a minute their names are no longer told apart.

@@ -14,19 +14,17 @@ from locker_gateway.state import ONLY, Site
 from locker_gateway.turn import Turn
 from locker_protocol.codec import decode
 from locker_protocol.errors import ProtocolError
+from locker_protocol.site_entries import Entry, LogPosition, SiteSnapshot
 from locker_protocol.uplink_messages import (
     MAX_BATCH,
     RESEND_AFTER_MS,
     DownBatch,
     EntriesApplied,
-    Entry,
     EntryResult,
     EventsApplied,
     GatewayBirth,
-    LogPosition,
     NumberedEntry,
     NumberedSiteEvent,
-    SiteSnapshot,
     UpBatch,
 )
 from locker_protocol.vocabulary import CONTRACT_MINOR

@@ -6,7 +6,7 @@ from app.domain.errors import DomainError
 from app.domain.ledger import Account
 from app.domain.order_state import OrderState
 from locker_protocol.audit_chain import EMPTY, chained
-from locker_protocol.uplink_messages import ParcelCollected, SiteEvent
+from locker_protocol.site_events import ParcelCollected, SiteEvent
 from simulation.kernel import Violation
 from simulation.oracle import TO_OWNERS, WORKING
 

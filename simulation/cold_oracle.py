@@ -16,8 +16,9 @@ from locker_protocol.codec import decode
 from locker_protocol.cold_chain.policy import Line
 from locker_protocol.cold_messages import ParcelCleared, ParcelCondemned, ParcelQuarantined, ReleaseParcel
 from locker_protocol.errors import ProtocolError
+from locker_protocol.site_entries import Entry
+from locker_protocol.site_events import ParcelCollected, ParcelRemoved, ParcelTakenBack, SiteEvent
 from locker_protocol.telemetry import Samples, ZoneMinute
-from locker_protocol.uplink_messages import Entry, ParcelCollected, ParcelRemoved, ParcelTakenBack, SiteEvent
 from locker_protocol.vocabulary import Right, Zone
 from simulation.fridges import ABSURD, MINUTE_MS
 from simulation.kernel import Violation

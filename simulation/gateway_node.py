@@ -21,9 +21,10 @@ from locker_gateway.turn import seal_up
 from locker_protocol.audit_chain import Head
 from locker_protocol.bus_messages import Beat, CodeScanned, ControllerDeath, Echo, Events, KeysEntered, Report, event_of
 from locker_protocol.codec import decode
+from locker_protocol.site_events import UnlockGranted
 from locker_protocol.telemetry import Samples
 from locker_protocol.topics import uplink_topic
-from locker_protocol.uplink_messages import GatewayDeath, UnlockGranted
+from locker_protocol.uplink_messages import GatewayDeath
 from locker_protocol.vocabulary import Refusal, Via
 from simulation.clocks import SimClock
 from simulation.disks import GatewayDisk

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from locker_gateway import manifest, state
 from locker_protocol import typed_code
-from locker_protocol.uplink_messages import ServiceKey
+from locker_protocol.site_entries import ServiceKey
 
 CHEAP_SCRYPT_N = 2
 # By this name both modules of the core know how to read a public key.

@@ -8,7 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from locker_protocol.bus_messages import DoorOpened, DoorShut
-from locker_protocol.uplink_messages import DoorWasOpened, DoorWasShut
+from locker_protocol.site_events import DoorWasOpened, DoorWasShut
 from simulation.kernel import Violation
 
 if TYPE_CHECKING:

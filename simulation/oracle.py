@@ -16,22 +16,18 @@ from locker_gateway.records import Code as KeptCode
 from locker_gateway.records import DownLog, Grant, Stamp, UpLog
 from locker_protocol.bus_messages import Unlock
 from locker_protocol.codec import decode
-from locker_protocol.token import SKEW_S
-from locker_protocol.uplink_messages import (
+from locker_protocol.site_entries import (
     CancelOrder,
-    ControllerWentSilent,
     CredentialManifest,
-    DoorWasOpened,
-    DoorWasShut,
     Entry,
     IssueCredential,
-    ParcelLoaded,
     PlanOrder,
     RevokeCredential,
     SetDoorCondition,
     SiteSnapshot,
-    UnlockGranted,
 )
+from locker_protocol.site_events import ControllerWentSilent, DoorWasOpened, DoorWasShut, ParcelLoaded, UnlockGranted
+from locker_protocol.token import SKEW_S
 from locker_protocol.vocabulary import Right, Via
 from simulation.cold_oracle import ColdOracle
 from simulation.kernel import Violation

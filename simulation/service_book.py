@@ -24,27 +24,29 @@ from locker_protocol.codec import encode
 from locker_protocol.cold_chain.policy import DEFAULT_POLICY, ColdPolicy
 from locker_protocol.cold_messages import ParcelCleared, ParcelCondemned, ParcelQuarantined
 from locker_protocol.ids import RandomBytes
-from locker_protocol.uplink_messages import (
+from locker_protocol.site_entries import (
     CancelOrder,
     CredentialManifest,
-    DoorConditionChanged,
     DoorSpec,
-    DoorWasOpened,
     Entry,
     IssueCredential,
     LoadedParcel,
+    ParcelManifest,
+    PlanOrder,
+    RevokeCredential,
+    ServiceKey,
+    SiteSnapshot,
+)
+from locker_protocol.site_events import (
+    DoorConditionChanged,
+    DoorWasOpened,
     LoadUnsure,
     OrderCancelled,
     ParcelCollected,
     ParcelLoaded,
-    ParcelManifest,
     ParcelRemoved,
     ParcelTakenBack,
-    PlanOrder,
-    RevokeCredential,
-    ServiceKey,
     SiteEvent,
-    SiteSnapshot,
 )
 from locker_protocol.vocabulary import DoorCondition, Right
 from simulation.cold_book import GOES_ON, ColdBook

@@ -16,6 +16,8 @@ from app.link.down_log import Lag
 from app.use_cases.site.hear_gateway import Standing, judge
 from locker_protocol.codec import decode, encode
 from locker_protocol.signing import Direction, seal, unseal
+from locker_protocol.site_entries import LogPosition
+from locker_protocol.site_events import SiteEvent, UnlockGranted
 from locker_protocol.telemetry import MinutesApplied, MinutesKept
 from locker_protocol.topics import uplink_topic
 from locker_protocol.uplink_messages import (
@@ -28,14 +30,11 @@ from locker_protocol.uplink_messages import (
     GatewayBirth,
     GatewayDeath,
     LoadParcel,
-    LogPosition,
     NumberedEntry,
     NumberedSiteEvent,
     OpenDoors,
     Presence,
-    SiteEvent,
     SiteStatus,
-    UnlockGranted,
     Up,
     UpBatch,
 )

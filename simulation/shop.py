@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from locker_protocol.ids import short_reference
 from locker_protocol.label import REF_LENGTH
-from locker_protocol.uplink_messages import ParcelManifest
+from locker_protocol.site_entries import ParcelManifest
 from locker_protocol.vocabulary import SizeClass, Zone
 from simulation.kernel import Process
 from simulation.lobby import VAN, Bag

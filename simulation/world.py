@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from app.domain.parcel_state import ParcelState
 from locker_gateway.state import Site
 from locker_protocol.cold_chain.policy import DEFAULT_POLICY, LONGEST_S
+from locker_protocol.site_entries import DoorSpec, ParcelManifest, SetDoorCondition, SetKeys
 from locker_protocol.token import RIGHT_COLLECT, Token, sign_token
-from locker_protocol.uplink_messages import DoorSpec, ParcelManifest, SetDoorCondition, SetKeys
 from locker_protocol.vocabulary import DoorCondition, SizeClass, Zone
 from simulation.auditor import Auditor
 from simulation.chaos import Chaos

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, insert, literal, select
 from app.db.engine import announce
 from app.db.tables import gateway, outbox
 from locker_protocol.codec import encode
-from locker_protocol.uplink_messages import Entry
+from locker_protocol.site_entries import Entry
 
 
 def put_entry(conn: Connection, *, site_id: str, entry: Entry, order_id: str | None, now: datetime) -> None:

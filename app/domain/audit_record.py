@@ -12,7 +12,7 @@ from enum import StrEnum
 
 import msgspec
 
-from locker_protocol.uplink_messages import UnlockGranted
+from locker_protocol.site_events import UnlockGranted
 
 PEOPLE = "people"
 UNREADABLE = "?"

@@ -12,8 +12,8 @@ from itertools import pairwise
 
 from app.domain.errors import DomainError
 from locker_protocol.ids import RandomBytes
+from locker_protocol.site_entries import CredentialManifest
 from locker_protocol.typed_code import SALT_BYTES, SECRET_DIGITS, hash_secret
-from locker_protocol.uplink_messages import CredentialManifest
 
 # Two digits serve up to 50 doors: at most half of the handles are live at once. Longer ones never begin with 0.
 SHORT_HANDLES = range(1, 100)

@@ -26,7 +26,8 @@ from app.use_cases.site.apply_locker_event import RECORDS_ONLY, Told, apply_lock
 from app.use_cases.site.wire_time import from_wire
 from locker_protocol.codec import decode
 from locker_protocol.errors import ProtocolError, ProtocolFault
-from locker_protocol.uplink_messages import NumberedSiteEvent, SiteEvent, UnlockGranted, UpBatch
+from locker_protocol.site_events import SiteEvent, UnlockGranted
+from locker_protocol.uplink_messages import NumberedSiteEvent, UpBatch
 
 LOCK = text("SELECT up_log_id, up_seq FROM gateway WHERE id = :gateway FOR NO KEY UPDATE")
 # A log that was left and comes back goes on where it was left.

@@ -18,15 +18,9 @@ from benchmarks.fuzz.run import SHOWN, Memory, as_json, memory_now
 from locker_gateway.inputs import BusMessage, Tick, UplinkMessage
 from locker_gateway.outputs import AppendAudit, Output, PruneEvents
 from locker_protocol.label import Label, write_label
+from locker_protocol.site_entries import CredentialManifest, IssueCredential, LoadedParcel, PlanOrder
 from locker_protocol.topics import BusKind, bus_topic
-from locker_protocol.uplink_messages import (
-    CredentialManifest,
-    IssueCredential,
-    LoadedParcel,
-    LoadParcel,
-    OpenDoors,
-    PlanOrder,
-)
+from locker_protocol.uplink_messages import LoadParcel, OpenDoors
 from locker_protocol.vocabulary import Right
 from tests.gateway.manifests import (
     HOUR_MS,

@@ -36,10 +36,12 @@ from locker_protocol.codec import decode
 from locker_protocol.errors import ProtocolError
 from locker_protocol.label import Label, read_label, write_label
 from locker_protocol.signing import Direction, seal, unseal
+from locker_protocol.site_entries import Entry
+from locker_protocol.site_events import SiteEvent
 from locker_protocol.token import RIGHT_COLLECT, Token, TokenError, read_token, sign_token
 from locker_protocol.topics import bus_topic, parse_bus_topic, parse_uplink_topic, uplink_topic
 from locker_protocol.typed_code import split_code
-from locker_protocol.uplink_messages import Down, Entry, Presence, SiteEvent, Up
+from locker_protocol.uplink_messages import Down, Presence, Up
 
 EXAMPLES = Path(locker_protocol.__file__).parent / "examples"
 KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)

@@ -13,7 +13,7 @@ from locker_protocol.cold_chain.bounds import bounds_of
 from locker_protocol.cold_chain.gate import FRESH_MS, GateRefusal, judge_zone_gate
 from locker_protocol.cold_chain.minutes import MINUTE_MS
 from locker_protocol.cold_chain.policy import judged_as
-from locker_protocol.uplink_messages import ParcelManifest
+from locker_protocol.site_entries import ParcelManifest
 from locker_protocol.vocabulary import Refusal
 
 # A visit goes on while something is loaded there now and then.

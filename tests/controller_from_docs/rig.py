@@ -19,19 +19,17 @@ from paho.mqtt.client import MQTTMessage
 
 from app.demo.brokers import Broker
 from locker_protocol.label import Label, write_label
-from locker_protocol.telemetry import MinutesKept
-from locker_protocol.uplink_messages import (
-    ControllerCameUp,
+from locker_protocol.site_entries import (
     CredentialManifest,
     DoorSpec,
-    EntriesApplied,
     IssueCredential,
-    LoadParcel,
-    ParcelLoaded,
     PlanOrder,
     ServiceKey,
     SiteSnapshot,
 )
+from locker_protocol.site_events import ControllerCameUp, ParcelLoaded
+from locker_protocol.telemetry import MinutesKept
+from locker_protocol.uplink_messages import EntriesApplied, LoadParcel
 from locker_protocol.vocabulary import SizeClass, Zone
 from tests.link.gateway_rig import GATEWAY, SERVICE_KEY, SITE_NO, Gateway, Service, Speaker, running_gateway, until
 from tests.link.test_gateway_on_brokers import DAY_MS, NOW_MS, parcel

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.demo.brokers import Broker
-from locker_protocol.uplink_messages import (
+from locker_protocol.site_events import (
     AccessRefused,
     DoorStayedShut,
     DoorWasOpened,

@@ -2,7 +2,7 @@
 
 from locker_protocol.cold_chain.policy import DEFAULT_POLICY
 from locker_protocol.cold_messages import CondemnParcel, ReleaseParcel, SetColdPolicy, ZoneAlarmEnded, ZoneAlarmFound
-from locker_protocol.uplink_messages import ParcelRemoved
+from locker_protocol.site_events import ParcelRemoved
 from locker_protocol.vocabulary import ColdCause, Right, ZoneAlarm
 from tests.gateway.cold_world import pass_minutes, told_of, warm
 from tests.gateway.journeys import Journey, ask, load_one, to_load, until_applied

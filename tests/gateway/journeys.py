@@ -12,8 +12,16 @@ import msgspec
 from locker_gateway import conditions
 from locker_gateway.inputs import Tick
 from locker_protocol.bus_messages import DoorOpened, DoorShut
-from locker_protocol.uplink_messages import (
+from locker_protocol.site_entries import (
     CancelOrder,
+    IssueCredential,
+    PlanOrder,
+    RevokeCredential,
+    ServiceKey,
+    SetDoorCondition,
+    SetKeys,
+)
+from locker_protocol.site_events import (
     ControllerCameUp,
     ControllerEventRefused,
     ControllerWentSilent,
@@ -21,21 +29,13 @@ from locker_protocol.uplink_messages import (
     DoorLeftOpen,
     DoorStayedShut,
     DoorTroubleEnded,
-    EventsApplied,
-    IssueCredential,
-    LoadParcel,
     LoadUnsure,
-    OpenDoors,
     OrderCancelled,
     ParcelCollected,
     ParcelLoaded,
     ParcelRemoved,
-    PlanOrder,
-    RevokeCredential,
-    ServiceKey,
-    SetDoorCondition,
-    SetKeys,
 )
+from locker_protocol.uplink_messages import EventsApplied, LoadParcel, OpenDoors
 from locker_protocol.vocabulary import DoorCondition, DoorFault, Right
 from tests.gateway.manifests import SERVICE, code, credential, label, parcel, public_hex, snapshot
 from tests.gateway.people import VAN, People

@@ -11,9 +11,7 @@ from locker_protocol.bus_messages import (
     ZoneReading,
 )
 from locker_protocol.label import Label, write_label
-from locker_protocol.token import RIGHT_COLLECT, Token, sign_token
-from locker_protocol.typed_code import hash_secret
-from locker_protocol.uplink_messages import (
+from locker_protocol.site_entries import (
     CredentialManifest,
     DoorSpec,
     Entry,
@@ -23,6 +21,8 @@ from locker_protocol.uplink_messages import (
     ServiceKey,
     SiteSnapshot,
 )
+from locker_protocol.token import RIGHT_COLLECT, Token, sign_token
+from locker_protocol.typed_code import hash_secret
 from locker_protocol.vocabulary import SizeClass, Zone
 
 SERVICE = Ed25519PrivateKey.from_private_bytes(b"s" * 32)

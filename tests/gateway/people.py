@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from typing import Any
 
 from locker_gateway.records import Grant
-from locker_protocol.uplink_messages import (
+from locker_protocol.site_events import (
     DoorConditionChanged,
     OrderCancelled,
     ParcelCollected,

@@ -7,16 +7,9 @@ from pathlib import Path
 import pytest
 
 from locker_gateway.inputs import Tick, UplinkDown, UplinkUp
-from locker_protocol.uplink_messages import (
-    DoorConditionChanged,
-    DoorSpec,
-    IssueCredential,
-    ParcelCollected,
-    ParcelLoaded,
-    PlanOrder,
-    UnlockGranted,
-    UpBatch,
-)
+from locker_protocol.site_entries import DoorSpec, IssueCredential, PlanOrder
+from locker_protocol.site_events import DoorConditionChanged, ParcelCollected, ParcelLoaded, UnlockGranted
+from locker_protocol.uplink_messages import UpBatch
 from locker_protocol.vocabulary import Right, SizeClass, Zone
 from tests.gateway.manifests import HOUR_MS, SECRET, START_MS, code, credential, label, parcel, snapshot
 from tests.gateway.stored import StoredWorld

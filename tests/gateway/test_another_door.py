@@ -7,20 +7,9 @@ import pytest
 
 from locker_gateway.doors import DoorState
 from locker_protocol.bus_messages import DoorOpened
-from locker_protocol.uplink_messages import (
-    CancelOrder,
-    CommandAnswered,
-    DoorConditionChanged,
-    IssueCredential,
-    LoadParcel,
-    OpenDoors,
-    ParcelLoaded,
-    ParcelManifest,
-    ParcelRemoved,
-    ParcelTakenBack,
-    PlanOrder,
-    SetDoorCondition,
-)
+from locker_protocol.site_entries import CancelOrder, IssueCredential, ParcelManifest, PlanOrder, SetDoorCondition
+from locker_protocol.site_events import DoorConditionChanged, ParcelLoaded, ParcelRemoved, ParcelTakenBack
+from locker_protocol.uplink_messages import CommandAnswered, LoadParcel, OpenDoors
 from locker_protocol.vocabulary import DoorCondition, DoorFault, Refusal, Right
 from tests.gateway.manifests import HOUR_MS, code, credential, label, parcel
 from tests.gateway.world import World, staff_code, unlocks

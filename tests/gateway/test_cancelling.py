@@ -3,16 +3,9 @@
 import pytest
 
 from locker_protocol.bus_messages import DoorOpened
-from locker_protocol.uplink_messages import (
-    CancelOrder,
-    IssueCredential,
-    LoadedParcel,
-    OpenDoors,
-    OrderCancelled,
-    ParcelCollected,
-    ParcelLoaded,
-    PlanOrder,
-)
+from locker_protocol.site_entries import CancelOrder, IssueCredential, LoadedParcel, PlanOrder
+from locker_protocol.site_events import OrderCancelled, ParcelCollected, ParcelLoaded
+from locker_protocol.uplink_messages import OpenDoors
 from locker_protocol.vocabulary import Right
 from tests.gateway.manifests import RUN, code, credential, label, parcel, snapshot
 from tests.gateway.world import World, loaded_world, staff_code, unlocks

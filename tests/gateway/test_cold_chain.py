@@ -17,8 +17,10 @@ from locker_protocol.cold_messages import (
     ReleaseParcel,
     SetColdPolicy,
 )
+from locker_protocol.site_entries import LoadedParcel
+from locker_protocol.site_events import ParcelCollected
 from locker_protocol.telemetry import SAMPLE_EVERY_MS
-from locker_protocol.uplink_messages import EntriesApplied, LoadedParcel, LoadParcel, OpenDoors, ParcelCollected
+from locker_protocol.uplink_messages import EntriesApplied, LoadParcel, OpenDoors
 from locker_protocol.vocabulary import ColdCause, Refusal, Right
 from tests.gateway.cold_world import MINUTE_MS, pass_minutes, told_of, warm
 from tests.gateway.manifests import SECRET, code, credential, label, parcel, snapshot

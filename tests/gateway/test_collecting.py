@@ -4,7 +4,8 @@ import pytest
 
 from locker_gateway.outputs import AppendAudit, Publish
 from locker_protocol.bus_messages import DoorOpened, Show
-from locker_protocol.uplink_messages import DoorStayedShut, DoorWasOpened, DoorWasShut, ParcelCollected, PlanOrder
+from locker_protocol.site_entries import PlanOrder
+from locker_protocol.site_events import DoorStayedShut, DoorWasOpened, DoorWasShut, ParcelCollected
 from tests.gateway.manifests import HOUR_MS, code, label, parcel
 from tests.gateway.world import World, collected_world, loaded_world, staff_code, unlocks
 

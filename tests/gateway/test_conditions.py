@@ -4,13 +4,9 @@ import msgspec
 import pytest
 
 from locker_gateway.conditions import MOVES, Finding
-from locker_protocol.uplink_messages import (
-    DoorConditionChanged,
-    EntriesApplied,
-    PlanOrder,
-    SetDoorCondition,
-    SiteSnapshot,
-)
+from locker_protocol.site_entries import PlanOrder, SetDoorCondition, SiteSnapshot
+from locker_protocol.site_events import DoorConditionChanged
+from locker_protocol.uplink_messages import EntriesApplied
 from locker_protocol.vocabulary import DoorCondition
 from tests.gateway.manifests import SPECS, label, parcel, snapshot
 from tests.gateway.world import World, collected_world, staff_code, unlocks

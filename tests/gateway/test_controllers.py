@@ -14,18 +14,17 @@ from locker_protocol.bus_messages import (
     number_event,
 )
 from locker_protocol.codec import decode, encode
-from locker_protocol.telemetry import Samples, ZoneSamples
-from locker_protocol.uplink_messages import (
+from locker_protocol.site_entries import PlanOrder
+from locker_protocol.site_events import (
     ControllerCameUp,
     ControllerEventRefused,
     ControllerWentSilent,
     DoorStayedShut,
     DoorWasOpened,
-    LoadParcel,
     ParcelLoaded,
-    PlanOrder,
-    SiteStatus,
 )
+from locker_protocol.telemetry import Samples, ZoneSamples
+from locker_protocol.uplink_messages import LoadParcel, SiteStatus
 from locker_protocol.vocabulary import Zone
 from tests.gateway.manifests import HOUR_MS, code, label, parcel
 from tests.gateway.world import World, loaded_world, unlocks

@@ -12,7 +12,8 @@ import pytest
 
 from locker_gateway.outputs import AppendEvent, Delete, Output, Publish, Put, Record
 from locker_protocol.bus_messages import Command
-from locker_protocol.uplink_messages import SiteEvent, Up
+from locker_protocol.site_events import SiteEvent
+from locker_protocol.uplink_messages import Up
 from tests.gateway.cold_journeys import COLD_JOURNEYS
 from tests.gateway.journeys import JOURNEYS as OTHER_JOURNEYS
 from tests.gateway.manifests import code

@@ -4,14 +4,8 @@ import pytest
 
 from locker_gateway.doors import MOVES, DoorState, Happening, after
 from locker_protocol.bus_messages import Beat, ControllerBirth, DoorOpened, DoorReading, UnlockDone
-from locker_protocol.uplink_messages import (
-    DoorLeftOpen,
-    DoorWasOpened,
-    DoorWasShut,
-    ParcelCollected,
-    ParcelRemoved,
-    RevokeCredential,
-)
+from locker_protocol.site_entries import RevokeCredential
+from locker_protocol.site_events import DoorLeftOpen, DoorWasOpened, DoorWasShut, ParcelCollected, ParcelRemoved
 from tests.gateway.manifests import ZONES, code
 from tests.gateway.world import Controller, World, loaded_world, staff_code, unlocks
 

@@ -12,17 +12,9 @@ from locker_protocol.bus_messages import (
     number_event,
 )
 from locker_protocol.codec import encode
-from locker_protocol.uplink_messages import (
-    CancelOrder,
-    DoorConditionChanged,
-    DoorStayedShut,
-    LoadParcel,
-    LoadUnsure,
-    OpenDoors,
-    ParcelLoaded,
-    PlanOrder,
-    SetDoorCondition,
-)
+from locker_protocol.site_entries import CancelOrder, PlanOrder, SetDoorCondition
+from locker_protocol.site_events import DoorConditionChanged, DoorStayedShut, LoadUnsure, ParcelLoaded
+from locker_protocol.uplink_messages import LoadParcel, OpenDoors
 from locker_protocol.vocabulary import DoorCondition, DoorFault, Right
 from tests.gateway.manifests import HOUR_MS, code, label, parcel, snapshot
 from tests.gateway.world import Controller, World, collected_world, staff_code, unlocks

@@ -7,7 +7,7 @@ from locker_gateway.inputs import BusUp
 from locker_gateway.outputs import Output
 from locker_protocol.bus_messages import CodeScanned, Echo, Events, KeysEntered, number_event
 from locker_protocol.codec import decode
-from locker_protocol.uplink_messages import DoorWasOpened, ParcelCollected
+from locker_protocol.site_events import DoorWasOpened, ParcelCollected
 from tests.gateway.manifests import SECRET, code
 from tests.gateway.world import Controller, World, loaded_world, unlocks
 

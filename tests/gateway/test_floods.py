@@ -14,8 +14,8 @@ from locker_gateway.state import RefusalKey
 from locker_gateway.turn import CACHED_EVENTS
 from locker_protocol.bus_messages import CodeScanned, Events, KeysEntered, number_event
 from locker_protocol.codec import encode
+from locker_protocol.site_events import AccessRefused
 from locker_protocol.topics import bus_topic
-from locker_protocol.uplink_messages import AccessRefused
 from tests.gateway.manifests import SECRET, STRANGER, code
 from tests.gateway.stored import StoredWorld
 from tests.gateway.world import BEAT_EVERY_MS, unlocks, with_parcels

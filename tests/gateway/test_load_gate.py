@@ -1,7 +1,8 @@
 """A zone is loaded when it was cold for ten minutes as the visit began; then the visit may warm it."""
 
 from locker_protocol.cold_messages import QuarantinedParcel
-from locker_protocol.uplink_messages import LoadedParcel, LoadParcel, PlanOrder
+from locker_protocol.site_entries import LoadedParcel, PlanOrder
+from locker_protocol.uplink_messages import LoadParcel
 from locker_protocol.vocabulary import Zone
 from tests.gateway.cold_world import MINUTE_MS, pass_minutes, told_of, warm
 from tests.gateway.manifests import credential, label, parcel, snapshot

@@ -5,15 +5,9 @@ from typing import Any
 import pytest
 
 from locker_protocol.bus_messages import DoorOpened, Show
-from locker_protocol.uplink_messages import (
-    CancelOrder,
-    CommandAnswered,
-    IssueCredential,
-    LoadParcel,
-    ParcelLoaded,
-    ParcelManifest,
-    PlanOrder,
-)
+from locker_protocol.site_entries import CancelOrder, IssueCredential, ParcelManifest, PlanOrder
+from locker_protocol.site_events import ParcelLoaded
+from locker_protocol.uplink_messages import CommandAnswered, LoadParcel
 from locker_protocol.vocabulary import Refusal, SizeClass, Zone
 from tests.gateway.manifests import HOUR_MS, code, credential, label, parcel, snapshot
 from tests.gateway.world import World, collected_world, loaded_world, staff_code, unlocks

@@ -8,24 +8,26 @@ from locker_gateway.outputs import Publish, Put, ReadEvents
 from locker_protocol.bus_messages import DoorOpened
 from locker_protocol.codec import MAX_MESSAGE_BYTES
 from locker_protocol.cold_messages import ZoneAlarmFound
-from locker_protocol.uplink_messages import (
+from locker_protocol.site_entries import (
     BelieveLoaded,
+    IssueCredential,
+    LoadedParcel,
+    LogPosition,
+    PlanOrder,
+    RevokeCredential,
+    ServiceKey,
+    SetKeys,
+)
+from locker_protocol.site_events import ControllerWentSilent
+from locker_protocol.uplink_messages import (
     CommandAnswered,
-    ControllerWentSilent,
     DownBatch,
     EntriesApplied,
     EntryResult,
     EventsApplied,
     GatewayBirth,
-    IssueCredential,
-    LoadedParcel,
-    LogPosition,
     NumberedEntry,
     OpenDoors,
-    PlanOrder,
-    RevokeCredential,
-    ServiceKey,
-    SetKeys,
     SiteStatus,
     UpBatch,
 )

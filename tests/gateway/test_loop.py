@@ -18,8 +18,9 @@ from locker_protocol.bus_messages import CodeScanned, Echo, Events, number_event
 from locker_protocol.clock import Now, RealClock
 from locker_protocol.codec import decode, encode
 from locker_protocol.signing import Direction, seal
+from locker_protocol.site_entries import LoadedParcel
 from locker_protocol.topics import bus_topic
-from locker_protocol.uplink_messages import AuditHead, LoadedParcel
+from locker_protocol.uplink_messages import AuditHead
 from tests.gateway.manifests import SERVICE, code, credential, parcel, snapshot
 from tests.gateway.world import World
 

@@ -3,14 +3,9 @@
 import msgspec
 import pytest
 
-from locker_protocol.uplink_messages import (
-    CancelOrder,
-    CommandAnswered,
-    IssueCredential,
-    OpenForOwner,
-    ParcelCollected,
-    RevokeCredential,
-)
+from locker_protocol.site_entries import CancelOrder, IssueCredential, RevokeCredential
+from locker_protocol.site_events import ParcelCollected
+from locker_protocol.uplink_messages import CommandAnswered, OpenForOwner
 from locker_protocol.vocabulary import Refusal
 from tests.gateway.manifests import credential
 from tests.gateway.world import World, collected_world, loaded_world, unlocks

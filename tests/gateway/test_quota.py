@@ -9,7 +9,7 @@ from locker_gateway.outputs import Delete, Put
 from locker_gateway.store import Store, StoreFailed
 from locker_gateway.tidy import DAY_MS
 from locker_protocol.bus_messages import CodeScanned
-from locker_protocol.uplink_messages import DoorWasOpened
+from locker_protocol.site_events import DoorWasOpened
 from tests.gateway.manifests import code
 from tests.gateway.stored import StoredWorld
 from tests.gateway.world import World, with_parcels

@@ -8,18 +8,10 @@ from hypothesis import strategies as st
 
 from locker_gateway.inputs import BusMessage, UplinkDown, UplinkMessage, UplinkUp
 from locker_protocol.bus_messages import Beat, ControllerBirth, ControllerDeath, DoorShut, Events, EventsReceived
+from locker_protocol.site_entries import CancelOrder, IssueCredential, PlanOrder, RevokeCredential, SetDoorCondition
+from locker_protocol.site_events import UnlockGranted
 from locker_protocol.topics import bus_topic
-from locker_protocol.uplink_messages import (
-    CancelOrder,
-    IssueCredential,
-    LoadParcel,
-    OpenDoors,
-    OpenForOwner,
-    PlanOrder,
-    RevokeCredential,
-    SetDoorCondition,
-    UnlockGranted,
-)
+from locker_protocol.uplink_messages import LoadParcel, OpenDoors, OpenForOwner
 from locker_protocol.vocabulary import DoorFault, Right
 from tests.gateway.manifests import SECRET, code, credential, label, parcel, snapshot
 from tests.gateway.people import People, check_log

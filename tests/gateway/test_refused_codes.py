@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from locker_gateway.inputs import Tick
 from locker_protocol.bus_messages import CodeScanned, Events, Show, number_event
+from locker_protocol.site_entries import CancelOrder, IssueCredential, RevokeCredential
+from locker_protocol.site_events import AccessRefused
 from locker_protocol.token import RIGHT_LOAD
-from locker_protocol.uplink_messages import AccessRefused, CancelOrder, IssueCredential, RevokeCredential
 from locker_protocol.vocabulary import Refusal
 from tests.gateway.manifests import HOUR_MS, START_MS, STRANGER, code, credential, label
 from tests.gateway.world import World, collected_world, loaded_world, staff_code, unlocks

@@ -8,7 +8,9 @@ from locker_gateway.outputs import AppendAudit
 from locker_protocol.bus_messages import ControllerBirth
 from locker_protocol.codec import encode
 from locker_protocol.signing import Direction, seal
-from locker_protocol.uplink_messages import CommandAnswered, OpenDoors, ParcelCollected, ServiceKey, SetKeys
+from locker_protocol.site_entries import ServiceKey, SetKeys
+from locker_protocol.site_events import ParcelCollected
+from locker_protocol.uplink_messages import CommandAnswered, OpenDoors
 from locker_protocol.vocabulary import Refusal, Right
 from tests.gateway.manifests import SERVICE, STRANGER, public_hex
 from tests.gateway.world import World, loaded_world, unlocks

@@ -6,18 +6,9 @@ import msgspec
 import pytest
 
 from locker_protocol.bus_messages import DoorOpened, Show
-from locker_protocol.uplink_messages import (
-    CancelOrder,
-    CommandAnswered,
-    DoorConditionChanged,
-    IssueCredential,
-    OpenDoors,
-    ParcelCollected,
-    ParcelRemoved,
-    PlanOrder,
-    RevokeCredential,
-    SetDoorCondition,
-)
+from locker_protocol.site_entries import CancelOrder, IssueCredential, PlanOrder, RevokeCredential, SetDoorCondition
+from locker_protocol.site_events import DoorConditionChanged, ParcelCollected, ParcelRemoved
+from locker_protocol.uplink_messages import CommandAnswered, OpenDoors
 from locker_protocol.vocabulary import DoorCondition, Refusal, Right
 from tests.gateway.manifests import HOUR_MS, code, credential, label, parcel
 from tests.gateway.world import World, collected_world, loaded_world, staff_code, unlocks

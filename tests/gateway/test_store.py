@@ -12,7 +12,7 @@ from locker_gateway.outputs import AppendAudit, AppendEvent, Delete, PruneEvents
 from locker_gateway.site import UnreadableRecord, restore
 from locker_gateway.store import LOG_BYTES, Store, StoreFailed, kept_audit
 from locker_gateway.verify_audit import main
-from locker_protocol.uplink_messages import ControllerWentSilent
+from locker_protocol.site_events import ControllerWentSilent
 from tests.gateway.world import World, loaded_world
 
 EVENT = ControllerWentSilent("G1")

@@ -5,21 +5,19 @@ import pytest
 from locker_gateway.inputs import Tick
 from locker_protocol.bus_messages import DoorOpened, Show, UnlockDone
 from locker_protocol.codec import encode
-from locker_protocol.uplink_messages import (
-    CancelOrder,
+from locker_protocol.site_entries import CancelOrder, PlanOrder, SetDoorCondition
+from locker_protocol.site_events import (
     DoorConditionChanged,
     DoorLeftOpen,
     DoorStayedShut,
     DoorTroubleEnded,
     DoorTroubleFound,
     DoorWasOpened,
-    OpenDoors,
     OrderCancelled,
     ParcelCollected,
     ParcelLoaded,
-    PlanOrder,
-    SetDoorCondition,
 )
+from locker_protocol.uplink_messages import OpenDoors
 from locker_protocol.vocabulary import DoorCondition, DoorTrouble, Right, Zone
 from tests.gateway.manifests import SPECS, code, label, parcel, snapshot
 from tests.gateway.world import World, loaded_world, staff_code, unlocks

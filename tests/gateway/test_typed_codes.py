@@ -3,7 +3,8 @@
 import pytest
 
 from locker_protocol.bus_messages import Show
-from locker_protocol.uplink_messages import AccessRefused, IssueCredential, RevokeCredential
+from locker_protocol.site_entries import IssueCredential, RevokeCredential
+from locker_protocol.site_events import AccessRefused
 from locker_protocol.vocabulary import Refusal, Via
 from tests.gateway.manifests import SECRET, code, credential
 from tests.gateway.world import World, loaded_world, unlocks

@@ -65,21 +65,12 @@ from locker_protocol.bus_messages import (
 from locker_protocol.clock import Now
 from locker_protocol.codec import decode, encode
 from locker_protocol.signing import Direction, seal, unseal
+from locker_protocol.site_entries import LoadedParcel
+from locker_protocol.site_events import AccessRefused, SiteEvent, UnlockGranted
 from locker_protocol.telemetry import MAX_SAMPLES, SAMPLE_EVERY_MS, Samples, ZoneSamples
 from locker_protocol.token import RIGHT_LOAD, RIGHT_STAFF, Token, sign_token
 from locker_protocol.topics import bus_topic
-from locker_protocol.uplink_messages import (
-    AccessRefused,
-    Down,
-    DownBatch,
-    EventsApplied,
-    LoadedParcel,
-    NumberedEntry,
-    Presence,
-    SiteEvent,
-    UnlockGranted,
-    Up,
-)
+from locker_protocol.uplink_messages import Down, DownBatch, EventsApplied, NumberedEntry, Presence, Up
 from locker_protocol.vocabulary import Right, Zone
 from tests.gateway.manifests import (
     GATEWAY,

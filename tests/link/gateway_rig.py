@@ -40,17 +40,9 @@ from locker_protocol.bus_messages import (
 )
 from locker_protocol.codec import decode, encode
 from locker_protocol.signing import Direction, seal, unseal
+from locker_protocol.site_events import SiteEvent
 from locker_protocol.topics import bus_topic, uplink_topic
-from locker_protocol.uplink_messages import (
-    Down,
-    DownBatch,
-    EventsApplied,
-    NumberedEntry,
-    Presence,
-    SiteEvent,
-    Up,
-    UpBatch,
-)
+from locker_protocol.uplink_messages import Down, DownBatch, EventsApplied, NumberedEntry, Presence, Up, UpBatch
 
 GATEWAY, SHARD, LOCKER = "osmanthus", "s0", "T1"
 SITE_NO = 7

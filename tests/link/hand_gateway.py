@@ -13,17 +13,10 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from locker_protocol.codec import decode
 from locker_protocol.signing import Direction, unseal
+from locker_protocol.site_entries import LogPosition
+from locker_protocol.site_events import SiteEvent
 from locker_protocol.topics import uplink_topic
-from locker_protocol.uplink_messages import (
-    Down,
-    DownBatch,
-    EntriesApplied,
-    EventsApplied,
-    GatewayBirth,
-    GatewayDeath,
-    LogPosition,
-    SiteEvent,
-)
+from locker_protocol.uplink_messages import Down, DownBatch, EntriesApplied, EventsApplied, GatewayBirth, GatewayDeath
 from tests.link.world import SHARD, START, sealed, up_batch, wire_ms
 
 

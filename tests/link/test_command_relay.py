@@ -10,7 +10,8 @@ from app.db.tables import outbox
 from app.link.command_relay import WINDOW, Flight, proceed
 from app.link.down_log import MAX_BATCH_BYTES, Lag, cut
 from locker_protocol.codec import MAX_MESSAGE_BYTES, encode
-from locker_protocol.uplink_messages import CancelOrder, DownBatch, EntriesApplied, EntryResult, LogPosition
+from locker_protocol.site_entries import CancelOrder, LogPosition
+from locker_protocol.uplink_messages import DownBatch, EntriesApplied, EntryResult
 from tests.link.world import GATEWAY, SHARD, START, Service, add_entry, add_site, one, rows, site_status
 
 

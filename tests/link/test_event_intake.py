@@ -13,18 +13,10 @@ from app.link.mqtt_client import Message
 from locker_protocol.bus_messages import DoorReading, ZoneReading
 from locker_protocol.codec import encode
 from locker_protocol.signing import Direction, seal
+from locker_protocol.site_entries import LogPosition
+from locker_protocol.site_events import AccessRefused, DoorWasOpened, DoorWasShut, SiteEvent
 from locker_protocol.topics import uplink_topic
-from locker_protocol.uplink_messages import (
-    AccessRefused,
-    CommandAnswered,
-    ControllerStatus,
-    DoorWasOpened,
-    DoorWasShut,
-    GatewayBirth,
-    GatewayDeath,
-    LogPosition,
-    SiteEvent,
-)
+from locker_protocol.uplink_messages import CommandAnswered, ControllerStatus, GatewayBirth, GatewayDeath
 from locker_protocol.vocabulary import Refusal, Via, Zone
 from tests.link.world import (
     GATEWAY,

@@ -10,23 +10,17 @@ import pytest
 from app.demo.brokers import Broker, BrokerKind, Identity, make_broker
 from app.demo.ports import free_port
 from locker_protocol.clock import RealClock
-from locker_protocol.token import RIGHT_COLLECT, Token, sign_token
-from locker_protocol.uplink_messages import (
-    AccessRefused,
-    CommandAnswered,
+from locker_protocol.site_entries import (
     CredentialManifest,
     DoorSpec,
-    EntriesApplied,
-    GatewayBirth,
-    GatewayDeath,
     LoadedParcel,
-    OpenDoors,
-    ParcelCollected,
     ParcelManifest,
     ServiceKey,
     SiteSnapshot,
-    UnlockGranted,
 )
+from locker_protocol.site_events import AccessRefused, ParcelCollected, UnlockGranted
+from locker_protocol.token import RIGHT_COLLECT, Token, sign_token
+from locker_protocol.uplink_messages import CommandAnswered, EntriesApplied, GatewayBirth, GatewayDeath, OpenDoors
 from locker_protocol.vocabulary import Right, SizeClass, Zone
 from tests.conftest import both_links, running
 from tests.link.gateway_rig import (

@@ -8,30 +8,28 @@ import pytest
 
 from app.demo.brokers import Broker
 from locker_protocol.label import Label, write_label
-from locker_protocol.telemetry import MinutesKept
-from locker_protocol.typed_code import hash_secret
-from locker_protocol.uplink_messages import (
-    AccessRefused,
-    CommandAnswered,
+from locker_protocol.site_entries import (
     CredentialManifest,
-    DoorConditionChanged,
     DoorSpec,
-    DoorStayedShut,
-    DoorTroubleFound,
-    DoorWasOpened,
-    DoorWasShut,
-    EntriesApplied,
     IssueCredential,
-    LoadParcel,
-    LoadUnsure,
-    OpenDoors,
-    OpenForOwner,
-    ParcelCollected,
-    ParcelLoaded,
     PlanOrder,
     ServiceKey,
     SiteSnapshot,
 )
+from locker_protocol.site_events import (
+    AccessRefused,
+    DoorConditionChanged,
+    DoorStayedShut,
+    DoorTroubleFound,
+    DoorWasOpened,
+    DoorWasShut,
+    LoadUnsure,
+    ParcelCollected,
+    ParcelLoaded,
+)
+from locker_protocol.telemetry import MinutesKept
+from locker_protocol.typed_code import hash_secret
+from locker_protocol.uplink_messages import CommandAnswered, EntriesApplied, LoadParcel, OpenDoors, OpenForOwner
 from locker_protocol.vocabulary import DoorCondition, DoorTrouble, Refusal, Right, SizeClass, Zone
 from tests.firmware.conftest import small_locker
 from tests.firmware.simulator import Simulator, running_simulator

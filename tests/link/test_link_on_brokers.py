@@ -20,7 +20,8 @@ from app.link.event_intake import EventIntake, topics_of
 from app.link.mqtt_client import Message, MqttClient
 from app.link.uplink import Uplink
 from locker_protocol.clock import RealClock
-from locker_protocol.uplink_messages import AccessRefused, CancelOrder
+from locker_protocol.site_entries import CancelOrder
+from locker_protocol.site_events import AccessRefused
 from locker_protocol.vocabulary import Refusal, Via
 from tests.link.hand_gateway import HandGateway
 from tests.link.world import GATEWAY, LOCKER, SHARD, add_entry, add_site, make_settings, one, rows

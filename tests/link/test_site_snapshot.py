@@ -13,19 +13,17 @@ from app.use_cases.site import begin_down_log as module
 from app.use_cases.site.begin_down_log import begin_down_log
 from app.use_cases.site.site_snapshot import SNAPSHOT_BYTES, build_snapshot
 from locker_protocol.codec import MAX_MESSAGE_BYTES, encode
-from locker_protocol.typed_code import secret_matches
-from locker_protocol.uplink_messages import (
+from locker_protocol.site_entries import (
     BelieveLoaded,
     CancelOrder,
-    DownBatch,
-    EntriesApplied,
     Entry,
-    GatewayBirth,
     IssueCredential,
     LogPosition,
     PlanOrder,
     SiteSnapshot,
 )
+from locker_protocol.typed_code import secret_matches
+from locker_protocol.uplink_messages import DownBatch, EntriesApplied, GatewayBirth
 from locker_protocol.vocabulary import DoorCondition, DoorTrouble
 from tests.link.world import (
     GATEWAY,

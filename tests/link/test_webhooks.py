@@ -39,7 +39,7 @@ from app.use_cases.telling.end_endpoint import end_endpoint
 from app.use_cases.telling.register_endpoint import register_endpoint
 from app.use_cases.telling.send_again import send_again
 from app.webhook_sender import WebhookSender
-from locker_protocol.uplink_messages import DoorWasOpened, DoorWasShut
+from locker_protocol.site_events import DoorWasOpened, DoorWasShut
 from tests.link.world import (
     LOCKER,
     START,

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, text
 
 from app.demo.brokers import Broker
 from app.demo.ports import free_port
-from locker_protocol.uplink_messages import CancelOrder
+from locker_protocol.site_entries import CancelOrder
 from tests.link.hand_gateway import HandGateway, gateway_of
 from tests.link.world import SHARD, add_entry, add_site, make_settings, one
 

@@ -22,16 +22,16 @@ from locker_protocol.clock import Now
 from locker_protocol.codec import decode, encode
 from locker_protocol.ids import random_id
 from locker_protocol.signing import Direction, seal, unseal
+from locker_protocol.site_entries import LogPosition
+from locker_protocol.site_events import SiteEvent
 from locker_protocol.topics import UplinkKind, uplink_topic
 from locker_protocol.uplink_messages import (
     ControllerStatus,
     Down,
     DownBatch,
     EventsApplied,
-    LogPosition,
     NumberedSiteEvent,
     Presence,
-    SiteEvent,
     SiteStatus,
     Up,
     UpBatch,

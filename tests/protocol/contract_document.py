@@ -8,7 +8,7 @@ import msgspec
 import yaml
 from jsonschema import Draft7Validator
 
-from locker_protocol import bus_messages, cold_messages, telemetry, uplink_messages
+from locker_protocol import bus_messages, cold_messages, site_entries, site_events, telemetry, uplink_messages
 from locker_protocol.cold_chain import policy
 from locker_protocol.telemetry import SensorFault
 from locker_protocol.vocabulary import (
@@ -33,12 +33,12 @@ UPLINK = (uplink_messages.Down, uplink_messages.Up, uplink_messages.Presence)
 MESSAGES = [message for union in (*BUS, *UPLINK) for message in get_args(union)]
 INNER = {
     "ControllerEvent": bus_messages.ControllerEvent,
-    "Entry": uplink_messages.Entry,
-    "SiteEvent": uplink_messages.SiteEvent,
+    "Entry": site_entries.Entry,
+    "SiteEvent": site_events.SiteEvent,
 }
 PARTS = [
     each
-    for module in (bus_messages, uplink_messages, cold_messages, telemetry, policy)
+    for module in (bus_messages, site_entries, site_events, uplink_messages, cold_messages, telemetry, policy)
     for each in vars(module).values()
     if isinstance(each, type) and issubclass(each, msgspec.Struct) and each.__module__ == module.__name__
 ]

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 import locker_protocol
-from locker_protocol import bus_messages, uplink_messages
+from locker_protocol import bus_messages, site_entries, site_events, uplink_messages
 from locker_protocol.codec import decode, encode
 
 EXAMPLES = Path(locker_protocol.__file__).parent / "examples"
@@ -23,8 +23,8 @@ UNIONS: dict[str, tuple[Any, ...]] = {
         uplink_messages.Down,
         uplink_messages.Up,
         uplink_messages.Presence,
-        uplink_messages.Entry,
-        uplink_messages.SiteEvent,
+        site_entries.Entry,
+        site_events.SiteEvent,
     ),
 }
 MESSAGES = [(link, message) for link, unions in UNIONS.items() for union in unions for message in get_args(union)]

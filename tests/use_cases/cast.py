@@ -31,7 +31,7 @@ from app.use_cases.ordering.place_order import PlacedOrder, place_order
 from app.use_cases.packing.pack_parcel import pack_parcel
 from locker_protocol.clock import Now
 from locker_protocol.codec import decode
-from locker_protocol.uplink_messages import Entry
+from locker_protocol.site_entries import Entry
 from locker_protocol.vocabulary import SizeClass, Zone
 
 NOW = datetime(2026, 11, 23, 2, tzinfo=UTC)

@@ -20,7 +20,7 @@ from app.use_cases.ordering.place_order import PlacedOrder
 from app.use_cases.ordering.recount_blocked import recount_blocked
 from app.use_cases.planning.replan_order import replan_order
 from app.use_cases.site.apply_locker_event import Told, apply_locker_event
-from locker_protocol.uplink_messages import OrderCancelled, ParcelCollected, ParcelLoaded, SiteEvent
+from locker_protocol.site_events import OrderCancelled, ParcelCollected, ParcelLoaded, SiteEvent
 from tests.use_cases.cast import LOAD_FROM, REMOVAL_FROM, SITE, WALL, Shop
 
 OPENS = LOAD_FROM + timedelta(hours=2, minutes=30)  # 16:30

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from app.link.notices import plain_url
-from locker_protocol.uplink_messages import (
+from locker_protocol.site_events import (
     ControllerCameUp,
     ControllerEventRefused,
     ControllerWentSilent,

@@ -11,14 +11,8 @@ from sqlalchemy import Engine, text
 from app.cli import cli
 from app.use_cases.audit.audit import INVARIANTS, audit
 from app.use_cases.audit.rule import Moment
-from locker_protocol.uplink_messages import (
-    DoorWasOpened,
-    DoorWasShut,
-    EntriesApplied,
-    ParcelCollected,
-    ParcelLoaded,
-    UnlockGranted,
-)
+from locker_protocol.site_events import DoorWasOpened, DoorWasShut, ParcelCollected, ParcelLoaded, UnlockGranted
+from locker_protocol.uplink_messages import EntriesApplied
 from locker_protocol.vocabulary import Right, Via
 from tests.link.world import (
     GATEWAY,

@@ -20,7 +20,9 @@ from app.domain.audit_record import PEOPLE, Act, of_people
 from app.use_cases.audit.chains import broken_chains, heads
 from locker_protocol.audit_chain import GENESIS, chained
 from locker_protocol.codec import encode
-from locker_protocol.uplink_messages import AuditHead, LogPosition, SiteEvent, SiteStatus, UnlockGranted
+from locker_protocol.site_entries import LogPosition
+from locker_protocol.site_events import SiteEvent, UnlockGranted
+from locker_protocol.uplink_messages import AuditHead, SiteStatus
 from locker_protocol.vocabulary import Right, Via
 from tests.link.world import GATEWAY, LOCKER, SITE, START, Service, add_site, one, rows, up_batch, wire_ms
 

@@ -11,7 +11,7 @@ from app.domain.errors import DomainError, NotFound
 from app.use_cases.ordering.cancel_order import cancel_order
 from app.use_cases.ordering.drop_edit import WAITS_FOR, drop_stale_edits
 from app.use_cases.ordering.place_order import PlacedOrder
-from locker_protocol.uplink_messages import CancelOrder
+from locker_protocol.site_entries import CancelOrder
 from tests.use_cases.cast import ALICE, BOB, LOAD_FROM, NOW, ORDER_BY, SITE, Shop
 from tests.use_cases.changes import Changes
 from tests.use_cases.evening import Evening

@@ -37,7 +37,8 @@ from locker_protocol.cold_messages import (
     ZoneAlarmEnded,
     ZoneAlarmFound,
 )
-from locker_protocol.uplink_messages import ParcelCollected, ParcelRemoved, PlanOrder
+from locker_protocol.site_entries import PlanOrder
+from locker_protocol.site_events import ParcelCollected, ParcelRemoved
 from locker_protocol.vocabulary import ColdCause, Right, Zone, ZoneAlarm
 from tests.use_cases.cast import LOAD_FROM, PICKER, SITE, open_shop
 from tests.use_cases.evening import LATE_EVENING, Evening

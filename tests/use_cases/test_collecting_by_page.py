@@ -25,8 +25,8 @@ from app.use_cases.ordering.place_order import PlacedOrder
 from app.use_cases.site.apply_locker_event import Told, apply_locker_event
 from locker_protocol.codec import encode
 from locker_protocol.ids import random_id
-from locker_protocol.uplink_messages import (
-    CancelOrder,
+from locker_protocol.site_entries import CancelOrder, RevokeCredential
+from locker_protocol.site_events import (
     DoorStayedShut,
     DoorTroubleFound,
     DoorWasOpened,
@@ -34,7 +34,6 @@ from locker_protocol.uplink_messages import (
     OrderCancelled,
     ParcelCollected,
     ParcelLoaded,
-    RevokeCredential,
     SiteEvent,
     UnlockGranted,
 )

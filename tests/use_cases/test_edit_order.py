@@ -22,7 +22,7 @@ from app.domain.holding import NotToBePaid
 from app.domain.picking import ShortReason
 from app.use_cases.money.refund_by_hand import refund_by_hand
 from app.use_cases.packing.short_line import short_line
-from locker_protocol.uplink_messages import PlanOrder
+from locker_protocol.site_entries import PlanOrder
 from tests.use_cases.cast import ALICE, BOB, NOW, ORDER_BY, OTHER_SITE, PICKER, Shop, at_once
 from tests.use_cases.changes import Changes
 from tests.use_cases.evening import Evening

@@ -26,7 +26,7 @@ from app.use_cases.ordering.choose_site import choose_site
 from app.use_cases.ordering.place_order import PlacedOrder
 from app.use_cases.site.apply_locker_event import Told, apply_locker_event
 from app.use_cases.site.ask_site import ReasonNeeded
-from locker_protocol.uplink_messages import ParcelCollected, ParcelLoaded, ParcelRemoved, SiteEvent
+from locker_protocol.site_events import ParcelCollected, ParcelLoaded, ParcelRemoved, SiteEvent
 from locker_protocol.vocabulary import Right
 from tests.use_cases.cast import ALICE, LOAD_FROM, NOW, OTHER_SITE, PICKER, REMOVAL_FROM, SITE, Shop, at_once
 

@@ -9,7 +9,7 @@ from app.domain.errors import IllegalMove, NotFound
 from app.domain.offering import ChoiceOver
 from app.use_cases.evening.record_emptied import record_emptied
 from app.use_cases.ordering.place_order import PlacedOrder
-from locker_protocol.uplink_messages import CancelOrder
+from locker_protocol.site_entries import CancelOrder
 from tests.use_cases.cast import BOB, LOAD_FROM, PICKER, REMOVAL_FROM
 from tests.use_cases.evening import LATE_EVENING, Evening
 

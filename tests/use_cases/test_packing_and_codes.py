@@ -14,9 +14,9 @@ from app.use_cases.collecting.issue_credential import HANDLES, NoLiveCode, reiss
 from app.use_cases.collecting.show_code import ShownCode, show_code
 from app.use_cases.ordering.place_order import PlacedOrder
 from app.use_cases.telling.tell_order import tell_order_ready
+from locker_protocol.site_entries import IssueCredential, PlanOrder, RevokeCredential
 from locker_protocol.token import read_token
 from locker_protocol.typed_code import secret_matches, split_code
-from locker_protocol.uplink_messages import IssueCredential, PlanOrder, RevokeCredential
 from tests.use_cases.cast import ALICE, BOB, LOAD_FROM, NOW, REMOVAL_FROM, SITE, Shop, at_once
 
 

@@ -35,7 +35,7 @@ from app.use_cases.packing.substitute_line import substitute_line
 from app.use_cases.packing.unpick_line import unpick_line
 from app.use_cases.packing.weigh_line import weigh_line
 from locker_protocol.label import Label, write_label
-from locker_protocol.uplink_messages import CancelOrder
+from locker_protocol.site_entries import CancelOrder
 from tests.use_cases.cast import ALICE, BOB, LOAD_FROM, NOW, PICKER, Shop, at_once
 
 SCALE, OLD_SCALE = "SZ-0417", "SZ-0001"

@@ -13,7 +13,7 @@ from app.use_cases.site.ask_site import ReasonNeeded
 from app.use_cases.supply.move_lot import hold_lot, release_lot
 from app.use_cases.supply.recall_lot import recall_lot
 from app.use_cases.supply.recall_orders import recall_next_order, recall_orders
-from locker_protocol.uplink_messages import CancelOrder
+from locker_protocol.site_entries import CancelOrder
 from tests.use_cases.cast import ALICE, BOB, LOAD_FROM, PICKER, SITE, Shop, at_once
 from tests.use_cases.supply_world import add_lot, begin, in_line, recall, refunds, stand
 from tests.use_cases.test_picking import do, scan

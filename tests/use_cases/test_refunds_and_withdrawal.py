@@ -13,7 +13,7 @@ from app.payments.sandbox import SandboxProvider
 from app.use_cases.evening.withdraw_order import close_withdrawn, withdraw_order
 from app.use_cases.money.decide_refund import Decided, decide_refund
 from app.use_cases.ordering.place_order import PlacedOrder
-from locker_protocol.uplink_messages import CancelOrder
+from locker_protocol.site_entries import CancelOrder
 from tests.use_cases.cast import LOAD_FROM, NOW, OTHER_SITE, SITE, Shop, at_once
 from tests.use_cases.test_payments import ledger
 

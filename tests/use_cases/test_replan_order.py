@@ -14,7 +14,7 @@ from app.domain.replanning import RunNotComing
 from app.domain.shelf_life import KeepsTooShort
 from app.use_cases.evening.withdraw_order import withdraw_order
 from app.use_cases.planning.replan_broken import replan_broken
-from locker_protocol.uplink_messages import IssueCredential, PlanOrder
+from locker_protocol.site_entries import IssueCredential, PlanOrder
 from tests.use_cases.cast import LOAD_FROM, NOW, OTHER_SITE, REMOVAL_FROM, SITE, add_people, at_once
 from tests.use_cases.evening import Evening
 

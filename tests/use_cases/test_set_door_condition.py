@@ -6,7 +6,7 @@ from app.db.engine import transaction
 from app.domain.errors import NotFound
 from app.use_cases.site.ask_site import ReasonNeeded
 from app.use_cases.site.set_door_condition import set_door_condition
-from locker_protocol.uplink_messages import SetDoorCondition
+from locker_protocol.site_entries import SetDoorCondition
 from locker_protocol.vocabulary import DoorCondition
 from tests.use_cases.cast import NOW, PICKER, SITE, Shop
 

@@ -34,7 +34,7 @@ from app.use_cases.visiting.load_at_visit import load_at_visit
 from app.use_cases.visiting.measure_gate import measure_gate
 from app.use_cases.visiting.open_at_visit import open_at_visit
 from app.use_cases.visiting.read_crate import read_crate
-from locker_protocol.uplink_messages import DoorConditionChanged, LoadUnsure, ParcelRemoved, SiteEvent
+from locker_protocol.site_events import DoorConditionChanged, LoadUnsure, ParcelRemoved, SiteEvent
 from locker_protocol.vocabulary import DoorCondition, DoorFault, Right
 from tests.use_cases.cast import BOB, LOAD_FROM, OTHER_SITE, PICKER, REMOVAL_FROM, SITE, Shop, at_once
 

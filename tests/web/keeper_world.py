@@ -12,7 +12,7 @@ from app.db.engine import transaction
 from app.domain.roles import Role
 from app.use_cases.site.apply_locker_event import Told, apply_locker_event
 from locker_protocol.ids import random_id
-from locker_protocol.uplink_messages import (
+from locker_protocol.site_events import (
     DoorStayedShut,
     DoorTroubleEnded,
     DoorTroubleFound,

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine
 
 from app.domain.roles import Role
-from locker_protocol.uplink_messages import DoorTroubleFound, DoorWasOpened
+from locker_protocol.site_events import DoorTroubleFound, DoorWasOpened
 from locker_protocol.vocabulary import DoorTrouble, Right
 from tests.web.keeper_world import NAME, Evening, make_evening
 from tests.web.shop_world import NOW

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from app.domain.roles import Role
 from app.web.access import serves_everybody
-from locker_protocol.uplink_messages import DoorStayedShut
+from locker_protocol.site_events import DoorStayedShut
 from locker_protocol.vocabulary import Right
 from tests.web.keeper_world import NAME, Evening, make_evening
 from tests.web.served import served

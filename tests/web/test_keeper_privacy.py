@@ -12,7 +12,7 @@ from werkzeug.routing import Rule
 
 from app.db import tables as t
 from app.domain.roles import Role
-from locker_protocol.uplink_messages import AccessRefused, DoorLeftOpen
+from locker_protocol.site_events import AccessRefused, DoorLeftOpen
 from locker_protocol.vocabulary import Refusal, Right, Via
 from tests.web.keeper_world import NAME, Evening, make_evening
 from tests.web.shop_world import NOW

@@ -14,7 +14,7 @@ from app.domain.roles import Role
 from locker_protocol.codec import decode
 from locker_protocol.cold_chain.policy import DEFAULT_POLICY, ColdPolicy
 from locker_protocol.cold_messages import SetColdPolicy
-from locker_protocol.uplink_messages import Entry
+from locker_protocol.site_entries import Entry
 from tests.web.staff_world import Day, day_at
 
 URL = "/en/ops/cold/policy"

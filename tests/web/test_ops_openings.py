@@ -16,7 +16,7 @@ from app.domain.audit_record import chain_of, read_unlock
 from app.domain.roles import Role
 from app.use_cases.site.wire_time import to_wire
 from locker_protocol.codec import encode
-from locker_protocol.uplink_messages import UnlockGranted
+from locker_protocol.site_events import UnlockGranted
 from locker_protocol.vocabulary import Right, Via
 from tests.web.shop_world import NOW
 from tests.web.staff_world import Day, day_at

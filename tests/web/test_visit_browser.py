@@ -15,7 +15,7 @@ from sqlalchemy import Engine, update
 
 from app.db import tables as t
 from app.domain.roles import Role
-from locker_protocol.uplink_messages import LoadUnsure
+from locker_protocol.site_events import LoadUnsure
 from tests.web.staff_world import Day
 from tests.web.visit_world import (
     LOCKER,

@@ -15,7 +15,7 @@ from app.domain.basket import LiveGoods
 from app.domain.errors import DomainError, IllegalMove
 from app.domain.refunding import RefundCause
 from app.web import words
-from locker_protocol.uplink_messages import SiteEvent
+from locker_protocol.site_events import SiteEvent
 from locker_protocol.vocabulary import DoorCondition, Refusal, Right
 from tests.web.staff_world import day_at
 

@@ -13,7 +13,7 @@ from app.db.engine import announce, transaction
 from app.domain.roles import Role
 from app.use_cases.site.apply_locker_event import Told, apply_locker_event
 from locker_protocol.label import Label, write_label
-from locker_protocol.uplink_messages import (
+from locker_protocol.site_events import (
     DoorConditionChanged,
     DoorWasOpened,
     DoorWasShut,

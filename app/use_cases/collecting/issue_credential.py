@@ -15,7 +15,7 @@ from app.domain.errors import DomainError, NotFound
 from app.domain.pickup_code import NOT_REUSED_FOR, choose_handle, credential_manifest
 from app.settings import Settings
 from locker_protocol.ids import RandomBytes, random_bytes
-from locker_protocol.uplink_messages import IssueCredential, RevokeCredential
+from locker_protocol.site_entries import IssueCredential, RevokeCredential
 
 CREDENTIAL_BYTES = 8
 MOST_GENERATIONS = 255  # a byte of the QR

@@ -14,7 +14,7 @@ from app.domain.errors import DomainError, NotFound
 from app.notify.texts import DOOR_WORDS, DoorMatter
 from app.use_cases.telling.tell_site_staff import tell_site_staff
 from locker_protocol.ids import RandomBytes, random_bytes
-from locker_protocol.uplink_messages import RevokeCredential
+from locker_protocol.site_entries import RevokeCredential
 
 # As long as its doors would open again.
 WITHIN = timedelta(minutes=15)

@@ -27,7 +27,7 @@ from app.use_cases.planning.allocate_order import parcel_manifest
 from app.use_cases.site.wire_time import to_wire
 from app.use_cases.telling.tell_order import tell_order_ready, tell_refund
 from locker_protocol.ids import RandomBytes, random_bytes
-from locker_protocol.uplink_messages import PlanOrder
+from locker_protocol.site_entries import PlanOrder
 
 LOCK = text("""
     SELECT o.id, o.state, o.site_id, o.run_no, r.load_from, r.removal_from

@@ -19,7 +19,7 @@ from app.domain.parcel_state import ParcelEvent, ParcelState
 from app.domain.refunding import RefundCause
 from app.use_cases.collecting.end_order import end_order
 from locker_protocol.ids import RandomBytes, random_bytes
-from locker_protocol.uplink_messages import CancelOrder
+from locker_protocol.site_entries import CancelOrder
 
 LOCK = text("""
     SELECT o.id, o.state, o.site_id, o.withdrawn_for, r.order_by FROM customer_order o JOIN load_run r USING (run_no)

@@ -26,7 +26,7 @@ from app.use_cases.planning.allocate_order import find_doors, lock_run, parcel_m
 from app.use_cases.planning.replan_order import keep_plan
 from app.use_cases.site.wire_time import to_wire
 from locker_protocol.ids import RandomBytes, new_id
-from locker_protocol.uplink_messages import PlanOrder
+from locker_protocol.site_entries import PlanOrder
 from locker_protocol.vocabulary import SizeClass, Zone
 
 BAGS = text("SELECT * FROM parcel WHERE order_id = :order_id ORDER BY ref")

@@ -25,7 +25,7 @@ from app.use_cases.collecting.issue_credential import issue_credential
 from app.use_cases.money.decide_refund import decide_refund
 from app.use_cases.telling.tell_order import tell_order_ready, tell_packing
 from locker_protocol.ids import RandomBytes, random_bytes
-from locker_protocol.uplink_messages import CancelOrder
+from locker_protocol.site_entries import CancelOrder
 
 STATES = text("SELECT id, state FROM parcel WHERE order_id = :order_id AND state <> 'cancelled'")
 # Behind its door, or taken from there already.

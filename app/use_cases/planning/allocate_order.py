@@ -30,7 +30,7 @@ from app.use_cases.site.wire_time import to_wire
 from app.use_cases.telling.tell_order import ORDER_FACTS, paid_notice
 from locker_protocol.codec import encode
 from locker_protocol.ids import RandomBytes, random_bytes
-from locker_protocol.uplink_messages import ParcelManifest, PlanOrder
+from locker_protocol.site_entries import ParcelManifest, PlanOrder
 from locker_protocol.vocabulary import SizeClass, Zone
 
 NO_DOOR_FREE = "no_door_free"

@@ -26,7 +26,7 @@ from app.use_cases.collecting.issue_credential import issue_credential
 from app.use_cases.planning.allocate_order import Plan, find_doors, lock_run, tell_plan
 from app.use_cases.telling.tell_order import tell_order
 from locker_protocol.ids import RandomBytes, random_bytes
-from locker_protocol.uplink_messages import CancelOrder
+from locker_protocol.site_entries import CancelOrder
 
 MOVED = "moved"
 

@@ -40,7 +40,7 @@ from locker_protocol.cold_messages import (
     ZoneAlarmFound,
 )
 from locker_protocol.ids import random_id
-from locker_protocol.uplink_messages import (
+from locker_protocol.site_events import (
     AccessRefused,
     ControllerCameUp,
     ControllerEventRefused,

@@ -18,7 +18,7 @@ from app.use_cases.site.site_snapshot import build_snapshot, warm_codes
 from app.use_cases.site.tell_keys import key_list
 from locker_protocol.codec import encode
 from locker_protocol.ids import RandomBytes, random_bytes, random_id
-from locker_protocol.uplink_messages import Entry
+from locker_protocol.site_entries import Entry
 
 SERIALIZATION_FAILURE = "40001"
 TRIES = 8

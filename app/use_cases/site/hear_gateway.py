@@ -12,7 +12,8 @@ from sqlalchemy import Connection, text
 
 from app.db.engine import announce
 from app.use_cases.site.wire_time import from_wire
-from locker_protocol.uplink_messages import ControllerStatus, GatewayBirth, GatewayDeath, LogPosition, SiteStatus
+from locker_protocol.site_entries import LogPosition
+from locker_protocol.uplink_messages import ControllerStatus, GatewayBirth, GatewayDeath, SiteStatus
 
 HEAR = text(
     "UPDATE gateway SET online = true, boot_id = :boot_id, heard_at = :now,"

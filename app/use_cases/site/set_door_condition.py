@@ -14,7 +14,7 @@ from app.db.outbox import put_entry
 from app.domain.errors import NotFound
 from app.use_cases.catalogue.record_change import Change, record_changes
 from app.use_cases.site.ask_site import checked_reason
-from locker_protocol.uplink_messages import SetDoorCondition
+from locker_protocol.site_entries import SetDoorCondition
 from locker_protocol.vocabulary import DoorCondition
 
 # Its row is locked, so that of two people's wishes the one that is kept last is also sent last.

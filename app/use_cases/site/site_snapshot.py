@@ -23,7 +23,7 @@ from app.settings import Settings
 from app.use_cases.planning.allocate_order import parcel_manifest
 from locker_protocol.codec import encode
 from locker_protocol.cold_messages import QuarantinedParcel
-from locker_protocol.uplink_messages import (
+from locker_protocol.site_entries import (
     BelieveLoaded,
     CredentialManifest,
     DoorSpec,

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 from app.db.outbox import put_entry
 from app.settings import Settings
 from app.use_cases.site.site_snapshot import service_keys
-from locker_protocol.uplink_messages import SetKeys
+from locker_protocol.site_entries import SetKeys
 
 TOLD = text(
     "UPDATE gateway SET told_keys = :keys, keys_told_at = :now WHERE shard = :shard AND down_log_id IS NOT NULL"
