@@ -145,6 +145,13 @@ class Shop:
         with transaction(self.engine) as conn:
             return record_webhook(conn, provider="sandbox", event=event, body=body, now=self.clock.civil)
 
+    def balances(self) -> dict[str, int]:
+        """What stands on each account, without those that stand at zero; all together it is nothing."""
+        rows = self.rows("SELECT account, sum(amount_minor)::bigint AS s FROM ledger_entry GROUP BY account")
+        found = {row.account: int(row.s) for row in rows}
+        assert sum(found.values()) == 0
+        return {account: amount for account, amount in found.items() if amount}
+
     def one(self, sql: str, **values: Any) -> Any:
         """A single value."""
         with self.engine.begin() as conn:

@@ -16,7 +16,6 @@ from app.use_cases.money.reconcile import Reconciled, reconcile, reconcile_due
 from app.use_cases.ordering.place_order import PlacedOrder
 from app.use_cases.site.ask_site import ReasonNeeded
 from tests.use_cases.cast import NOW, PICKER, Shop
-from tests.use_cases.test_payments import ledger
 
 LATER = NOW + timedelta(hours=2)
 BOUGHT_ELSEWHERE = (
@@ -73,7 +72,7 @@ def test_money_taken_there_and_unknown_here_heals_by_being_settled(shop: Shop) -
     assert (done.found, done.healed) == (1, 1)
     assert differences(shop) == [("not_done_here", "charge", "healed")]
     assert shop.state(order) == "paid"
-    assert ledger(shop) == {"provider_clearing": 1380, "customer_held": -1380}
+    assert shop.balances() == {"provider_clearing": 1380, "customer_held": -1380}
     assert compared(shop).found == 0
 
 
@@ -130,7 +129,7 @@ def test_a_refund_done_there_and_open_here_is_booked(shop: Shop) -> None:
     assert compared(shop).healed == 1
 
     assert differences(shop) == [("not_done_here", "refund", "healed")]
-    assert ledger(shop) == {"provider_clearing": 1380, "customer_held": -1080, "refunds": -300}
+    assert shop.balances() == {"provider_clearing": 1380, "customer_held": -1080, "refunds": -300}
     assert shop.send_refunds(now=NOW + timedelta(days=2)) == 0
 
 

@@ -15,7 +15,6 @@ from app.use_cases.money.decide_refund import Decided, decide_refund
 from app.use_cases.ordering.place_order import PlacedOrder
 from locker_protocol.site_entries import CancelOrder
 from tests.use_cases.cast import LOAD_FROM, NOW, OTHER_SITE, SITE, Shop, at_once
-from tests.use_cases.test_payments import ledger
 
 
 def withdraw(shop: Shop, order: PlacedOrder, *, now: Any = NOW) -> None:
@@ -60,7 +59,7 @@ def test_an_order_that_is_withdrawn_waits_for_its_site_and_then_goes_back_whole(
     assert shop.state(order) == "refunded"
     assert {parcel.state for parcel in shop.parcels(order)} == {"cancelled"}
     assert shop.send_refunds(now=LOAD_FROM) == 1
-    assert ledger(shop) == {"provider_clearing": order.total_minor, "refunds": -order.total_minor}
+    assert shop.balances() == {"provider_clearing": order.total_minor, "refunds": -order.total_minor}
     assert shop.one("SELECT count(*) FROM notification WHERE kind = 'order_refunded'") == 1
 
 
@@ -79,7 +78,7 @@ def test_what_was_collected_before_the_site_heard_is_paid_for(shop: Shop) -> Non
     assert shop.one("SELECT sum(amount_minor)::int FROM refund") == left
     shop.send_refunds(now=LOAD_FROM)
     total = order.total_minor
-    assert ledger(shop) == {"provider_clearing": total, "sales": left - total, "refunds": -left}
+    assert shop.balances() == {"provider_clearing": total, "sales": left - total, "refunds": -left}
 
 
 def test_a_word_of_another_site_or_a_second_word_ends_nothing(shop: Shop) -> None:
@@ -135,13 +134,13 @@ def test_earned_money_is_owed_again_before_it_goes_back(shop: Shop) -> None:
     withdraw(shop, order)
     shop.run_sql("UPDATE parcel SET state = 'collected', door = 1")
     confirm(shop, order)
-    assert ledger(shop)["sales"] == -order.total_minor
+    assert shop.balances()["sales"] == -order.total_minor
 
     refund(shop, order, "sour", {1: 300})
 
-    assert ledger(shop)["sales"] == 300 - order.total_minor
+    assert shop.balances()["sales"] == 300 - order.total_minor
     assert shop.send_refunds() == 1
-    assert ledger(shop)["refunds"] == -300
+    assert shop.balances()["refunds"] == -300
 
 
 class ClosedProvider(SandboxProvider):
