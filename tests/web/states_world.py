@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from app.db import tables as t
 from app.db.engine import transaction
@@ -138,10 +138,9 @@ def past_cut_off(day: Day) -> None:
         conn.execute(closed.values(order_by=NOW - timedelta(hours=1)))
 
 
-def opening(day: Day) -> None:
-    """The locker was asked to open a door this moment."""
+def behind_its_doors(day: Day) -> None:
+    """The order lies in the locker, as its site told."""
     make_ready(day)
-    happen(day, "UnlockGranted")
 
 
 def opening_slowly(day: Day) -> None:
@@ -179,6 +178,12 @@ def time_is_over(day: Day) -> None:
     make_ready(day)
     with day.engine.begin() as conn:
         conn.execute(update(t.credential).values(expires_at=NOW - timedelta(minutes=5)))
+
+
+def nobody_is_signed_in(day: Day) -> None:
+    """Every session has ended."""
+    with day.engine.begin() as conn:
+        conn.execute(delete(t.web_session))
 
 
 def visit_begun(day: Day) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from app.domain.roles import Role
 from app.web.access import serves_everybody
 from tests.web import states_world as made
+from tests.web.collect_world import happen
 from tests.web.evening_world import faults_of
 from tests.web.every_page import PHONE, cookie_of, picture
 from tests.web.served import served
@@ -62,6 +63,15 @@ def loads_without_network(page: Page, day: Day) -> None:
     page.context.set_offline(True)
     page.keyboard.type(made.bag_of(day))
     page.keyboard.press("Enter")
+
+
+def types_the_code(_: Page, day: Day) -> None:
+    happen(day, "UnlockGranted")
+
+
+def is_signed_out_meanwhile(page: Page, day: Day) -> None:
+    made.nobody_is_signed_in(day)
+    page.click("button[form=order]")
 
 
 def finds_somebody_elses_food(page: Page, _: Day) -> None:
@@ -117,7 +127,9 @@ STATES = (
     State(
         "sold-out", Role.RESIDENT, "/basket", "番茄刚卖完", "Tomatoes just sold out", made.nothing, orders_what_is_gone
     ),
-    State("opening", Role.RESIDENT, COLLECT, "正在打开 6 号门", "Opening door 6", made.opening),
+    State(
+        "opening", Role.RESIDENT, COLLECT, "正在打开 6 号门", "Opening door 6", made.behind_its_doors, types_the_code
+    ),
     State("opening-slowly", Role.RESIDENT, COLLECT, "比平时慢，请稍等", "slower than usual", made.opening_slowly),
     State("door-left-open-by-me", Role.RESIDENT, COLLECT, "6 号门还开着", "Door 6 is still open", made.left_open),
     State(
@@ -153,7 +165,15 @@ STATES = (
         loads_without_network,
     ),
     State("past-cut-off", None, "/basket", "已在今天 11:00截单", "Orders closed at 11:00 today", made.past_cut_off),
-    State("session-over", None, "/sign-in?over=1", "为了安全已退出", "Signed out for safety"),
+    State(
+        "session-over",
+        None,
+        "/basket",
+        "为了安全已退出",
+        "Signed out for safety",
+        made.nothing,
+        is_signed_out_meanwhile,
+    ),
     State("door-jammed", Role.KEEPER, "/keeper", "12 号门卡住了", "Door 12 is jammed", made.door_stuck),
     State("door-left-open", Role.OPERATOR, "/ops/sites/{site}/doors/7", "开着", "open", made.door_stuck),
     State(
