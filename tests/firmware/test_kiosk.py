@@ -155,11 +155,20 @@ def test_a_code_is_typed_by_keyboard_alone(lobby: Lobby) -> None:
 # --- what is said -----------------------------------------------------------------------------------------------------
 
 
+def until_said(page: Page, sentences: int) -> None:
+    """Wait for so many; a condition as a text may not be evaluated under the page's content policy."""
+    for _ in range(150):
+        if page.evaluate("window.spoken.length") == sentences:
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"the voice has not said {sentences} sentences")
+
+
 def test_the_voice_says_the_words_of_the_display_in_the_language_chosen(lobby: Lobby) -> None:
     page = lobby.screen()
     lobby.opens(6)
     page.wait_for_selector("#display[data-screen=opening]")
-    page.wait_for_function("window.spoken.length === 1")
+    until_said(page, 1)
     language, words = page.evaluate("window.spoken[0]")
     assert language == "en-GB"
     assert words.startswith("Door 6 is open Door 6, column 2, first from the top.")
@@ -169,7 +178,7 @@ def test_the_voice_says_the_words_of_the_display_in_the_language_chosen(lobby: L
 
     page.click("#language")
     lobby.gateway.command(Show("left_open", [6]))
-    page.wait_for_function("window.spoken.length === 2")
+    until_said(page, 2)
     language, words = page.evaluate("window.spoken[1]")
     assert language == "zh-CN"
     assert words.startswith("6 号门没关 6 号门, 左起第 2 列，上起第 1 格.")

@@ -3,8 +3,19 @@
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser
 
 from app.demo.stack import Stack
+
+
+@pytest.fixture(autouse=True)
+def everybody_goes_home(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Close what a test's people left open: every page of theirs goes on asking, and the next test waits for it."""
+    yield
+    if "browser" in request.fixturenames:
+        browser: Browser = request.getfixturevalue("browser")
+        for context in browser.contexts:
+            context.close()
 
 
 @pytest.fixture(scope="package")

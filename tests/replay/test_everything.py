@@ -18,7 +18,7 @@ DEEDS = (
 def test_all_that_people_do_happens_and_nothing_is_violated_and_nothing_is_left_open(tmp_path: Path) -> None:
     out = tmp_path / "figures.json"
     baskets = write_baskets(tmp_path, 80)
-    wanted = Wanted(baskets=baskets, orders=48, everything=True, often=8, seed=4, hands=16, json_path=out)
+    wanted = Wanted(baskets=baskets, orders=48, everything=True, often=8, seed=1, hands=16, json_path=out)
 
     code = run_replay(wanted, say=lambda _line: None)
 
