@@ -150,6 +150,29 @@ def test_probes_of_two_zones_in_each_others_place_are_known_when_a_driver_opened
     assert watches[Zone.CHILLED].faults.air == SensorFault.SWAPPED
 
 
+@pytest.mark.parametrize(
+    ("ran_until", "defrosted_until", "by_k", "seen"),
+    [
+        (5, None, 0.9, 1),  # at rest for long and warmed all at once: by the door that opened elsewhere
+        (19, None, 0.9, 0),  # its compressor has just stopped
+        (19, None, 1.8, 1),  # not even that explains so much
+        (5, 10, 1.8, 0),  # the heat of its defrost
+    ],
+)
+def test_a_zone_that_warms_by_itself_tells_of_no_swapped_probe(
+    ran_until: int, defrosted_until: int | None, by_k: float, seen: int
+) -> None:
+    watches = {zone: SensorWatch() for zone in (Zone.COOL, Zone.FROZEN)}
+    for minute in range(21):
+        frozen_c = -18.0 + (by_k if minute == 20 else 0.0)
+        heated = defrosted_until is not None and minute <= defrosted_until
+        frozen = [Sampled(minute * 60_000 + at, frozen_c, -18.0, minute <= ran_until, heated) for at in (0, 30_000)]
+        cool = [Sampled(minute * 60_000 + at, 12.0, 12.5, False, False) for at in (0, 30_000)]
+        opened_s = 40 if minute in (19, 20) else 0
+        watch(watches, {Zone.COOL: Seen(minute, cool, opened_s), Zone.FROZEN: Seen(minute, frozen)})
+    assert watches[Zone.COOL].swaps_seen == seen
+
+
 def test_a_locker_in_which_nothing_moves_plays_old_readings() -> None:
     watches, moves = Locker().watched(bad("too_good"), all_zones=True)
     assert watches[Zone.CHILLED].faults.product == watches[Zone.COOL].faults.air == SensorFault.TOO_GOOD
