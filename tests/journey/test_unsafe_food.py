@@ -30,10 +30,10 @@ SOON = 240 * SECONDS
 
 
 def test_a_pulled_plug_ends_with_a_shut_door_a_told_resident_a_refund_and_a_look(
-    stack: Stack, browser: Browser, tmp_path: Path
+    own_stack: Stack, browser: Browser, tmp_path: Path
 ) -> None:
     pictures = Path(os.environ.get("CAIBOX_PICTURES", tmp_path))
-    place = Place(browser, stack.urls["web"], stack.urls["lockers"], "en", pictures, PHONE_WIDTH)
+    place = Place(browser, own_stack.urls["web"], own_stack.urls["lockers"], "en", pictures, PHONE_WIDTH)
     resident = place.person()
     choose_goods(place, resident, ["fresh-milk"])
     order = order_and_pay(place, resident, CONTACT)
