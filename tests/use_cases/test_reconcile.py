@@ -227,6 +227,30 @@ def test_each_hour_is_compared_once_and_each_day_again_when_it_is_complete(shop:
     assert [row.since for row in days] == [NOW.replace(hour=0) - timedelta(days=1), NOW.replace(hour=0)]
 
 
+def test_a_service_that_was_away_for_just_a_day_compares_it_once(shop: Shop) -> None:
+    midnight = NOW.replace(hour=0)
+    reconcile_due(shop.engine, shop.provider, now=midnight + timedelta(minutes=15), settings=shop.settings)
+    for minutes in (45, 60, 75):
+        now = midnight + timedelta(days=1, minutes=minutes)
+        reconcile_due(shop.engine, shop.provider, now=now, settings=shop.settings)
+    assert shop.one("SELECT count(*) FROM reconciliation WHERE until - since = '1 day'") == 1
+
+
+def test_a_day_that_was_compared_by_hand_twice_stops_nobody(shop: Shop) -> None:
+    yesterday = NOW.replace(hour=0) - timedelta(days=1)
+    for _ in range(2):
+        reconcile(
+            shop.engine,
+            shop.provider,
+            since=yesterday,
+            until=yesterday + timedelta(days=1),
+            now=NOW,
+            settings=shop.settings,
+        )
+    reconcile_due(shop.engine, shop.provider, now=NOW, settings=shop.settings)
+    assert shop.one("SELECT count(*) FROM reconciliation WHERE until - since = '1 day'") == 2
+
+
 def test_without_a_report_the_hour_is_compared_later(shop: Shop) -> None:
     shop.paid()
     shop.provider.switch(SandboxFaults(unknown=1))

@@ -53,7 +53,10 @@ KEEP = text("""
     VALUES (:provider, :since, :until, :now, :movements, :found, :healed)
 """)
 LAST = text("SELECT max(until) FROM reconciliation WHERE provider = :provider")
-WAS_COMPARED = text("SELECT 1 FROM reconciliation WHERE provider = :provider AND since = :since AND until = :until")
+# Any number of times: somebody may have compared the day by hand, twice.
+WAS_COMPARED = text("""
+    SELECT EXISTS (SELECT FROM reconciliation WHERE provider = :provider AND since = :since AND until = :until)
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +117,10 @@ def _due(engine: Engine, provider: str, now: datetime) -> list[tuple[datetime, d
     with transaction(engine) as conn:
         last = conn.execute(LAST, {"provider": provider}).scalar_one()
         compared = {"provider": provider, "since": yesterday[0], "until": yesterday[1]}
-        day_is_done = conn.execute(WAS_COMPARED, compared).one_or_none() is not None
+        day_is_done = conn.execute(WAS_COMPARED, compared).scalar_one()
     since = max(last or now - DAY, now - LOOKS_BACK)
     due = [(since, min(until, since + DAY))] if until - since >= EVERY else []
-    if not day_is_done and now >= midnight + DAY_IS_COMPLETE_AFTER:
+    if not day_is_done and yesterday not in due and now >= midnight + DAY_IS_COMPLETE_AFTER:
         due.append(yesterday)
     return due
 
